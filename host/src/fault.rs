@@ -1,0 +1,91 @@
+//! The host's word about a plugin that broke a limit or the contract.
+
+/// What a plugin did wrong, with the limit it broke. The host and the other plugins are unharmed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It ran longer than `wall_time_ms`.
+    #[error("wall_time_ms: ran longer than {limit_ms} ms")]
+    WallTime {
+        /// The limit it broke.
+        limit_ms: u64,
+    },
+    /// Its memory wanted to grow past `memory_bytes`.
+    #[error("memory_bytes: asked for {wanted_bytes} bytes of memory, the limit is {limit_bytes}")]
+    Memory {
+        /// What it asked for.
+        wanted_bytes: usize,
+        /// The limit it broke.
+        limit_bytes: usize,
+    },
+    /// A table wanted to grow past `table_elements`.
+    #[error("table_elements: asked for a table of {wanted} elements, the limit is {limit}")]
+    Table {
+        /// What it asked for.
+        wanted: usize,
+        /// The limit it broke.
+        limit: usize,
+    },
+    /// It recursed past `stack_bytes`.
+    #[error("stack_bytes: recursed deeper than {limit_bytes} bytes of stack\n{backtrace}")]
+    Stack {
+        /// The limit it broke.
+        limit_bytes: usize,
+        /// The plugin's own functions, innermost first.
+        backtrace: String,
+    },
+    /// What it returned is larger than `result_bytes`.
+    #[error("result_bytes: returned {actual_bytes} bytes or more, the limit is {limit_bytes}")]
+    ResultBytes {
+        /// At least this many bytes came back.
+        actual_bytes: usize,
+        /// The limit it broke.
+        limit_bytes: usize,
+    },
+    /// It returned more decisions than `decisions`.
+    #[error("decisions: returned {actual} decisions, the limit is {limit}")]
+    Decisions {
+        /// How many it returned.
+        actual: usize,
+        /// The limit it broke.
+        limit: usize,
+    },
+    /// It trapped: a panic, an `unreachable`, a memory access out of bounds, a division by zero.
+    #[error("trap: {cause}\n{backtrace}")]
+    Trap {
+        /// What wasm calls it.
+        cause: String,
+        /// The plugin's own functions, innermost first.
+        backtrace: String,
+    },
+    /// It returned bytes that are not what the contract's types say.
+    #[error("contract: {0}")]
+    Contract(String),
+    /// It decided something that the operator did not grant.
+    #[error("not granted: {0}")]
+    NotGranted(String),
+}
+
+impl Fault {
+    /// Whether asking again could end differently. A plugin is a pure function, so only a fault that
+    /// depends on how busy the machine is can.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::WallTime { .. })
+    }
+
+    /// The fault's name in metrics and lists: one word per limit.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::WallTime { .. } => "wall_time_ms",
+            Self::Memory { .. } => "memory_bytes",
+            Self::Table { .. } => "table_elements",
+            Self::Stack { .. } => "stack_bytes",
+            Self::ResultBytes { .. } => "result_bytes",
+            Self::Decisions { .. } => "decisions",
+            Self::Trap { .. } => "trap",
+            Self::Contract(_) => "contract",
+            Self::NotGranted(_) => "not_granted",
+        }
+    }
+}
