@@ -44,9 +44,8 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: [char; 16] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-        ];
+        const HEX: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
         let mut text = String::with_capacity(64);
         for byte in self.0 {
             for nibble in [byte >> 4, byte & 15] {
@@ -105,7 +104,7 @@ pub(crate) fn decode(encoding: Encoding, text: Cow<'_, str>) -> Option<Vec<u8>> 
 }
 
 /// Bytes of a JSON string with this content, quotes not counted.
-fn escaped_bytes(bytes: &[u8]) -> usize {
+pub(crate) fn escaped_bytes(bytes: &[u8]) -> usize {
     bytes
         .iter()
         .map(|byte| match byte {

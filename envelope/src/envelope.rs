@@ -1,7 +1,9 @@
 //! Version 1 of the envelope.
 
 use crate::body::{self, Digest, Encoding};
-use crate::limit::{BODY_INLINE_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_KEPT};
+use crate::limit::{
+    BODY_INLINE_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPED_BYTES_MAX, HEADERS_KEPT,
+};
 use crate::{Receipt, SourceName};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -104,16 +106,11 @@ impl Unsealed<'_> {
     /// When the body is over [`BODY_INLINE_BYTES_MAX`].
     pub fn seal(&self) -> Result<String, EnvelopeError> {
         if self.body.len() > BODY_INLINE_BYTES_MAX {
-            return Err(EnvelopeError::BodyTooLarge {
-                body_bytes: self.body.len(),
-            });
+            return Err(EnvelopeError::BodyTooLarge { body_bytes: self.body.len() });
         }
         let (encoding, body) = body::encode(self.body);
         let headers = HEADERS_KEPT.iter().filter_map(|kept| {
-            let (_, value) = self
-                .headers
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(kept))?;
+            let (_, value) = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(kept))?;
             Some(Header((*kept).to_owned(), cut(value).to_owned()))
         });
         let envelope = V1 {
@@ -164,8 +161,15 @@ impl Envelope {
     }
 }
 
-/// The start of a text, at most [`HEADER_VALUE_BYTES_MAX`] bytes of it and whole characters only.
+/// The start of a text, whole characters only: at most [`HEADER_VALUE_BYTES_MAX`] bytes of it, and at most
+/// [`HEADER_VALUE_ESCAPED_BYTES_MAX`] as JSON.
 fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(HEADER_VALUE_BYTES_MAX))
-        .unwrap_or(text)
+    let mut escaped_bytes = 0;
+    let end = text.char_indices().find_map(|(at, c)| {
+        escaped_bytes += body::escaped_bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
+        let over =
+            at + c.len_utf8() > HEADER_VALUE_BYTES_MAX || escaped_bytes > HEADER_VALUE_ESCAPED_BYTES_MAX;
+        over.then_some(at)
+    });
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }

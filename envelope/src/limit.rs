@@ -14,15 +14,14 @@ pub const ENVELOPE_OVERHEAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - BODY_INLINE_B
 /// Bytes of a header's value that are kept; the rest is cut off. A cut changes no event: headers only inform.
 pub const HEADER_VALUE_BYTES_MAX: usize = 256;
 
+/// Bytes that are kept of a header's value once it is escaped as JSON: quotes double, control characters take six.
+/// Without it, hostile headers around the largest body would not fit in a message.
+pub const HEADER_VALUE_ESCAPED_BYTES_MAX: usize = 2 * HEADER_VALUE_BYTES_MAX;
+
 /// Bytes in the longest source name.
 pub const SOURCE_NAME_BYTES_MAX: usize = 63;
 
 /// The request headers worth keeping, lower case. Everything else is dropped at the edge: cookies and
 /// credentials never reach the queue.
-pub const HEADERS_KEPT: [&str; 5] = [
-    "user-agent",
-    "content-encoding",
-    "traceparent",
-    "cf-connecting-ip",
-    "cf-ray",
-];
+pub const HEADERS_KEPT: [&str; 5] =
+    ["user-agent", "content-encoding", "traceparent", "cf-connecting-ip", "cf-ray"];

@@ -23,16 +23,10 @@ impl SourceName {
     /// When the text is empty, longer than 63 bytes, or has a character that a name may not have.
     pub fn new(text: &str) -> Result<Self, SourceNameError> {
         let fits = (1..=SOURCE_NAME_BYTES_MAX).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if fits {
-            Ok(Self(text.into()))
-        } else {
-            Err(SourceNameError(text.chars().take(80).collect()))
-        }
+        if fits { Ok(Self(text.into())) } else { Err(SourceNameError(text.chars().take(80).collect())) }
     }
 
     /// The name.

@@ -63,6 +63,9 @@ pub enum Fault {
     /// It decided something that the operator did not grant.
     #[error("not granted: {0}")]
     NotGranted(String),
+    /// The host could not run it: no memory to map, for one. The plugin is not to blame.
+    #[error("host: {0}")]
+    Host(String),
 }
 
 impl Fault {
@@ -70,7 +73,7 @@ impl Fault {
     /// depends on how busy the machine is can.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::WallTime { .. })
+        matches!(self, Self::WallTime { .. } | Self::Host(_))
     }
 
     /// The fault's name in metrics and lists: one word per limit.
@@ -86,6 +89,7 @@ impl Fault {
             Self::Trap { .. } => "trap",
             Self::Contract(_) => "contract",
             Self::NotGranted(_) => "not_granted",
+            Self::Host(_) => "host",
         }
     }
 }

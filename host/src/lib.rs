@@ -1,1 +1,28 @@
-//! x
+//! The host: pulls events from the queue, asks plugins in a sandbox, records what they decide, carries it out.
+//!
+//! `ARCHITECTURE.md` is the map. The story of one batch is [`pipeline::Pipeline::process`].
+
+pub mod admin;
+pub mod config;
+pub mod decision;
+pub mod deploy;
+pub mod dev;
+pub mod effect;
+pub mod event;
+pub mod executor;
+pub mod fault;
+pub mod limits;
+pub mod outbox;
+pub mod pipeline;
+pub mod plan;
+pub mod plugin;
+pub mod poll;
+pub mod pump;
+pub mod queue;
+pub mod read;
+pub mod recent;
+pub mod registry;
+pub mod retry;
+pub mod revisit;
+pub mod sandbox;
+pub mod store;

@@ -1,2 +1,86 @@
-//! x
-fn main() {}
+//! The `tidegate` command.
+
+mod assembly;
+mod command;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// React to asset events with your own code, in any language that compiles to WebAssembly.
+///
+/// Events arrive at the edge, wait in a durable queue, are decided by your plugins in a sandbox, and the host
+/// carries out what they decide. `tidegate dev` runs all of it on this machine.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    /// The directory that holds all of the host's state.
+    #[arg(long, global = true, env = "TIDEGATE_DATA", default_value = ".tidegate", value_name = "DIR")]
+    data: PathBuf,
+
+    /// The configuration; `tidegate.toml` in the working directory is used when it exists.
+    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 it could not be done, and the last line says why; 2 the command line is \
+                          wrong.\nLog: set RUST_LOG (for example RUST_LOG=tidegate=debug) to see more or less.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Pull from a queue (Cloudflare's, or any `tidegate queue serve`) and decide until stopped.
+    Run(command::run::Args),
+    /// The whole system on this machine: the built Worker under workerd, the queue, the host.
+    Dev(command::dev::Args),
+    /// Put a plugin's version to work, and see which ones are at work.
+    #[command(subcommand)]
+    Plugin(command::plugin::Command),
+    /// See what arrived and what became of it.
+    #[command(subcommand)]
+    Events(command::events::Command),
+    /// See what is out of the way and needs a person.
+    #[command(subcommand)]
+    Parked(command::parked::Command),
+    /// The durable queue by itself, and the conformance suite of its contract.
+    #[command(subcommand)]
+    Queue(command::queue::Command),
+    /// Print every key of tidegate.toml with its default and its meaning.
+    Config,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    command::log::start(matches!(&cli.command, Command::Dev(_) | Command::Run(_) | Command::Queue(_)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let config = || command::load_config(cli.config.as_deref());
+    let code = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => command::run::run(args, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS),
+            Command::Dev(args) => command::dev::run(args, config()?, &cli.data).await.map(|()| ExitCode::SUCCESS),
+            Command::Plugin(command) => command::plugin::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS),
+            Command::Events(command) => command::events::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS),
+            Command::Parked(command) => command::parked::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS),
+            Command::Queue(command) => command::queue::run(command, &cli.data).await,
+            Command::Config => {
+                print!("{}", tidegate::config::DEFAULT_TOML);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    });
+    // What runs on blocking threads is bounded by the limits of a call; do not wait for more than one of them.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    code
+}

@@ -1,1 +1,102 @@
-fn main() {}
+//! `cargo xtask`: what a fresh machine needs, and the commands that use it.
+
+mod bench;
+mod component;
+mod demo;
+mod edge;
+mod plugin;
+mod receiver;
+mod shell;
+mod suite;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tools::Tools;
+
+/// Builds, shows, tests and measures Tidegate. Each command installs what it lacks, saying so first.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show one event's way through the whole system on this machine, then a plugin swapped while it runs.
+    Demo {
+        /// Stop when it is shown, instead of staying up to play with.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Format, lints and all tests, with the real parts.
+    Test {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Measure, as ratios against a floor or a peer in the same run.
+    Bench {
+        /// Only this one: sandbox, pipeline, queue, edge or latency.
+        name: Option<String>,
+        /// Print a JSON list of {name, value, unit, against, ratio, target, met}.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what this machine has of what is needed, and what is missing.
+    Tools {
+        /// Install what is missing.
+        #[arg(long)]
+        install: bool,
+    },
+    /// Build the host, the Worker and the plugins.
+    Build,
+    /// Build the Worker into worker/build; wrangler calls this.
+    Edge,
+    /// Build the plugins and the guests of the tests.
+    Plugins,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let root = root();
+    let tools = Tools::load(&root)?;
+    match command {
+        Command::Demo { once } => demo::run(&root, &tools, once),
+        Command::Test { filter } => suite::run(&root, &tools, filter.as_deref()),
+        Command::Bench { name, json } => bench::run(&root, &tools, name.as_deref(), json),
+        Command::Tools { install: true } => tools.install(),
+        Command::Tools { install: false } => tools.print(),
+        Command::Build => {
+            tools.ensure("workerd")?;
+            shell::build_host(&root)?;
+            edge::build(&root)?;
+            plugins(&root, &tools)
+        }
+        Command::Edge => edge::build(&root),
+        Command::Plugins => plugins(&root, &tools),
+    }
+}
+
+fn plugins(root: &Path, tools: &Tools) -> anyhow::Result<()> {
+    let componentize = tools.ensure("componentize-qjs")?;
+    for component in plugin::build_all(root, &componentize)? {
+        println!("{}", component.strip_prefix(root).unwrap_or(&component).display());
+    }
+    Ok(())
+}
+
+/// The repository: where this package's directory is.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace").to_owned()
+}

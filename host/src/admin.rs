@@ -1,0 +1,166 @@
+//! The admin API: what the command line speaks to. Loopback only, with a token, because a plugin that may
+//! reach loopback must not be able to deploy another. Knows nothing of SQL or wasm.
+
+pub mod client;
+
+use crate::deploy::{DeployError, Deployer};
+use crate::plugin::{Manifest, PluginName, Version};
+use crate::store::{EventSeq, Page, Store, StoreError};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
+use tidegate_envelope::Receipt;
+
+/// Bytes of the largest request: a component of 48 MiB as base64.
+const REQUEST_BYTES_MAX: usize = 64 << 20;
+/// Rows in one page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+
+/// What the API works on.
+pub struct Admin<S> {
+    /// What is listed.
+    pub store: S,
+    /// What deploys.
+    pub deployer: Arc<Deployer<S>>,
+    /// Who may ask: the bearer token, compared in constant time.
+    pub token: String,
+}
+
+/// A plugin to deploy, as it travels.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeployRequest {
+    /// The text of `plugin.toml`.
+    pub manifest: String,
+    /// The component, in base64.
+    pub component: String,
+}
+
+/// One deployed plugin.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PluginRow {
+    /// The plugin.
+    pub plugin: PluginName,
+    /// Its active version.
+    pub version: Version,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub deployed_at_ms: u64,
+    /// The kinds it is asked about.
+    pub kinds: Vec<String>,
+    /// The hosts it may reach.
+    pub hosts: Vec<String>,
+}
+
+/// A page of a list of events.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EventsPage {
+    /// The events, in order of arrival.
+    pub events: Vec<crate::store::EventRow>,
+    /// What to ask for as `after` to get the next page; absent when this one is empty.
+    pub next: Option<i64>,
+}
+
+/// Which page of events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventsQuery {
+    after: Option<i64>,
+}
+
+/// The API's routes.
+pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
+    let admin = Arc::new(admin);
+    Router::new()
+        .route("/api/v1/plugins", post(deploy::<S>).get(plugins::<S>))
+        .route("/api/v1/events", get(events::<S>))
+        .route("/api/v1/events/{receipt}", get(event::<S>))
+        .route("/api/v1/parked", get(parked::<S>))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&admin), authorize::<S>))
+        .route("/healthz", get(|| async { Json(serde_json::json!({ "version": env!("CARGO_PKG_VERSION") })) }))
+        .with_state(admin)
+}
+
+async fn authorize<S: Store>(State(admin): State<Arc<Admin<S>>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    if given.is_some_and(|given| given.ct_eq(admin.token.as_bytes()).into()) {
+        return next.run(request).await;
+    }
+    Refused(StatusCode::UNAUTHORIZED, "give the token of DIR/admin.json as `Authorization: Bearer`".into()).into_response()
+}
+
+async fn deploy<S: Store + Clone>(
+    State(admin): State<Arc<Admin<S>>>,
+    Json(request): Json<DeployRequest>,
+) -> Result<Response, Refused> {
+    let bad = |why: String| Refused(StatusCode::UNPROCESSABLE_ENTITY, why);
+    let manifest = Manifest::parse(&request.manifest).map_err(|error| bad(error.to_string()))?;
+    let component = STANDARD.decode(&request.component).map_err(|error| bad(format!("component: {error}")))?;
+    // A client that goes away does not stop half-way: the version is recorded and switched, or neither.
+    let deployed = tokio::spawn(async move { admin.deployer.deploy(manifest, component).await }).await;
+    match deployed.expect("deploying does not panic") {
+        Ok(deployed) => Ok(Json(deployed).into_response()),
+        Err(DeployError::Store(error)) => Err(error.into()),
+        Err(error) => Err(bad(error.to_string())),
+    }
+}
+
+async fn plugins<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
+    let rows = admin.store.active().await?.into_iter().map(|deployment| PluginRow {
+        plugin: deployment.manifest.name,
+        version: deployment.version,
+        deployed_at_ms: deployment.deployed_at_ms,
+        kinds: deployment.manifest.kinds,
+        hosts: deployment.manifest.hosts,
+    });
+    Ok(Json(rows.collect::<Vec<_>>()).into_response())
+}
+
+async fn events<S: Store + Clone>(
+    State(admin): State<Arc<Admin<S>>>,
+    Query(query): Query<EventsQuery>,
+) -> Result<Response, Refused> {
+    let page = Page { after: query.after.map(EventSeq), rows_max: PAGE_ROWS_MAX };
+    let (events, last) = admin.store.events(page).await?;
+    Ok(Json(EventsPage { events, next: last.map(|seq| seq.0) }).into_response())
+}
+
+async fn event<S: Store + Clone>(
+    State(admin): State<Arc<Admin<S>>>,
+    Path(receipt): Path<String>,
+) -> Result<Response, Refused> {
+    let receipt: Receipt =
+        receipt.parse().map_err(|error| Refused(StatusCode::UNPROCESSABLE_ENTITY, format!("{error}")))?;
+    match admin.store.event(receipt).await? {
+        Some(event) => Ok(Json(event).into_response()),
+        None => Err(Refused(StatusCode::NOT_FOUND, format!("no event has the receipt {receipt} here (yet)"))),
+    }
+}
+
+async fn parked<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
+    Ok(Json(admin.store.parked(PAGE_ROWS_MAX).await?).into_response())
+}
+
+/// An answer that says what was wrong.
+struct Refused(StatusCode, String);
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!("failed to answer the admin API: {error}");
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
+    }
+}

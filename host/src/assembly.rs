@@ -1,0 +1,164 @@
+//! Puts the parts of a host together. The one place, with the commands and the tests, that names adapters.
+
+use anyhow::Context as _;
+use std::path::Path;
+use std::sync::Arc;
+use tidegate::admin::client::Address;
+use tidegate::admin::{self, Admin};
+use tidegate::config::Config;
+use tidegate::deploy::Deployer;
+use tidegate::effect::EffectLimits;
+use tidegate::executor::{Executor, ExecutorConfig};
+use tidegate::outbox::{self, Outbox};
+use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
+use tidegate::plan::PlanRules;
+use tidegate::poll::PollPolicy;
+use tidegate::pump::{self, PumpBounds};
+use tidegate::queue::Queue;
+use tidegate::registry::Switchboard;
+use tidegate::retry::RetryPolicy;
+use tidegate::revisit;
+use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// A host at work. Stop it with [`Host::stop`]; dropping it stops it at once, and nothing is lost by that.
+pub(crate) struct Host {
+    /// Where its admin API is.
+    pub(crate) admin: Address,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Host {
+    /// Starts a host that pulls from this queue and keeps its state in this directory.
+    pub(crate) async fn start<Q: Queue>(config: &Config, data: &Path, queue: Q) -> anyhow::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let recorded = Arc::new(Notify::new());
+        let store = SqliteStore::open(data)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let asking_max = if config.sandbox.asking_max == 0 { cores } else { config.sandbox.asking_max };
+        let sandbox = Arc::new(Sandbox::new(SandboxConfig {
+            instances_max: config.sandbox.instances_max,
+            ..SandboxConfig::new(data.join("compiled"))
+        })?);
+        let deployer = Arc::new(Deployer {
+            store: store.clone(),
+            sandbox: Arc::clone(&sandbox),
+            switchboard: Arc::new(Switchboard::default()),
+            limits: config.limits,
+            now_ms,
+        });
+        let registry = deployer.restore().await.context("bring back the deployed plugins")?;
+        tracing::info!(plugins = registry.iter().count(), "restored");
+        let pipeline = Arc::new(
+            Pipeline::new(Parts {
+                store: store.clone(),
+                sandbox,
+                switchboard: Arc::clone(&deployer.switchboard),
+                rules: rules(config),
+                bounds: PipelineBounds {
+                    asking_max,
+                    batch_ms_max: config.queue.visibility_timeout_ms / 2,
+                    store_retry_ms: config.retry.first_ms,
+                    recent_events_max: config.store.recent_events_max,
+                },
+                now_ms,
+                recorded: Arc::clone(&recorded),
+            })
+            .await?,
+        );
+        let outbox = Outbox {
+            store: store.clone(),
+            executor: Executor::new(executor_config(config))?,
+            retry: RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) },
+            in_flight_max: config.executor.in_flight_max,
+            now_ms,
+            recorded: Arc::clone(&recorded),
+        };
+        let mut tasks = JoinSet::new();
+        let admin = serve_admin(config, store.clone(), deployer, &mut tasks, stopped.clone()).await?;
+        admin.write(data)?;
+        tasks.spawn(outbox::run(outbox, stopped.clone()));
+        tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
+        tasks.spawn(pump::run(Arc::new(queue), pipeline, pump_bounds(config), stopped));
+        Ok(Self { admin, stop, tasks })
+    }
+
+    /// Stops pulling, finishes what was pulled and what is being performed, then returns.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Resolves when one of the host's loops has ended though nobody stopped it.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the host stopped"),
+            _ => anyhow::anyhow!("a part of the host stopped"),
+        }
+    }
+}
+
+async fn serve_admin(
+    config: &Config,
+    store: SqliteStore,
+    deployer: Arc<Deployer<SqliteStore>>,
+    tasks: &mut JoinSet<()>,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<Address> {
+    let listener = TcpListener::bind(config.admin.listen)
+        .await
+        .with_context(|| format!("listen on {} (admin.listen)", config.admin.listen))?;
+    let token = crate::command::random_token()?;
+    let address = Address { url: format!("http://{}", listener.local_addr()?), token: token.clone() };
+    let router = admin::router(Admin { store, deployer, token });
+    tasks.spawn(async move {
+        let until_stopped = async move {
+            // The sender is dropped only when the whole host is.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until_stopped).await {
+            tracing::error!("failed to serve the admin API: {error}");
+        }
+    });
+    Ok(address)
+}
+
+fn rules(config: &Config) -> PlanRules {
+    PlanRules {
+        retry: RetryPolicy { attempts_max: config.retry.asks_max, ..retry(config) },
+        effect: EffectLimits::default(),
+    }
+}
+
+fn retry(config: &Config) -> RetryPolicy {
+    RetryPolicy { first_ms: config.retry.first_ms, cap_ms: config.retry.cap_ms, factor: 2, attempts_max: 1 }
+}
+
+fn executor_config(config: &Config) -> ExecutorConfig {
+    ExecutorConfig {
+        allow_loopback: config.executor.allow_loopback,
+        deadline_ms: config.executor.deadline_ms,
+        response_bytes_max: config.executor.response_bytes_max,
+        retry_after_ms_max: config.executor.retry_after_ms_max,
+        ..ExecutorConfig::default()
+    }
+}
+
+fn pump_bounds(config: &Config) -> PumpBounds {
+    PumpBounds {
+        in_flight_max: config.pump.in_flight_max,
+        batch_max: config.queue.batch_max,
+        poll: PollPolicy { busy_ms: config.pump.poll_busy_ms, idle_ms: config.pump.poll_idle_ms, factor: 2 },
+        permanent_retry_ms: config.pump.poll_idle_ms,
+    }
+}
+
+/// The wall clock: the one place where it enters.
+fn now_ms() -> u64 {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

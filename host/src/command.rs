@@ -1,0 +1,66 @@
+//! The commands, one file each, and what they share.
+
+pub(crate) mod dev;
+pub(crate) mod events;
+pub(crate) mod log;
+pub(crate) mod parked;
+pub(crate) mod plugin;
+pub(crate) mod queue;
+pub(crate) mod run;
+mod table;
+
+use anyhow::Context as _;
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
+use tidegate::admin::client::{Address, Client};
+use tidegate::config::Config;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The configuration under the environment; `tidegate.toml` in the working directory when no file is named.
+pub(crate) fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    let usual = Path::new("tidegate.toml");
+    Config::load(path.or_else(|| usual.exists().then_some(usual)), std::env::vars())
+}
+
+/// Speaks to the host that works in this directory.
+fn client(data: &Path) -> anyhow::Result<Client> {
+    Client::new(Address::read(data)?)
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+async fn stopped() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// 128 bits from the operating system, as 32 hexadecimal digits.
+pub(crate) fn random_token() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("draw a random token: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Prints to standard output. A reader that went away (`| head`) ends the command quietly.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.context("write to standard output"),
+    }
+}
+
+/// Whether people read standard output; then it may have colours.
+fn on_a_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// A time for people: UTC, to the millisecond.
+fn time(ms: u64) -> String {
+    let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    stamp.map_or_else(|| ms.to_string(), |stamp| stamp.strftime("%Y-%m-%d %H:%M:%S.%3fZ").to_string())
+}

@@ -1,0 +1,173 @@
+//! `tidegate dev`: the whole system on this machine.
+
+mod state;
+
+use crate::assembly::Host;
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+use state::State;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tidegate::config::Config;
+use tidegate::dev::tool;
+use tidegate::dev::workerd::{Workerd, WorkerdOptions};
+use tidegate::queue::embedded::EmbeddedQueue;
+use tidegate_queue::{Behavior, ServeError, ServeOptions, Server};
+use tokio::sync::oneshot;
+
+/// The name of the embedded queue.
+const QUEUE_NAME: &str = "tidegate-events";
+/// How long to wait before workerd is started again after it ended by itself.
+const EDGE_RESTART: Duration = Duration::from_millis(200);
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+All state is in --data DIR: start it again and it goes on where it was, at the same URLs. Plugins may reach loopback \
+addresses here, which a host in production refuses.")]
+pub(crate) struct Args {
+    /// Print one JSON object when ready, for programs: request_url, admin_url, admin_token, queue_url, account_id,
+    /// queue_id, queue_token, data.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where everything is, for programs.
+#[derive(Serialize)]
+struct Ready<'a> {
+    request_url: String,
+    admin_url: &'a str,
+    admin_token: &'a str,
+    queue_url: String,
+    account_id: &'a str,
+    queue_id: String,
+    queue_token: &'a str,
+    data: PathBuf,
+}
+
+pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::Result<()> {
+    let workerd = tool::find("workerd")?;
+    config.executor.allow_loopback = true;
+    let mut state = State::load_or_make(data)?;
+
+    let queue = bind_queue(&config, data, &state).await?;
+    let (queue_url, queue_rest, queue_binding) = (queue.base_url(), queue.rest_addr, queue.binding_addr);
+    let queue_id = queue.ensure_queue(QUEUE_NAME).await?;
+    let embedded = EmbeddedQueue::new(queue.queues.clone(), queue_id, config.queue.visibility_timeout_ms);
+    let (stop_queue, queue_stopped) = oneshot::channel::<()>();
+    let mut serving = tokio::spawn(queue.serve(async move {
+        // Sent or dropped: either way it is over.
+        let _ = queue_stopped.await;
+    }));
+    let mut host = Host::start(&config, data, embedded).await?;
+    let sources = [(config.dev.source.to_string(), vec![state.source_token.clone()])];
+    let edge = Edge {
+        binary: &workerd,
+        build: &config.dev.worker_build,
+        queue_binding,
+        sources: &sources,
+        dir: &data.join("edge"),
+    };
+    let mut running = edge.start(remembered(state.request_port, config.dev.request_listen)).await?;
+    let request_addr = running.addr();
+    state.remember(data, request_addr.port(), queue_rest.port())?;
+
+    let ready = Ready {
+        request_url: format!("http://{request_addr}/in/{}/{}", config.dev.source, state.source_token),
+        admin_url: &host.admin.url.clone(),
+        admin_token: &host.admin.token.clone(),
+        queue_url,
+        account_id: &state.account_id,
+        queue_id: queue_id.to_string(),
+        queue_token: &state.queue_token,
+        data: std::path::absolute(data).context("find the data directory")?,
+    };
+    announce(&ready, args.json)?;
+
+    loop {
+        tokio::select! {
+            stopped = super::stopped() => break stopped?,
+            error = host.failed() => return Err(error),
+            served = &mut serving => bail!("the queue stopped: {served:?}"),
+            status = running.wait() => {
+                tracing::error!("workerd ended ({}), starting it again", status?);
+                tokio::time::sleep(EDGE_RESTART).await;
+                running = edge.start(request_addr).await?;
+            }
+        }
+    }
+    tracing::info!("stopping: the edge first, then what was pulled");
+    running.stop().await?;
+    host.stop().await;
+    drop(stop_queue);
+    serving.await?.context("stop the queue")
+}
+
+/// Listens where the last start did, or elsewhere when another program has taken that.
+async fn bind_queue(config: &Config, data: &Path, state: &State) -> Result<Server, ServeError> {
+    let options = |listen| ServeOptions {
+        data_dir: data.join("queue"),
+        rest_addr: listen,
+        binding_addr: SocketAddr::new(config.dev.queue_listen.ip(), 0),
+        account_id: state.account_id.clone(),
+        token: state.queue_token.clone(),
+        behavior: Behavior::default(),
+        queues: vec![QUEUE_NAME.to_owned()],
+    };
+    let remembered = remembered(state.queue_port, config.dev.queue_listen);
+    match Server::bind(options(remembered)).await {
+        Err(_) if remembered != config.dev.queue_listen => Server::bind(options(config.dev.queue_listen)).await,
+        result => result,
+    }
+}
+
+/// The port of the last start where the configuration leaves it open, so that URLs stay.
+fn remembered(port: u16, configured: SocketAddr) -> SocketAddr {
+    if configured.port() == 0 { SocketAddr::new(configured.ip(), port) } else { configured }
+}
+
+/// What the edge is started with, each time.
+struct Edge<'a> {
+    binary: &'a Path,
+    build: &'a Path,
+    queue_binding: SocketAddr,
+    sources: &'a [(String, Vec<String>)],
+    dir: &'a Path,
+}
+
+impl Edge<'_> {
+    /// Starts workerd there, or on a free port when another program has taken it.
+    async fn start(&self, listen: SocketAddr) -> anyhow::Result<Workerd> {
+        let options = |listen| WorkerdOptions {
+            binary: self.binary,
+            worker_build_dir: self.build,
+            listen,
+            queue_binding: self.queue_binding,
+            queue_name: QUEUE_NAME,
+            sources: self.sources,
+            dir: self.dir,
+        };
+        match Workerd::start(options(listen)).await {
+            Err(error) if listen.port() != 0 => {
+                tracing::warn!("failed to start the edge at {listen}, taking another port: {error:#}");
+                Workerd::start(options(SocketAddr::new(listen.ip(), 0))).await
+            }
+            result => result,
+        }
+    }
+}
+
+fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
+    if json {
+        return super::print(&format!("{}\n", serde_json::to_string(ready)?));
+    }
+    super::print(&format!(
+        "Tidegate is ready. Ctrl-C stops it; all its state is in {data}.\n\n\
+         Send it an event:\n  curl -i '{url}' -H 'content-type: application/json' \\\n    \
+         -d '{{\"event_type\":\"asset.update\",\"id\":675,\"name\":\"Spare-02\",\"loanee\":{{\"id\":142,\"name\":\"John Do\"}}}}'\n\n\
+         Then, in another terminal:\n  tidegate --data {data} plugin deploy plugins/rust\n  \
+         tidegate --data {data} events list\n\n",
+        data = ready.data.display(),
+        url = ready.request_url,
+    ))
+}

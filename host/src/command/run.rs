@@ -1,0 +1,40 @@
+//! `tidegate run`: a host in production.
+
+use crate::assembly::Host;
+use anyhow::Context as _;
+use std::path::Path;
+use tidegate::config::Config;
+use tidegate::queue::rest::{RestQueue, RestQueueConfig, Token};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Set queue.account_id and queue.queue_id in tidegate.toml (or TIDEGATE_QUEUE_ACCOUNT_ID and TIDEGATE_QUEUE_QUEUE_ID), and \
+TIDEGATE_QUEUE_TOKEN in the environment: an API token that may read and write queues.")]
+pub(crate) struct Args {}
+
+pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result<()> {
+    let token = std::env::var("TIDEGATE_QUEUE_TOKEN")
+        .context("set TIDEGATE_QUEUE_TOKEN to an API token that may read and write queues")?;
+    let queue = RestQueue::new(RestQueueConfig {
+        base_url: config.queue.base_url.clone(),
+        account_id: set(&config.queue.account_id, "queue.account_id")?,
+        queue_id: set(&config.queue.queue_id, "queue.queue_id")?,
+        token: Token::new(&token),
+        visibility_timeout_ms: config.queue.visibility_timeout_ms,
+        batch_max: config.queue.batch_max,
+    })?;
+    let mut host = Host::start(config, data, queue).await?;
+    tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");
+    tokio::select! {
+        stopped = super::stopped() => stopped?,
+        error = host.failed() => return Err(error),
+    }
+    tracing::info!("stopping: finishing what was pulled");
+    host.stop().await;
+    Ok(())
+}
+
+fn set(value: &str, key: &str) -> anyhow::Result<String> {
+    anyhow::ensure!(!value.is_empty(), "set {key} in tidegate.toml: `tidegate config` explains it");
+    Ok(value.to_owned())
+}

@@ -1,0 +1,193 @@
+//! What the operator sets. Parsed once, at start, into a value that cannot be wrong; a typo has an address.
+
+use crate::limits::Limits;
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use tidegate_envelope::SourceName;
+
+/// Every key with its default and its meaning.
+pub const DEFAULT_TOML: &str = include_str!("../tidegate.default.toml");
+
+/// Before each key in the environment.
+const ENV_PREFIX: &str = "TIDEGATE_";
+/// Any free port of this machine.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Variables of other meaning that share the prefix: secrets, tools, and options of the command line.
+const ENV_OTHERS: [&str; 7] = ["QUEUE_TOKEN", "DATA", "CONFIG", "WORKERD", "TOOLS", "HOST", "ADMIN_TOKEN"];
+
+macro_rules! sections {
+    ($($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $default:expr),* $(,)? })*) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        #[expect(missing_docs, reason = "tidegate.default.toml documents each key once, where operators read it")]
+        pub struct $name { $(pub $field: $type),* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default),* }
+            }
+        }
+    )* };
+}
+
+sections! {
+    /// All that `tidegate.toml` says, section by section. `tidegate.default.toml` explains each key.
+    Config {
+        queue: QueueSection = QueueSection::default(),
+        pump: PumpSection = PumpSection::default(),
+        admin: AdminSection = AdminSection::default(),
+        store: StoreSection = StoreSection::default(),
+        sandbox: SandboxSection = SandboxSection::default(),
+        limits: Limits = Limits::default(),
+        retry: RetrySection = RetrySection::default(),
+        executor: ExecutorSection = ExecutorSection::default(),
+        dev: DevSection = DevSection::default(),
+    }
+    /// The queue that events are pulled from.
+    QueueSection {
+        base_url: String = "https://api.cloudflare.com/client/v4".into(),
+        account_id: String = String::new(),
+        queue_id: String = String::new(),
+        visibility_timeout_ms: u64 = 60_000,
+        batch_max: usize = 100,
+    }
+    /// How fast it is pulled.
+    PumpSection { in_flight_max: usize = 1_000, poll_busy_ms: u64 = 250, poll_idle_ms: u64 = 30_000 }
+    /// The admin API.
+    AdminSection { listen: SocketAddr = LOOPBACK }
+    /// The store.
+    StoreSection { recent_events_max: usize = 200_000 }
+    /// The sandbox.
+    SandboxSection { asking_max: usize = 0, instances_max: u32 = 64 }
+    /// When things are tried again.
+    RetrySection { asks_max: u32 = 5, effects_max: u32 = 12, first_ms: u64 = 1_000, cap_ms: u64 = 3_600_000 }
+    /// How effects are performed.
+    ExecutorSection {
+        allow_loopback: bool = false,
+        in_flight_max: usize = 64,
+        deadline_ms: u64 = 10_000,
+        response_bytes_max: usize = 65_536,
+        retry_after_ms_max: u64 = 3_600_000,
+    }
+    /// `tidegate dev`.
+    DevSection {
+        request_listen: SocketAddr = LOOPBACK,
+        queue_listen: SocketAddr = LOOPBACK,
+        source: SourceName = SourceName::new("amj").expect("a valid name"),
+        worker_build: PathBuf = PathBuf::from("worker/build"),
+    }
+}
+
+impl Config {
+    /// The defaults, under the file if there is one, under the environment.
+    ///
+    /// # Errors
+    /// When the file or a variable has a key that is unknown or a value that does not fit: says which, and on
+    /// which line.
+    pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        let mut config = Self::default();
+        if let Some(path) = path {
+            let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+            config = toml::from_str(&text).with_context(|| format!("read {}", path.display()))?;
+        }
+        let mut tables = toml::Table::try_from(&config).expect("a configuration is plain data");
+        for (name, value) in env {
+            override_from(&mut tables, &name, &value)?;
+        }
+        let config: Self = tables.try_into().context("read the TIDEGATE_ variables of the environment")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let rules = [
+            (self.admin.listen.ip().is_loopback(), "admin.listen must be a loopback address: the admin API has no TLS"),
+            ((1..=100).contains(&self.queue.batch_max), "queue.batch_max must be 1 to 100"),
+            (
+                (1_000..=43_200_000).contains(&self.queue.visibility_timeout_ms),
+                "queue.visibility_timeout_ms must be 1000 to 43200000",
+            ),
+            (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
+            (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
+            (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
+            (self.retry.asks_max > 0 && self.retry.effects_max > 0, "retry.asks_max and effects_max must be at least 1"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => anyhow::bail!("{rule}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Sets `TIDEGATE_<SECTION>_<KEY>`. Other variables are left alone, unless they have the prefix: then they are typos.
+fn override_from(tables: &mut toml::Table, name: &str, value: &str) -> anyhow::Result<()> {
+    let Some(key) = name.strip_prefix(ENV_PREFIX).filter(|key| !ENV_OTHERS.contains(key)) else { return Ok(()) };
+    let found = tables.iter_mut().find_map(|(section, table)| {
+        let key = key.strip_prefix(&section.to_uppercase())?.strip_prefix('_')?.to_lowercase();
+        table.as_table_mut()?.get_mut(&key)
+    });
+    let Some(slot) = found else {
+        anyhow::bail!("{name} in the environment sets no key that exists: `tidegate config` prints all of them");
+    };
+    *slot = match slot {
+        toml::Value::String(_) => toml::Value::String(value.to_owned()),
+        _ => toml::from_str::<toml::Table>(&format!("value = {value}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .with_context(|| format!("{name} in the environment: `{value}` is not a number or true or false"))?,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, env: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), text).expect("write it");
+        Config::load(Some(file.path()), env.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    #[test]
+    fn nothing_set_gives_the_documented_defaults() {
+        assert_eq!(load("", &[]).expect("loads"), Config::default());
+        assert_eq!(load(DEFAULT_TOML, &[]).expect("loads"), Config::default());
+    }
+
+    #[test]
+    fn every_key_is_documented() {
+        let documented: toml::Table = toml::from_str(DEFAULT_TOML).expect("well formed");
+        let all = toml::Table::try_from(Config::default()).expect("plain data");
+        assert_eq!(documented, all);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let text = "[queue]\nbatch_max = 7\naccount_id = \"a\"\n";
+        let config = load(text, &[("TIDEGATE_QUEUE_BATCH_MAX", "9"), ("HOME", "/")]).expect("loads");
+        assert_eq!((config.queue.batch_max, config.queue.account_id.as_str()), (9, "a"));
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_has_an_address() {
+        for (text, env, parts) in [
+            ("[queue]\nbatch_max = 7\nbatch_maxx = 7\n", None, &["batch_maxx", "line 3"][..]),
+            ("[queu]\n", None, &["queu", "line 1"]),
+            ("[queue]\n\nbatch_max = \"x\"\n", None, &["batch_max", "line 3"]),
+            ("[queue\n", None, &["line 1"]),
+            ("[queue]\nbatch_max = 101\n", None, &["queue.batch_max", "1 to 100"]),
+            ("[admin]\nlisten = \"0.0.0.0:1\"\n", None, &["admin.listen", "loopback"]),
+            ("", Some(("TIDEGATE_QUEUE_BATCHES", "1")), &["TIDEGATE_QUEUE_BATCHES"]),
+            ("", Some(("TIDEGATE_QUEUE_BATCH_MAX", "many")), &["TIDEGATE_QUEUE_BATCH_MAX", "many"]),
+        ] {
+            let error = format!("{:#}", load(text, env.as_slice()).expect_err(text));
+            for part in parts {
+                assert!(error.contains(part), "`{error}` should say `{part}`");
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Where a tool of `tools.toml` is on this machine. Installs nothing: `cargo xtask tools --install` does.
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// One pinned tool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// What it is called here.
+    pub name: String,
+    /// Its npm package.
+    pub npm: String,
+    /// Its exact version.
+    pub version: String,
+    /// The file that is used, from the tool's folder.
+    pub file: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    tool: Vec<Tool>,
+}
+
+/// Reads the text of a `tools.toml`.
+///
+/// # Errors
+/// When it is not well-formed.
+pub fn parse(text: &str) -> anyhow::Result<Vec<Tool>> {
+    let list: List = toml::from_str(text).context("read tools.toml")?;
+    Ok(list.tool)
+}
+
+/// The file of an installed tool, by the `tools.toml` that this program was built with.
+///
+/// # Errors
+/// When it is not there; the error says what to type.
+pub fn find(name: &str) -> anyhow::Result<PathBuf> {
+    let tools = parse(include_str!("../../../tools.toml"))?;
+    let tool = tools.iter().find(|tool| tool.name == name);
+    let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
+    let path = tool.path()?;
+    if !path.exists() {
+        bail!(
+            "{name} {} is not at {}; type: cargo xtask tools --install (or set {} to a copy of it)",
+            tool.version,
+            path.display(),
+            tool.variable()
+        );
+    }
+    Ok(path)
+}
+
+impl Tool {
+    /// The environment variable that names another copy.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("TIDEGATE_{}", self.name.to_uppercase().replace('-', "_"))
+    }
+
+    /// The folder it is installed in: a per-user cache, keyed by version, so that it survives clones.
+    ///
+    /// # Errors
+    /// When the environment names no home.
+    pub fn dir(&self) -> anyhow::Result<PathBuf> {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let base = variable("TIDEGATE_TOOLS")
+            .or_else(|| variable("XDG_CACHE_HOME"))
+            .or_else(|| Some(variable("HOME")?.join(".cache")))
+            .context("no place for tools: set HOME or TIDEGATE_TOOLS")?;
+        Ok(base.join("tidegate/tools").join(format!("{}-{}", self.name, self.version)))
+    }
+
+    /// The file that is used, whether or not it is there.
+    ///
+    /// # Errors
+    /// As [`Tool::dir`].
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        match std::env::var_os(self.variable()) {
+            Some(path) if !path.is_empty() => Ok(path.into()),
+            _ => Ok(self.dir()?.join(&self.file)),
+        }
+    }
+}

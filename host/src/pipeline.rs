@@ -1,0 +1,255 @@
+//! From a batch of deliveries to its acknowledgement: open, recognise, ask, plan, record, acknowledge.
+//! Knows nothing of SQL, HTTP or wasm.
+
+use crate::event::{Arrival, Event};
+use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
+use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
+use crate::recent::{Recent, Seen};
+use crate::registry::{Active, Registry, Switchboard};
+use crate::sandbox::{Question, Sandbox};
+use crate::store::{Batch, DueAsk, Recorded, Replan, Store, StoreError, Stray};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tidegate_envelope::Envelope;
+use tokio::sync::{Notify, Semaphore};
+
+/// Bounds of the pipeline, from the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct PipelineBounds {
+    /// Plugins asked at the same time.
+    pub asking_max: usize,
+    /// How long one batch may be asked about, in milliseconds; what is left goes back to the queue. Well under
+    /// the lease, so that no lease runs out while its batch is recorded.
+    pub batch_ms_max: u64,
+    /// How long a batch that could not be recorded stays away from this host, in milliseconds.
+    pub store_retry_ms: u64,
+    /// Events in which the same bytes are recognised.
+    pub recent_events_max: usize,
+}
+
+/// The middle of the host. One value, shared by all batches under way.
+pub struct Pipeline<S> {
+    store: S,
+    sandbox: Arc<Sandbox>,
+    switchboard: Arc<Switchboard>,
+    rules: PlanRules,
+    bounds: PipelineBounds,
+    now_ms: fn() -> u64,
+    recent: Mutex<Recent>,
+    asking: Semaphore,
+    recorded: Arc<Notify>,
+}
+
+/// What a pipeline is made of.
+pub struct Parts<S> {
+    /// Where decisions are recorded.
+    pub store: S,
+    /// Where plugins are asked.
+    pub sandbox: Arc<Sandbox>,
+    /// Which plugins are asked.
+    pub switchboard: Arc<Switchboard>,
+    /// The rules that plans follow.
+    pub rules: PlanRules,
+    /// The bounds.
+    pub bounds: PipelineBounds,
+    /// The wall clock, in milliseconds since the Unix epoch.
+    pub now_ms: fn() -> u64,
+    /// Told after each batch: effects may be due.
+    pub recorded: Arc<Notify>,
+}
+
+/// A batch of deliveries, decided but not yet recorded.
+#[derive(Default)]
+struct Decided {
+    batch: Batch,
+    /// Acknowledged once the batch is recorded.
+    leases: Vec<Lease>,
+    /// Not asked about in time: they go back.
+    unasked: Vec<Lease>,
+}
+
+impl<S: Store> Pipeline<S> {
+    /// A pipeline that recognises what the store remembers.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn new(parts: Parts<S>) -> Result<Self, StoreError> {
+        let mut recent = Recent::new(parts.bounds.recent_events_max);
+        for (source, sha256, receipt) in parts.store.recent(parts.bounds.recent_events_max).await? {
+            recent.recorded(&source, &sha256, receipt);
+        }
+        Ok(Self {
+            asking: Semaphore::new(parts.bounds.asking_max),
+            store: parts.store,
+            sandbox: parts.sandbox,
+            switchboard: parts.switchboard,
+            rules: parts.rules,
+            bounds: parts.bounds,
+            now_ms: parts.now_ms,
+            recent: Mutex::new(recent),
+            recorded: parts.recorded,
+        })
+    }
+
+    /// The story of a batch. Each delivery is recorded with all that was decided about it in one transaction,
+    /// and only then acknowledged: die before and the lease brings it back, die after and its receipt is known.
+    ///
+    /// Not cancel-safe: run it to its end, or lose nothing but time: the leases run out.
+    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) {
+        let decided = self.decide(deliveries).await;
+        let claims = claims(&decided.batch);
+        let mut settled: Vec<Settle> = decided.unasked.into_iter().map(|lease| lease.retry(Duration::ZERO)).collect();
+        match self.store.commit(decided.batch).await {
+            Ok(()) => {
+                self.remember(claims);
+                self.recorded.notify_waiters();
+                settled.extend(decided.leases.into_iter().map(Lease::ack));
+            }
+            Err(error) => {
+                let delay = Duration::from_millis(self.bounds.store_retry_ms);
+                tracing::error!(deliveries = claims.len(), "failed to record a batch, it goes back to the queue: {error}");
+                settled.extend(decided.leases.into_iter().map(|lease| lease.retry(delay)));
+            }
+        }
+        if let Err(error) = queue.settle(settled).await {
+            // The leases run out and the deliveries come again; those recorded are recognised by their receipt.
+            tracing::warn!("failed to acknowledge a batch, it will be delivered again: {error}");
+        }
+    }
+
+    /// Asks again about what is due, and records what comes of it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; nothing was changed then.
+    pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>) -> Result<(), StoreError> {
+        let replans = self.off_the_runtime(move |this| {
+            let registry = this.switchboard.current();
+            due.into_iter().map(|due| this.ask_again(&registry, due)).collect()
+        });
+        self.store.commit(Batch { replans: replans.await, ..Batch::default() }).await?;
+        self.recorded.notify_waiters();
+        Ok(())
+    }
+
+    async fn decide(self: &Arc<Self>, deliveries: Vec<Delivery>) -> Decided {
+        self.off_the_runtime(move |this| {
+            let pulled_at_ms = (this.now_ms)();
+            let until = Instant::now() + Duration::from_millis(this.bounds.batch_ms_max);
+            let registry = this.switchboard.current();
+            let mut decided = Decided::default();
+            for delivery in deliveries {
+                if Instant::now() >= until {
+                    decided.unasked.push(delivery.lease);
+                    continue;
+                }
+                this.decide_one(&registry, delivery, pulled_at_ms, &mut decided);
+            }
+            decided
+        })
+        .await
+    }
+
+    fn decide_one(&self, registry: &Registry, delivery: Delivery, pulled_at_ms: u64, decided: &mut Decided) {
+        decided.leases.push(delivery.lease);
+        let mut event = match open(delivery.body) {
+            Ok(envelope) => crate::read::read(envelope),
+            Err((body, why)) => {
+                tracing::error!("parked a delivery that is no event: {why}");
+                decided.batch.strays.push(Stray { body, why, pulled_at_ms });
+                return;
+            }
+        };
+        match self.recent().claim(&event.source, &event.sha256, event.receipt) {
+            Seen::Redelivered => return,
+            Seen::Same(original) => event.arrival = Arrival::Duplicate(original),
+            Seen::No => {}
+        }
+        let plans = match event.arrival {
+            Arrival::Duplicate(_) => Vec::new(),
+            Arrival::First => registry.route(&event.kind).map(|active| self.ask(active, &event, 1)).collect(),
+        };
+        decided.batch.events.push(Recorded {
+            event,
+            queued_at_ms: delivery.queued_at_ms,
+            pulled_at_ms,
+            decided_at_ms: (self.now_ms)(),
+            plans,
+        });
+    }
+
+    fn ask(&self, active: &Active, event: &Event, attempt: u32) -> Plan {
+        let question = Question { event, attempt, settings: &active.settings };
+        let asked_at = Instant::now();
+        let answer = self.sandbox.ask(&active.code, &question, &active.manifest.limits);
+        let asked_us = u64::try_from(asked_at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let asked = Asked {
+            receipt: event.receipt,
+            active,
+            attempt,
+            asked_us,
+            answer,
+            now_ms: (self.now_ms)(),
+            jitter: fastrand::f64(),
+        };
+        let plan = plan::plan(asked, &self.rules);
+        if let Verdict::Parked { why } | Verdict::Waiting { why, .. } = &plan.verdict {
+            tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
+        }
+        plan
+    }
+
+    /// The version active now is asked: the one that was asked before did not decide.
+    fn ask_again(&self, registry: &Registry, due: DueAsk) -> Replan {
+        let attempt = due.attempts.saturating_add(1);
+        let plan = match registry.find(&due.plugin) {
+            Some(active) => self.ask(active, &due.event, attempt),
+            None => Plan {
+                verdict: Verdict::Parked { why: "the plugin is no longer deployed".into() },
+                plugin: due.plugin,
+                version: due.version,
+                attempt,
+                asked_us: 0,
+            },
+        };
+        Replan { event: due.seq, plan, decided_at_ms: (self.now_ms)() }
+    }
+
+    /// Runs what asks plugins on a thread of its own kind: a plugin may use a core for as long as its limit says.
+    async fn off_the_runtime<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let _permit = self.asking.acquire().await.expect("the semaphore is never closed");
+        let this = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&this)).await.expect("asking plugins does not panic")
+    }
+
+    fn remember(&self, claims: Vec<Claim>) {
+        let mut recent = self.recent();
+        for (source, sha256, receipt) in &claims {
+            recent.recorded(source, sha256, *receipt);
+        }
+    }
+
+    fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Claim = (tidegate_envelope::SourceName, tidegate_envelope::Digest, tidegate_envelope::Receipt);
+
+fn claims(batch: &Batch) -> Vec<Claim> {
+    let firsts = batch.events.iter().filter(|recorded| recorded.event.arrival == Arrival::First);
+    firsts.map(|Recorded { event, .. }| (event.source.clone(), event.sha256, event.receipt)).collect()
+}
+
+/// The envelope in a delivery, or the delivery's text and why it has none.
+fn open(body: DeliveryBody) -> Result<Envelope, (String, String)> {
+    match body {
+        DeliveryBody::Text(text) => match Envelope::open(&text) {
+            Ok(envelope) => Ok(envelope),
+            Err(error) => Err((text, error.to_string())),
+        },
+        DeliveryBody::Undecodable { raw, reason } => Err((raw, reason)),
+    }
+}

@@ -1,0 +1,245 @@
+//! A plugin: a name, one immutable version of its component, and what its manifest asks for. Knows nothing
+//! of how a component is run.
+
+use crate::effect::{Grants, HostGrant};
+use crate::limits::Limits;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a plugin: lower-case letters, digits and hyphens. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PluginName(Arc<str>);
+
+/// The text cannot name a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot name a plugin: use 1 to 63 of a-z, 0-9 and -, not first or last a -")]
+pub struct PluginNameError(String);
+
+impl PluginName {
+    /// Checks and takes a name.
+    ///
+    /// # Errors
+    /// When the text is empty, too long, or has a character that a name may not have.
+    pub fn new(text: &str) -> Result<Self, PluginNameError> {
+        let fits = (1..=63).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits { Ok(Self(text.into())) } else { Err(PluginNameError(text.chars().take(80).collect())) }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PluginName {
+    type Error = PluginNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text)
+    }
+}
+
+impl From<PluginName> for String {
+    fn from(name: PluginName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for PluginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PluginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PluginName({})", self.0)
+    }
+}
+
+/// One immutable version of a plugin: the SHA-256 of its component and of what its manifest says, as 64
+/// hexadecimal digits. The same component with other settings is another version. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Version(Arc<str>);
+
+impl Version {
+    /// The version of this component under this manifest.
+    #[must_use]
+    pub fn of(component: &[u8], manifest: &Manifest) -> Self {
+        use sha2::{Digest as _, Sha256};
+        let manifest = serde_json::to_vec(manifest).expect("a manifest is plain data");
+        let mut hash = Sha256::new();
+        hash.update(Sha256::digest(component));
+        hash.update(&manifest);
+        let digest: [u8; 32] = hash.finalize().into();
+        Self(tidegate_envelope::Digest::from_bytes(digest).to_string().into())
+    }
+
+    /// The version as it was stored.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// All 64 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 12 digits: enough for people.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Version({})", self.short())
+    }
+}
+
+/// What a plugin says of itself, in `plugin.toml`. Deploying it grants what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// The component's file, relative to the manifest.
+    #[serde(default = "default_component")]
+    pub component: String,
+    /// The kinds of event it wants; `*` wants all.
+    pub kinds: Vec<String>,
+    /// The hosts it asks to reach, each with or without a port.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Names and values it is given with each event.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Limits of one call where they differ from the defaults.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn default_component() -> String {
+    "plugin.wasm".to_owned()
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not TOML, a key is unknown, missing or of a wrong type: the text names the key and its line.
+    #[error("plugin.toml: {0}")]
+    Malformed(#[from] toml::de::Error),
+    /// A host it asks for is none.
+    #[error("plugin.toml: hosts: {0}")]
+    Host(#[from] crate::effect::GrantError),
+    /// It wants no kind, so it would never be asked.
+    #[error("plugin.toml: kinds: name at least one kind, or \"*\" for all")]
+    NoKinds,
+    /// A limit is over what the operator allows.
+    #[error("plugin.toml: limits: {name} = {asked} is over the operator's {allowed}; lower it, or raise `limits.{name}` in tidegate.toml")]
+    Limit {
+        /// The limit's name.
+        name: &'static str,
+        /// What the manifest asks for.
+        asked: u64,
+        /// What the operator's configuration allows.
+        allowed: u64,
+    },
+}
+
+impl Manifest {
+    /// Reads `plugin.toml`.
+    ///
+    /// # Errors
+    /// When the text is not a manifest; the error says which key, on which line.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = toml::from_str(text)?;
+        if manifest.kinds.is_empty() {
+            return Err(ManifestError::NoKinds);
+        }
+        manifest.grants()?;
+        Ok(manifest)
+    }
+
+    /// What deploying this manifest grants.
+    ///
+    /// # Errors
+    /// When a host is none.
+    pub fn grants(&self) -> Result<Grants, crate::effect::GrantError> {
+        let hosts = self.hosts.iter().map(|host| HostGrant::parse(host)).collect::<Result<_, _>>()?;
+        Ok(Grants { hosts })
+    }
+
+    /// Whether the plugin wants events of this kind.
+    #[must_use]
+    pub fn wants(&self, kind: &str) -> bool {
+        self.kinds.iter().any(|wanted| wanted == "*" || wanted == kind)
+    }
+
+    /// Checks the manifest's limits against the operator's.
+    ///
+    /// # Errors
+    /// Names the first limit that is too high.
+    pub fn check_limits(&self, allowed: &Limits) -> Result<(), ManifestError> {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let pairs = [
+            ("wall_time_ms", self.limits.wall_time_ms, allowed.wall_time_ms),
+            ("memory_bytes", count(self.limits.memory_bytes), count(allowed.memory_bytes)),
+            ("table_elements", count(self.limits.table_elements), count(allowed.table_elements)),
+            ("result_bytes", count(self.limits.result_bytes), count(allowed.result_bytes)),
+            ("decisions", count(self.limits.decisions), count(allowed.decisions)),
+        ];
+        match pairs.into_iter().find(|(_, asked, allowed)| asked > allowed) {
+            Some((name, asked, allowed)) => Err(ManifestError::Limit { name, asked, allowed }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "name = \"loan-notice\"\nkinds = [\"asset.update\"]\n";
+
+    #[test]
+    fn a_minimal_manifest_is_enough() {
+        let manifest = Manifest::parse(MINIMAL).expect("a valid manifest");
+        assert_eq!((manifest.component.as_str(), manifest.limits), ("plugin.wasm", Limits::default()));
+        assert!(manifest.wants("asset.update") && !manifest.wants("asset.create"));
+    }
+
+    #[test]
+    fn a_typo_names_the_key_and_its_line() {
+        let error = Manifest::parse(&format!("{MINIMAL}hots = []\n")).expect_err("`hots` is no key").to_string();
+        assert!(error.contains("hots") && error.contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn a_version_is_its_component_and_its_manifest() {
+        let manifest = Manifest::parse(MINIMAL).expect("a valid manifest");
+        let mut other = manifest.clone();
+        other.settings.insert("notice_url".into(), "http://a/".into());
+        let versions = [Version::of(b"a", &manifest), Version::of(b"b", &manifest), Version::of(b"a", &other)];
+        assert_eq!(versions[0], Version::of(b"a", &manifest));
+        assert!(versions[0] != versions[1] && versions[0] != versions[2]);
+    }
+
+    #[test]
+    fn a_manifest_cannot_raise_a_limit() {
+        let text = format!("{MINIMAL}[limits]\nwall_time_ms = 60000\n");
+        let manifest = Manifest::parse(&text).expect("well formed");
+        let error = manifest.check_limits(&Limits::default()).expect_err("over the limit").to_string();
+        assert!(error.contains("wall_time_ms = 60000"), "{error}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Asks untrusted plugins what they decide, each time in a fresh instance and within limits. Knows nothing of
+//! grants, stores or what becomes of a decision.
+//!
+//! # Why these engine settings
+//!
+//! A fresh instance per event is only cheap when neither its start nor its end enters the kernel to change the
+//! address space: in a process with several busy threads each such call interrupts every other one. So the
+//! memory of a used instance is reset by the kernel's list of touched pages (`pagemap_scan`) and a `memset`,
+//! and memory accesses are checked by compiled code instead of by guard pages, so that a growing memory needs
+//! no `mprotect`. `benches/sandbox.rs` measures it. That a reused slot reads as zero everywhere, the grown part
+//! included, is what `tests/sandbox_isolation.rs` is for.
+//!
+//! The price: guest code runs 10 to 25 per cent slower, and wasmtime's mitigation of speculative out-of-bounds
+//! reads needs guard pages, so it is off. A plugin has no clock, no thread and no import to observe such a read
+//! with; plugins of people who distrust each other still belong in processes of their own.
+//!
+//! Two threads that share an engine share its pool's state, which costs each half as much again. So there is an
+//! engine per thread, up to [`SandboxConfig::engines`], all of them running the same compiled code.
+
+mod admission;
+mod cache;
+mod engine;
+mod limiter;
+mod slot;
+mod ticker;
+mod trap;
+mod v1;
+
+use crate::decision::{Decision, Refusal};
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::limits::Limits;
+use engine::Engines;
+use limiter::CallState;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use ticker::Ticker;
+use tidegate_envelope::Digest;
+use wasmtime::Store;
+
+pub use admission::AdmissionError;
+
+/// How a sandbox is made. Every bound has a name and a default.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Where compiled code is kept between runs. Made when missing. Whoever can write here can run code as this
+    /// process.
+    pub cache_dir: PathBuf,
+    /// Engines, and so threads that ask without disturbing each other.
+    pub engines: usize,
+    /// Calls that may run at once on one engine; more wait for one to end.
+    pub instances_max: u32,
+    /// Bytes of the largest component.
+    pub component_bytes_max: usize,
+    /// Bytes of linear memory that can be reserved for one memory: no plugin's `memory_bytes` goes beyond.
+    pub memory_bytes_max: usize,
+    /// Linear memories of one plugin. A small language's runtime has one, QuickJS three.
+    pub memories_max: u32,
+    /// Elements of one table: no plugin's `table_elements` goes beyond.
+    pub table_elements_max: usize,
+    /// Tables of one plugin.
+    pub tables_max: u32,
+    /// Core instances of one plugin.
+    pub core_instances_max: u32,
+    /// The longest call: no plugin's `wall_time_ms` goes beyond.
+    pub wall_time_ms_max: u64,
+    /// How often running calls are looked at. A call ends at its limit or up to two ticks later.
+    pub tick: Duration,
+}
+
+impl SandboxConfig {
+    /// The defaults, with compiled code kept in `cache_dir`.
+    #[must_use]
+    pub fn new(cache_dir: PathBuf) -> Self {
+        Self {
+            cache_dir,
+            engines: std::thread::available_parallelism().map_or(1, usize::from).min(16),
+            instances_max: 32,
+            component_bytes_max: 64 << 20,
+            memory_bytes_max: 256 << 20,
+            memories_max: 4,
+            table_elements_max: 20_000,
+            tables_max: 8,
+            core_instances_max: 16,
+            wall_time_ms_max: 60_000,
+            tick: Duration::from_millis(2),
+        }
+    }
+}
+
+/// Runs plugins. One per process; shared by reference between the threads that ask.
+pub struct Sandbox {
+    config: SandboxConfig,
+    engines: Arc<Engines>,
+    _ticker: Ticker,
+}
+
+/// A compiled, admitted plugin. Cheap to clone.
+#[derive(Clone)]
+pub struct Prepared(Arc<Admitted>);
+
+struct Admitted {
+    digest: Digest,
+    /// Which engines it was made for.
+    engines: Arc<Engines>,
+    /// One per engine, in their order.
+    handlers: Vec<v1::Handler>,
+}
+
+/// What a plugin is asked: one event, and what the host adds to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Which time this plugin is asked about this event, from 1.
+    pub attempt: u32,
+    /// The settings of the plugin's deployment: name and value.
+    pub settings: &'a [(String, String)],
+}
+
+/// What came of asking: decisions, the plugin's own "no", or the host's word about the plugin.
+pub type Answer = Result<Result<Vec<Decision>, Refusal>, Fault>;
+
+impl Sandbox {
+    /// Makes the engines, the folder of compiled code and the ticker's thread.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the machine can run no engine at all.
+    pub fn new(config: SandboxConfig) -> anyhow::Result<Self> {
+        cache::make_dir(&config.cache_dir)?;
+        let engines = Arc::new(Engines::new(&config)?);
+        let ticker = Ticker::start(engines.all(), config.tick)?;
+        Ok(Self { config, engines, _ticker: ticker })
+    }
+
+    /// Admits a component: checks it, compiles it or finds its compiled code in the cache. Takes seconds for a
+    /// large component that was never seen before; call it off the hot path.
+    ///
+    /// # Errors
+    /// When the bytes are not a component, or not one of a known contract. Says what would have been accepted.
+    pub fn prepare(&self, component: &[u8]) -> Result<Prepared, AdmissionError> {
+        admission::check_bytes(component, self.config.component_bytes_max)?;
+        let digest = Digest::of(component);
+        let compiled = cache::load_or_compile(self.engines.all(), &self.config.cache_dir, component, &digest)?;
+        let handlers = compiled.iter().map(|component| admission::admit(component, &self.config));
+        let handlers = handlers.collect::<Result<Vec<_>, _>>()?;
+        Ok(Prepared(Arc::new(Admitted { digest, engines: Arc::clone(&self.engines), handlers })))
+    }
+
+    /// Asks a plugin about an event, in a fresh instance, on this thread, for as long as `limits` allow and the
+    /// wait for a free instance takes. The thread needs [`crate::limits::STACK_BYTES_MAX`] of free stack.
+    ///
+    /// # Errors
+    /// When the plugin broke a limit or the contract; nothing else is harmed by that.
+    ///
+    /// # Panics
+    /// When `plugin` was prepared by another sandbox.
+    pub fn ask(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Answer {
+        assert!(Arc::ptr_eq(&self.engines, &plugin.0.engines), "a plugin runs in the sandbox that prepared it");
+        let limits = self.bounded(limits);
+        let (index, engine, slots) = self.engines.of_this_thread();
+        let _slot = slots.take();
+        let mut store = Store::new(engine, CallState::new(&limits));
+        store.limiter(|state| state);
+        store.set_epoch_deadline(self.ticks(limits.wall_time_ms));
+        store.set_hostcall_fuel(limits.result_bytes);
+        let answer = plugin.0.handlers[index].ask(&mut store, question);
+        let answer = answer.map_err(|failure| trap::fault(failure, store.data(), &limits))?;
+        if let Ok(decisions) = &answer
+            && decisions.len() > limits.decisions
+        {
+            return Err(Fault::Decisions { actual: decisions.len(), limit: limits.decisions });
+        }
+        Ok(answer)
+    }
+
+    /// The limits, none beyond what this sandbox can hold.
+    fn bounded(&self, limits: &Limits) -> Limits {
+        Limits {
+            wall_time_ms: limits.wall_time_ms.min(self.config.wall_time_ms_max),
+            memory_bytes: limits.memory_bytes.min(self.config.memory_bytes_max),
+            table_elements: limits.table_elements.min(self.config.table_elements_max),
+            ..*limits
+        }
+    }
+
+    /// Ticks until a call of this length has had all of it: the first tick may come at once, so one more.
+    fn ticks(&self, wall_time_ms: u64) -> u64 {
+        let tick_us = u64::try_from(self.config.tick.as_micros()).unwrap_or(u64::MAX).max(1);
+        wall_time_ms.saturating_mul(1_000).div_ceil(tick_us).saturating_add(1)
+    }
+}
+
+impl Prepared {
+    /// The SHA-256 of the component.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.0.digest
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Prepared").field(&self.0.digest).finish()
+    }
+}

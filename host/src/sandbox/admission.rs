@@ -1,0 +1,125 @@
+//! Decides whether bytes are a plugin this host can run, and says what is wrong when they are not. Knows nothing
+//! of files.
+
+use super::SandboxConfig;
+use super::v1;
+use wasmtime::component::Component;
+
+/// Why a component was not admitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionError {
+    /// The bytes are not WebAssembly.
+    #[error("these {bytes} bytes are not WebAssembly: a plugin is a component, a binary that starts with `\\0asm`")]
+    NotWasm {
+        /// How many bytes were given.
+        bytes: usize,
+    },
+    /// The bytes are a core module.
+    #[error(
+        "this is a core module, not a component: run `wasm-tools component new MODULE.wasm -o plugin.wasm` on it \
+         (`cargo xtask plugins` does it for the plugins of this repository)"
+    )]
+    CoreModule,
+    /// There are more bytes than the sandbox takes.
+    #[error("the component has {bytes} bytes, component_bytes_max is {limit_bytes}")]
+    TooLarge {
+        /// How many bytes were given.
+        bytes: usize,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// It is damaged, or uses WebAssembly that this host does not know.
+    #[error("the component cannot be compiled: {0}")]
+    Invalid(String),
+    /// It imports something.
+    #[error(
+        "the component imports {}: a plugin imports nothing. A build that needs no WASI is needed \
+         (Rust: the target wasm32-unknown-unknown; JavaScript: componentize-qjs with --stub-wasi)",
+        listed(.0)
+    )]
+    Imports(Vec<String>),
+    /// It exports no handler of a known version.
+    #[error("the component exports {}; accepted is {}", listed(exports), listed(accepted))]
+    NoHandler {
+        /// What it exports.
+        exports: Vec<String>,
+        /// What would have been accepted.
+        accepted: Vec<String>,
+    },
+    /// It exports the handler by name, with other types.
+    #[error("the component's `{name}` is not what the contract says: {cause}")]
+    WrongHandler {
+        /// The export.
+        name: String,
+        /// What differs.
+        cause: String,
+    },
+    /// It needs more than the sandbox gives to any plugin.
+    #[error("the component needs more than this host gives to any plugin: {0}")]
+    NeedsTooMuch(String),
+    /// The host could not do its part: nothing is known of the component.
+    #[error("the component was not judged: {0}")]
+    Host(String),
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The first look, before anything is hashed or compiled.
+pub(super) fn check_bytes(component: &[u8], bytes_max: usize) -> Result<(), AdmissionError> {
+    // After the magic come two 16-bit numbers: a version, and a layer that is 0 for core modules, 1 for components.
+    match component {
+        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => return Err(AdmissionError::CoreModule),
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {}
+        _ => return Err(AdmissionError::NotWasm { bytes: component.len() }),
+    }
+    if component.len() > bytes_max {
+        return Err(AdmissionError::TooLarge { bytes: component.len(), limit_bytes: bytes_max });
+    }
+    Ok(())
+}
+
+/// The second look, at compiled code: what it imports, exports and needs.
+pub(super) fn admit(component: &Component, config: &SandboxConfig) -> Result<v1::Handler, AdmissionError> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let imports: Vec<_> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    if !imports.is_empty() {
+        return Err(AdmissionError::Imports(imports));
+    }
+    if ty.get_export(engine, v1::INTERFACE).is_none() {
+        let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        return Err(AdmissionError::NoHandler { exports, accepted: vec![v1::INTERFACE.to_owned()] });
+    }
+    check_needs(component, config)?;
+    v1::Handler::new(component).map_err(|error| AdmissionError::WrongHandler {
+        name: v1::INTERFACE.to_owned(),
+        cause: format!("{error:#}"),
+    })
+}
+
+/// The pool has refused such components already, when there is one; this holds without it.
+fn check_needs(component: &Component, config: &SandboxConfig) -> Result<(), AdmissionError> {
+    let Some(needs) = component.resources_required() else {
+        return Err(AdmissionError::Invalid("it instantiates components or modules it imports".to_owned()));
+    };
+    let bytes = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(64 << 10);
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    let limit = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
+    let checks = [
+        ("memories", needs.num_memories.into(), "memories_max", config.memories_max.into()),
+        ("bytes of memory", bytes, "memory_bytes_max", limit(config.memory_bytes_max)),
+        ("tables", needs.num_tables.into(), "tables_max", config.tables_max.into()),
+        ("elements in a table", elements, "table_elements_max", limit(config.table_elements_max)),
+    ];
+    match checks.into_iter().find(|&(_, needs, _, limit)| needs > limit) {
+        Some((what, needs, name, limit)) => {
+            Err(AdmissionError::NeedsTooMuch(format!("{needs} {what}, {name} is {limit}")))
+        }
+        None => Ok(()),
+    }
+}

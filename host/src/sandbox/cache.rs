@@ -1,0 +1,109 @@
+//! Keeps compiled code on disk, so that a component is compiled once per machine and version of this program.
+//! Knows nothing of what makes a component a plugin.
+
+use super::admission::AdmissionError;
+use anyhow::Context;
+use std::fs::{self, DirBuilder};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use tidegate_envelope::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Makes the folder, readable and writable by its owner alone: what lies in it is run as machine code.
+pub(super) fn make_dir(dir: &Path) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).with_context(|| format!("make the folder of compiled code {}", dir.display()))
+}
+
+/// The component, compiled, once per engine: from the cache when it is there and whole. A cache that cannot be
+/// written costs time, not correctness: it is logged and passed over.
+pub(super) fn load_or_compile(
+    engines: &[Engine],
+    dir: &Path,
+    component: &[u8],
+    digest: &Digest,
+) -> Result<Vec<Component>, AdmissionError> {
+    let Some(first) = engines.first() else {
+        return Err(AdmissionError::Host("there is no engine".to_owned()));
+    };
+    let entry = Entry::new(dir, first, digest);
+    let found = entry.find();
+    let (code, is_kept) = match found {
+        Some(code) => (code, Ok(())),
+        None => {
+            let compiled = first.precompile_component(component);
+            let code = compiled.map_err(|error| AdmissionError::Invalid(format!("{error:#}")))?;
+            let kept = entry.keep(&code);
+            (code, kept)
+        }
+    };
+    // The kernel shares the pages of a file between the engines; each copy in memory is one engine's own.
+    let load = |engine| match &is_kept {
+        Ok(()) => map_file(engine, &entry.code),
+        Err(_) => copy(engine, &code),
+    };
+    if let Err(error) = &is_kept {
+        tracing::warn!("compiled code is not kept: {error:#}");
+    }
+    // Sound code that an engine will not load does not fit into its pool.
+    let loaded = engines.iter().map(load).collect::<Result<Vec<_>, _>>();
+    loaded.map_err(|error| AdmissionError::NeedsTooMuch(format!("{error:#}")))
+}
+
+/// One component's files: its code, and the code's SHA-256 as text.
+struct Entry {
+    code: PathBuf,
+    seal: PathBuf,
+}
+
+impl Entry {
+    fn new(dir: &Path, engine: &Engine, digest: &Digest) -> Self {
+        // Another version, another processor or another setting is another file.
+        let mut settings = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut settings);
+        let name = format!("{digest}-{:016x}", settings.finish());
+        Self { code: dir.join(format!("{name}.cwasm")), seal: dir.join(format!("{name}.sha256")) }
+    }
+
+    /// The code, when it is there and all of it.
+    fn find(&self) -> Option<Vec<u8>> {
+        let seal = fs::read_to_string(&self.seal).ok()?;
+        let code = fs::read(&self.code).ok()?;
+        if Digest::of(&code).to_string() == seal {
+            return Some(code);
+        }
+        tracing::warn!("compiled code in {} is damaged, compiling again", self.code.display());
+        None
+    }
+
+    /// Each file appears whole or not at all; the seal comes last.
+    fn keep(&self, code: &[u8]) -> anyhow::Result<()> {
+        write_whole(&self.code, code)?;
+        write_whole(&self.seal, Digest::of(code).to_string().as_bytes())
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let dir = path.parent().context("find the folder of compiled code")?;
+    // A name of its own for each writer, on the same file system as the target.
+    let draft = dir.join(format!(".{}-{:?}.part", std::process::id(), std::thread::current().id()));
+    fs::write(&draft, bytes).with_context(|| format!("write {}", draft.display()))?;
+    fs::rename(&draft, path).with_context(|| format!("move compiled code to {}", path.display()))
+}
+
+#[expect(unsafe_code, reason = "wasmtime cannot check that compiled code is its own")]
+fn map_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: this program wrote the file, into a folder of its own; its hash was right a moment ago; and it is
+    // only ever replaced by a rename, never written in place.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[expect(unsafe_code, reason = "wasmtime cannot check that compiled code is its own")]
+fn copy(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the caller has just compiled these bytes with an engine of the same settings.
+    unsafe { Component::deserialize(engine, code) }
+}

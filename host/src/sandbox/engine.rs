@@ -1,0 +1,106 @@
+//! Makes wasmtime's engines, the one place that decides their settings; `sandbox.rs` says why. Knows nothing of
+//! plugins.
+
+use super::SandboxConfig;
+use super::slot::Slots;
+use crate::limits::STACK_BYTES_MAX;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+
+/// Bytes of a used memory that are reset in place; what lies beyond is given back to the kernel.
+const KEEP_RESIDENT_BYTES: usize = 2 << 20;
+
+/// Bytes of a used table that are reset in place.
+const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
+
+/// Frames of a plugin's stack that a fault shows.
+const BACKTRACE_FRAMES_MAX: usize = 20;
+
+/// Bytes of one instance's bookkeeping; 1 MiB is wasmtime's default and ample for the largest runtimes.
+const INSTANCE_BYTES_MAX: usize = 1 << 20;
+
+/// The engines, all with the same settings, and the free places of each.
+pub(super) struct Engines {
+    engines: Vec<Engine>,
+    slots: Vec<Slots>,
+}
+
+impl Engines {
+    /// Tries the pool of instances first. Where the address space is too small for it (a `ulimit`, a small
+    /// container) instances are made on demand, which is slower and otherwise the same.
+    pub(super) fn new(config: &SandboxConfig) -> anyhow::Result<Self> {
+        let count = config.engines.max(1);
+        let pooled = || (0..count).map(|_| Engine::new(&pooled(config))).collect::<Result<Vec<_>, _>>();
+        let engines = match pooled() {
+            Ok(engines) => engines,
+            Err(error) => {
+                tracing::warn!("no pool of instances, they are made on demand: {error:#}");
+                let made = (0..count).map(|_| Engine::new(&common(config))).collect::<Result<Vec<_>, _>>();
+                made.map_err(|error| anyhow::anyhow!("make an engine: {error:#}"))?
+            }
+        };
+        let slots = (0..count).map(|_| Slots::new(config.instances_max.max(1))).collect();
+        Ok(Self { engines, slots })
+    }
+
+    pub(super) fn all(&self) -> &[Engine] {
+        &self.engines
+    }
+
+    /// This thread's engine, with its index: threads take turns, and keep theirs.
+    pub(super) fn of_this_thread(&self) -> (usize, &Engine, &Slots) {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static TURN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+        }
+        let index = TURN.with(|turn| turn % self.engines.len());
+        (index, &self.engines[index], &self.slots[index])
+    }
+}
+
+/// What every engine has, with or without a pool.
+fn common(config: &SandboxConfig) -> Config {
+    let mut settings = Config::new();
+    settings
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
+        // The same event gives the same bytes on every machine.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .memory_init_cow(true)
+        // No guard pages, so no `mprotect` when a memory grows: compiled code checks each access.
+        .signals_based_traps(false)
+        .memory_reservation(u64::try_from(config.memory_bytes_max).unwrap_or(u64::MAX))
+        .memory_guard_size(0)
+        .guard_before_linear_memory(false);
+    settings
+}
+
+fn pooled(config: &SandboxConfig) -> Config {
+    let instances = config.instances_max.max(1);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(config.core_instances_max))
+        .total_memories(instances.saturating_mul(config.memories_max))
+        .total_tables(instances.saturating_mul(config.tables_max))
+        .max_core_instances_per_component(config.core_instances_max)
+        .max_memories_per_component(config.memories_max)
+        .max_tables_per_component(config.tables_max)
+        .max_memories_per_module(config.memories_max)
+        .max_tables_per_module(config.tables_max)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
+        .max_memory_size(config.memory_bytes_max)
+        .table_elements(config.table_elements_max)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
+        // Needs Linux 6.7; without it the first bytes of every memory are reset, which is slower.
+        .pagemap_scan(Enabled::Auto);
+    let mut settings = common(config);
+    settings.allocation_strategy(pool);
+    settings
+}

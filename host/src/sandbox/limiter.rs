@@ -1,0 +1,118 @@
+//! Says yes or no when a running plugin asks for more memory or a larger table. Knows nothing of time.
+
+use crate::limits::Limits;
+use wasmtime::ResourceLimiter;
+
+/// What one call may use and has asked for.
+#[derive(Debug)]
+pub(super) struct CallState {
+    memory_bytes_max: usize,
+    memory_bytes: usize,
+    table_elements_max: usize,
+    denied: Option<Denied>,
+}
+
+/// The first growth that was refused. A plugin that gets on without it and answers is at no fault; one that
+/// traps afterwards is reported with this cause, not with the trap it ended in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// All memories together would have had this many bytes.
+    Memory(usize),
+    /// One table would have had this many elements.
+    Table(usize),
+}
+
+impl CallState {
+    pub(super) const fn new(limits: &Limits) -> Self {
+        Self {
+            memory_bytes_max: limits.memory_bytes,
+            memory_bytes: 0,
+            table_elements_max: limits.table_elements,
+            denied: None,
+        }
+    }
+
+    pub(super) const fn denied(&self) -> Option<Denied> {
+        self.denied
+    }
+
+    fn deny(&mut self, denied: Denied) -> bool {
+        self.denied.get_or_insert(denied);
+        false
+    }
+}
+
+/// Called at an instance's start for what it declares, and at each `memory.grow` and `table.grow`.
+impl ResourceLimiter for CallState {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // Past the plugin's own declaration: that fails with or without us, and must not be counted.
+            return Ok(false);
+        }
+        let wanted = self.memory_bytes.saturating_sub(current).saturating_add(desired);
+        if wanted > self.memory_bytes_max {
+            return Ok(self.deny(Denied::Memory(wanted)));
+        }
+        self.memory_bytes = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > self.table_elements_max {
+            return Ok(self.deny(Denied::Table(desired)));
+        }
+        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(memory_bytes: usize) -> CallState {
+        CallState::new(&Limits { memory_bytes, table_elements: 10, ..Limits::default() })
+    }
+
+    fn grows(state: &mut CallState, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        state.memory_growing(current, desired, maximum).expect("the limiter answers")
+    }
+
+    #[test]
+    fn memories_are_counted_together() {
+        let mut state = state(100);
+        assert!(grows(&mut state, 0, 60, None));
+        assert!(grows(&mut state, 0, 30, None));
+        assert!(!grows(&mut state, 30, 41, None));
+        assert_eq!(state.denied(), Some(Denied::Memory(101)));
+        assert!(grows(&mut state, 30, 40, None));
+    }
+
+    #[test]
+    fn growth_past_the_plugins_own_maximum_is_neither_counted_nor_blamed() {
+        let mut state = state(100);
+        assert!(grows(&mut state, 0, 60, Some(60)));
+        for _ in 0..10 {
+            assert!(!grows(&mut state, 60, 90, Some(60)));
+        }
+        assert_eq!(state.denied(), None);
+        assert!(grows(&mut state, 0, 40, None));
+        assert!(!grows(&mut state, 40, 41, None));
+    }
+
+    #[test]
+    fn sizes_near_the_end_of_the_address_space_do_not_wrap() {
+        let mut state = state(100);
+        assert!(grows(&mut state, 0, 60, None));
+        assert!(!grows(&mut state, 0, usize::MAX, None));
+    }
+}

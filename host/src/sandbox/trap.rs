@@ -1,0 +1,65 @@
+//! Says what a failed call was: turns wasmtime's errors into faults. Knows nothing of the contract's types.
+
+use super::limiter::{CallState, Denied};
+use crate::fault::Fault;
+use crate::limits::{Limits, STACK_BYTES_MAX};
+use wasmtime::{Trap, WasmBacktrace};
+
+/// Bytes of text about one fault that are kept: names of functions are as long as the plugin likes.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// Where a call failed.
+pub(super) enum Failure {
+    /// Making the instance, its start function included.
+    Start(wasmtime::Error),
+    /// Handing over the event, running, or reading the result.
+    Call(wasmtime::Error),
+}
+
+/// The fault behind a failure. What the plugin was denied explains the trap it then ran into; running out of
+/// time or stack stands for itself.
+pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fault {
+    let (Failure::Start(error) | Failure::Call(error)) = &failure;
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => return Fault::WallTime { limit_ms: limits.wall_time_ms },
+        Some(Trap::StackOverflow) => {
+            return Fault::Stack { limit_bytes: STACK_BYTES_MAX, backtrace: backtrace(error) };
+        }
+        _ => {}
+    }
+    match (state.denied(), error.downcast_ref::<Trap>(), &failure) {
+        (Some(Denied::Memory(wanted_bytes)), ..) => {
+            Fault::Memory { wanted_bytes, limit_bytes: limits.memory_bytes }
+        }
+        (Some(Denied::Table(wanted)), ..) => Fault::Table { wanted, limit: limits.table_elements },
+        (None, Some(trap), _) => Fault::Trap { cause: trap.to_string(), backtrace: backtrace(error) },
+        (None, None, Failure::Start(_)) => Fault::Host(cut(format!("start the plugin: {error:#}"))),
+        (None, None, Failure::Call(_)) if is_result_too_large(error) => {
+            Fault::ResultBytes { actual_bytes: limits.result_bytes.saturating_add(1), limit_bytes: limits.result_bytes }
+        }
+        (None, None, Failure::Call(_)) => Fault::Contract(cut(format!("{error:#}"))),
+    }
+}
+
+/// wasmtime keeps the error's type to itself, so its words must do; `tests/sandbox.rs` fails when they change.
+fn is_result_too_large(error: &wasmtime::Error) -> bool {
+    format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
+}
+
+/// The plugin's own functions, innermost first, one per line.
+fn backtrace(error: &wasmtime::Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
+    let text = backtrace.to_string();
+    let frames = text.lines().skip(1).map(|line| line.split_once(" - ").map_or(line, |(_, name)| name).trim());
+    cut(frames.collect::<Vec<_>>().join("\n"))
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,12 @@
+//! The sandbox against plugins that behave and plugins that do not. Needs `cargo xtask plugins`.
+
+#[path = "sandbox/admission.rs"]
+mod admission;
+#[path = "sandbox/attack.rs"]
+mod attack;
+#[path = "sandbox/guest.rs"]
+mod guest;
+#[path = "sandbox/isolation.rs"]
+mod isolation;
+#[path = "sandbox/notice.rs"]
+mod notice;

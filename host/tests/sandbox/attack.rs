@@ -1,0 +1,196 @@
+//! Each limit and each rule of the contract against a guest that breaks it. After every attack the host and the
+//! other plugins still work.
+
+use crate::guest::{Bench, built, event, notice, wat};
+use std::time::{Duration, Instant};
+use tidegate::decision::Refusal;
+use tidegate::event::{Asset, Reference};
+use tidegate::fault::Fault;
+use tidegate::limits::{Limits, STACK_BYTES_MAX};
+use tidegate::sandbox::{Answer, Prepared};
+
+/// A sandbox with a well-behaved plugin beside the one that attacks.
+struct Arena {
+    bench: Bench,
+    neighbour: Prepared,
+}
+
+impl Arena {
+    fn new() -> Self {
+        // One place on one engine: the neighbour is asked in what the attacker left.
+        let bench = Bench::with(|config| {
+            config.engines = 1;
+            config.instances_max = 1;
+        });
+        let neighbour = bench.prepare(&built("plugins/rust/plugin.wasm"));
+        Self { bench, neighbour }
+    }
+
+    /// Asks the attacker, then its neighbour, which must not have noticed; twice, as a fault must not depend on
+    /// what was there before.
+    fn attack(&self, attacker: &[u8], kind: &str, limits: Limits) -> Answer {
+        let attacker = self.bench.prepare(attacker);
+        let answer = self.bench.ask(&attacker, &event(kind), &limits);
+        self.neighbour_is_well();
+        let again = self.bench.ask(&attacker, &event(kind), &limits);
+        assert_eq!(answer, again, "the same attack ends the same way");
+        self.neighbour_is_well();
+        answer
+    }
+
+    fn neighbour_is_well(&self) {
+        let mut told = event("asset.update");
+        let loanee = Reference { id: None, name: Some("John Do".to_owned()) };
+        told.asset = Some(Asset { loanee: Some(loanee), ..Asset::default() });
+        let expected = notice(
+            r#"{"text":"An asset is on loan to John Do","asset":"675","receipt":"01ARZ3NDEKTSV4RRFFQ69G5FAV"}"#,
+        );
+        assert_eq!(self.bench.ask(&self.neighbour, &told, &Limits::default()), Ok(Ok(expected)));
+    }
+}
+
+fn hostile() -> Vec<u8> {
+    built("tests/guests/hostile/guest.wasm")
+}
+
+fn attack_wat(name: &str, limits: Limits) -> Fault {
+    Arena::new().attack(&wat(name), "any", limits).expect_err("the attack is a fault")
+}
+
+fn attack_rust(kind: &str, limits: Limits) -> Fault {
+    Arena::new().attack(&hostile(), kind, limits).expect_err("the attack is a fault")
+}
+
+fn short() -> Limits {
+    Limits { wall_time_ms: 30, ..Limits::default() }
+}
+
+#[test]
+fn a_plugin_that_spins_is_stopped() {
+    let began = Instant::now();
+    assert_eq!(attack_wat("spins", short()), Fault::WallTime { limit_ms: 30 });
+    assert!(began.elapsed() >= Duration::from_millis(60), "each of two calls had all of its time");
+    assert_eq!(attack_rust("spin", short()), Fault::WallTime { limit_ms: 30 });
+}
+
+#[test]
+fn a_plugin_that_spins_before_it_is_asked_is_stopped() {
+    assert_eq!(attack_wat("spins-at-start", short()), Fault::WallTime { limit_ms: 30 });
+    assert_eq!(attack_wat("spins-when-given-room", short()), Fault::WallTime { limit_ms: 30 });
+}
+
+#[test]
+fn a_plugin_that_takes_memory_without_end_is_denied_it() {
+    let limits = Limits { memory_bytes: 10 << 20, ..Limits::default() };
+    let fault = attack_wat("grows-memory", limits);
+    // Two pages and ten times 16 were under the limit; the next 16 pages were not.
+    let wanted_bytes = (2 + 10 * 16 + 16) * 65_536 - 16 * 65_536;
+    let Fault::Memory { wanted_bytes: wanted, limit_bytes } = fault else {
+        panic!("{fault:?}");
+    };
+    assert_eq!((wanted > limit_bytes, limit_bytes), (true, 10 << 20));
+    assert_eq!(wanted, wanted_bytes);
+    assert!(matches!(attack_rust("allocate", limits), Fault::Memory { limit_bytes: 10_485_760, .. }));
+}
+
+#[test]
+fn a_plugin_that_gets_on_without_the_memory_it_was_denied_is_at_no_fault() {
+    let answer = Arena::new().attack(&hostile(), "allocate-and-get-on", Limits::default());
+    assert_eq!(answer, Ok(Err(Refusal::Other("no more memory".to_owned()))));
+}
+
+#[test]
+fn a_plugin_that_needs_more_memory_to_start_than_it_may_have_is_at_fault() {
+    let limits = Limits { memory_bytes: 64 << 10, ..Limits::default() };
+    let expected = Fault::Memory { wanted_bytes: 128 << 10, limit_bytes: 64 << 10 };
+    assert_eq!(attack_wat("unreachable", limits), expected);
+}
+
+#[test]
+fn a_plugin_that_grows_its_table_without_end_is_denied_it() {
+    let limits = Limits { table_elements: 5_000, ..Limits::default() };
+    assert_eq!(attack_wat("grows-table", limits), Fault::Table { wanted: 5_001, limit: 5_000 });
+}
+
+#[test]
+fn a_plugin_that_recurses_without_end_is_stopped() {
+    let fault = attack_wat("recurses", Limits { wall_time_ms: 10_000, ..Limits::default() });
+    let Fault::Stack { limit_bytes, backtrace } = fault else {
+        panic!("{fault:?}");
+    };
+    assert_eq!(limit_bytes, STACK_BYTES_MAX);
+    assert!(backtrace.contains("call_myself"), "{backtrace}");
+    assert!(backtrace.lines().count() <= 20 && backtrace.len() < 5_000, "{backtrace}");
+}
+
+#[test]
+fn a_plugin_that_recurses_past_the_stack_it_keeps_in_its_own_memory_traps() {
+    // Rust keeps large locals there, and puts that stack where its overflow leaves the memory.
+    let fault = attack_rust("recurse", Limits { wall_time_ms: 10_000, ..Limits::default() });
+    let Fault::Trap { cause, backtrace } = fault else {
+        panic!("{fault:?}");
+    };
+    assert!(cause.contains("out of bounds memory access"), "{cause}");
+    assert!(backtrace.contains("recurse") && backtrace.len() < 5_000, "{backtrace}");
+}
+
+#[test]
+fn a_plugin_that_floods_its_result_is_refused() {
+    let expected = Fault::ResultBytes { actual_bytes: (1 << 20) + 1, limit_bytes: 1 << 20 };
+    assert_eq!(attack_rust("flood-result", Limits::default()), expected);
+    assert_eq!(attack_rust("flood-refusal", Limits::default()), expected);
+}
+
+#[test]
+fn a_small_plugin_that_returns_the_same_bytes_many_times_over_is_refused() {
+    let expected = Fault::ResultBytes { actual_bytes: (1 << 20) + 1, limit_bytes: 1 << 20 };
+    assert_eq!(attack_wat("overlaps-result", Limits::default()), expected);
+}
+
+#[test]
+fn a_plugin_that_returns_too_many_decisions_is_refused() {
+    assert_eq!(attack_rust("flood-decisions", Limits::default()), Fault::Decisions { actual: 1_000, limit: 64 });
+}
+
+#[test]
+fn a_plugin_that_traps_is_reported_with_its_own_functions() {
+    let fault = attack_wat("unreachable", Limits::default());
+    let Fault::Trap { cause, backtrace } = fault else {
+        panic!("{fault:?}");
+    };
+    assert!(cause.contains("unreachable"), "{cause}");
+    let functions: Vec<_> = backtrace.lines().collect();
+    assert!(functions[0].ends_with("innermost") && functions[1].ends_with("middle"), "{backtrace}");
+}
+
+#[test]
+fn a_rust_plugin_that_panics_is_reported_with_the_function_that_did() {
+    let fault = attack_rust("panic", Limits::default());
+    assert!(matches!(&fault, Fault::Trap { backtrace, .. } if backtrace.contains("panic_deep_inside")), "{fault:?}");
+}
+
+#[test]
+fn a_plugin_that_reads_outside_its_memory_or_divides_by_zero_traps() {
+    for (name, said) in [("reads-outside", "out of bounds memory access"), ("divides-by-zero", "divide by zero")] {
+        let fault = attack_wat(name, Limits::default());
+        assert!(matches!(&fault, Fault::Trap { cause, .. } if cause.contains(said)), "{name}: {fault:?}");
+    }
+}
+
+#[test]
+fn a_plugin_that_traps_after_answering_is_at_fault_all_the_same() {
+    let fault = attack_wat("traps-after-answering", Limits::default());
+    assert!(matches!(&fault, Fault::Trap { backtrace, .. } if backtrace.contains("clean_up")), "{fault:?}");
+}
+
+#[test]
+fn a_plugin_that_lies_in_its_result_breaks_the_contract() {
+    let lies = ["text", "case", "length", "result", "alignment", "room"];
+    for lie in lies {
+        let fault = attack_wat(&format!("lies-about-{lie}"), Limits::default());
+        let Fault::Contract(said) = fault else {
+            panic!("{lie}: {fault:?}");
+        };
+        assert!(!said.is_empty() && said.len() < 5_000, "{lie}: {said}");
+    }
+}

@@ -1,0 +1,248 @@
+//! The contract of a store, run against the one that ships.
+
+use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
+use tidegate::event::Arrival;
+use tidegate::plan::{Plan, Verdict};
+use tidegate::plugin::{Manifest, PluginName, Version};
+use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::{
+    Batch, Deployment, EffectOutcome, EffectState, EventSeq, Page, Recorded, Replan, Store, Stray,
+};
+use tidegate_envelope::{Digest, Envelope, Receipt, SourceName};
+
+const NOW_MS: u64 = 1_700_000_000_000;
+
+fn manifest() -> Manifest {
+    Manifest::parse("name = \"notice\"\nkinds = [\"*\"]\nhosts = [\"a.example\"]\n").expect("a valid manifest")
+}
+
+fn deployment(component: &[u8]) -> Deployment {
+    let manifest = manifest();
+    let version = Version::of(component, &manifest);
+    Deployment { version, manifest, component: component.to_vec(), deployed_at_ms: NOW_MS }
+}
+
+fn receipt(n: u64) -> Receipt {
+    Receipt::new(NOW_MS + n, n.into())
+}
+
+fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
+    let body = format!("{{\"event_type\":\"asset.update\",\"id\":{n}}}").into_bytes();
+    let event = tidegate::read::read(Envelope {
+        receipt: receipt(n),
+        source: SourceName::new("amj").expect("a valid name"),
+        received_at_ms: NOW_MS + n,
+        method: "POST".into(),
+        headers: vec![],
+        content_type: Some("application/json".into()),
+        sha256: Digest::of(&body),
+        body,
+    });
+    Recorded { event, queued_at_ms: NOW_MS + 1, pulled_at_ms: NOW_MS + 2, decided_at_ms: NOW_MS + 3, plans }
+}
+
+fn plan(version: &Version, verdict: Verdict) -> Plan {
+    let plugin = PluginName::new("notice").expect("a valid name");
+    Plan { plugin, version: version.clone(), attempt: 1, asked_us: 30, verdict }
+}
+
+fn effect(n: u64) -> Effect {
+    let request = tidegate::decision::HttpRequest {
+        method: "POST".into(),
+        url: "https://a.example/notices".into(),
+        headers: vec![("content-type".into(), "text/plain".into())],
+        body: Some(vec![0, 255, 7]),
+        timeout_ms: Some(500),
+        reply_tag: None,
+    };
+    let grants = Grants { hosts: vec![HostGrant::parse("a.example").expect("a valid host")] };
+    let key = EffectKey::new(receipt(n), &manifest().name, 0);
+    Effect::grant(&request, &grants, key, &EffectLimits::default()).expect("granted")
+}
+
+fn decided(version: &Version, n: u64) -> Recorded {
+    let verdict = Verdict::Decided { effects: vec![effect(n)], notes: vec!["a line".into()] };
+    recorded(n, vec![plan(version, verdict)])
+}
+
+async fn open(dir: &tempfile::TempDir) -> (SqliteStore, Version) {
+    let store = SqliteStore::open(dir.path()).expect("opens");
+    let deployment = deployment(b"component");
+    let version = deployment.version.clone();
+    store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("deploys");
+    (store, version)
+}
+
+fn dir() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+async fn commit_events(store: &SqliteStore, events: Vec<Recorded>) {
+    store.commit(Batch { events, ..Batch::default() }).await.expect("commits");
+}
+
+const ALL: Page = Page { after: None, rows_max: 1_000 };
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_reopening() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    commit_events(&store, vec![decided(&version, 1)]).await;
+    drop(store);
+    let store = reopen(&dir).await;
+    let row = store.event(receipt(1)).await.expect("reads").expect("is there");
+    assert_eq!((row.state.as_str(), row.class.as_str(), row.subject.as_str()), ("decided", "first", "1"));
+    assert_eq!((row.plans[0].version.clone(), row.plans[0].notes.clone()), (version.clone(), vec!["a line".to_owned()]));
+    assert_eq!(row.effects[0].state, "waiting");
+    let due = store.effects_due(NOW_MS + 3, 10).await.expect("reads");
+    assert_eq!((due[0].effect.clone(), due[0].attempts), (effect(1), 0));
+    assert_eq!(store.active().await.expect("reads")[0].component, b"component");
+}
+
+/// The writer's thread lets go of the file a moment after the last handle is gone.
+async fn reopen(dir: &tempfile::TempDir) -> SqliteStore {
+    SqliteStore::open(dir.path()).expect("opens again")
+}
+
+#[tokio::test]
+async fn a_receipt_known_already_is_left_as_it_is() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    commit_events(&store, vec![decided(&version, 1)]).await;
+    commit_events(&store, vec![decided(&version, 1), decided(&version, 2)]).await;
+    let (rows, _) = store.events(ALL).await.expect("reads");
+    assert_eq!(rows.iter().map(|row| (row.receipt, row.effects.len())).collect::<Vec<_>>(), [(receipt(1), 1), (receipt(2), 1)]);
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_written_leaves_nothing_and_takes_no_other_with_it() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let never_deployed = Version::of(b"another", &manifest());
+    let bad = Batch { events: vec![decided(&version, 1), decided(&never_deployed, 2)], ..Batch::default() };
+    let good = Batch { events: vec![decided(&version, 3)], ..Batch::default() };
+    let (bad, good) = tokio::join!(store.commit(bad), store.commit(good));
+    assert!(bad.expect_err("cannot be written").to_string().contains("never deployed"));
+    good.expect("is written");
+    let (rows, _) = store.events(ALL).await.expect("reads");
+    assert_eq!(rows.iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt(3)]);
+}
+
+#[tokio::test]
+async fn an_effect_is_due_until_it_is_done_or_parked() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    commit_events(&store, (1..=3).map(|n| decided(&version, n)).collect()).await;
+    let due = store.effects_due(NOW_MS + 3, 10).await.expect("reads");
+    let ends = [EffectState::Done, EffectState::Parked, EffectState::Waiting { due_at_ms: NOW_MS + 500 }];
+    let outcomes = due.iter().zip(ends).map(|(due, state)| EffectOutcome {
+        seq: due.seq,
+        attempts: 1,
+        state,
+        what: "what".into(),
+        at_ms: NOW_MS + 100,
+    });
+    store.commit(Batch { outcomes: outcomes.collect(), ..Batch::default() }).await.expect("commits");
+    assert!(store.effects_due(NOW_MS + 499, 10).await.expect("reads").is_empty());
+    assert_eq!(store.next_effect_at_ms(NOW_MS + 499).await.expect("reads"), Some(NOW_MS + 500));
+    let again = store.effects_due(NOW_MS + 500, 10).await.expect("reads");
+    assert_eq!((again.len(), again[0].attempts, again[0].effect.clone()), (1, 1, effect(3)));
+    let parked = store.parked(10).await.expect("reads");
+    assert_eq!((parked[0].what.as_str(), parked[0].receipt, parked[0].why.as_str()), ("effect", Some(receipt(2)), "what"));
+    let performed = store.event(receipt(1)).await.expect("reads").expect("is there");
+    assert_eq!(performed.performed_at_ms, Some(NOW_MS + 100));
+}
+
+#[tokio::test]
+async fn a_waiting_plan_is_asked_again_and_replaced_once() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let waiting = Verdict::Waiting { due_at_ms: NOW_MS + 50, why: "too slow".into() };
+    commit_events(&store, vec![recorded(1, vec![plan(&version, waiting)])]).await;
+    assert_eq!(store.event(receipt(1)).await.expect("reads").expect("is there").state, "waiting");
+    assert_eq!(store.next_ask_at_ms(0).await.expect("reads"), Some(NOW_MS + 50));
+    let due = store.asks_due(NOW_MS + 50, 10).await.expect("reads");
+    assert_eq!((due.len(), due[0].attempts, due[0].event.clone()), (1, 1, recorded(1, vec![]).event));
+
+    let replan = || Replan {
+        event: due[0].seq,
+        plan: Plan { attempt: 2, ..plan(&version, Verdict::Decided { effects: vec![effect(1)], notes: vec![] }) },
+        decided_at_ms: NOW_MS + 60,
+    };
+    for _ in 0..2 {
+        store.commit(Batch { replans: vec![replan()], ..Batch::default() }).await.expect("commits");
+    }
+    let row = store.event(receipt(1)).await.expect("reads").expect("is there");
+    assert_eq!((row.state.as_str(), row.plans[0].attempt, row.effects.len()), ("decided", 2, 1));
+    assert!(store.asks_due(u64::MAX >> 1, 10).await.expect("reads").is_empty());
+}
+
+#[tokio::test]
+async fn what_is_parked_is_listed_with_its_reason() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let stray = Stray { body: "what".into(), why: "not an envelope".into(), pulled_at_ms: NOW_MS };
+    let parked = recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into() })]);
+    store.commit(Batch { events: vec![parked], strays: vec![stray], ..Batch::default() }).await.expect("commits");
+    let rows = store.parked(10).await.expect("reads");
+    let rows: Vec<_> = rows.iter().map(|row| (row.what.as_str(), row.receipt, row.why.as_str())).collect();
+    assert_eq!(rows, [("stray", None, "not an envelope"), ("event", Some(receipt(1)), "trap")]);
+}
+
+#[tokio::test]
+async fn events_are_listed_page_by_page_in_order_of_arrival() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    for n in [3, 1, 2] {
+        commit_events(&store, vec![decided(&version, n)]).await;
+    }
+    let (first, last) = store.events(Page { after: None, rows_max: 2 }).await.expect("reads");
+    let (second, _) = store.events(Page { after: last, rows_max: 2 }).await.expect("reads");
+    let order: Vec<_> = first.iter().chain(&second).map(|row| row.receipt).collect();
+    assert_eq!(order, [receipt(3), receipt(1), receipt(2)]);
+    assert!(store.events(Page { after: Some(EventSeq(99)), rows_max: 2 }).await.expect("reads").0.is_empty());
+}
+
+#[tokio::test]
+async fn the_recent_window_holds_the_last_firsts() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let mut duplicate = recorded(9, vec![]);
+    duplicate.event.arrival = Arrival::Duplicate(receipt(1));
+    commit_events(&store, vec![decided(&version, 1), duplicate, decided(&version, 2), decided(&version, 3)]).await;
+    let recent = store.recent(2).await.expect("reads");
+    assert_eq!(recent.iter().map(|(_, _, receipt)| *receipt).collect::<Vec<_>>(), [receipt(2), receipt(3)]);
+    let row = store.event(receipt(9)).await.expect("reads").expect("is there");
+    assert_eq!((row.class.as_str(), row.duplicate_of, row.state.as_str()), ("duplicate", Some(receipt(1)), "decided"));
+}
+
+#[tokio::test]
+async fn two_hosts_cannot_work_on_one_directory() {
+    let dir = dir();
+    let (_store, _) = open(&dir).await;
+    let error = SqliteStore::open(dir.path()).err().expect("is refused").to_string();
+    assert!(error.contains("another tidegate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_schema_is_refused() {
+    let dir = dir();
+    drop(open(&dir).await);
+    let db = rusqlite::Connection::open(dir.path().join("store.sqlite")).expect("opens");
+    db.pragma_update(None, "user_version", 99).expect("updates");
+    let error = format!("{:#}", SqliteStore::open(dir.path()).err().expect("is refused"));
+    assert!(error.contains("schema 99"), "{error}");
+}
+
+#[tokio::test]
+async fn the_newest_deployment_of_each_plugin_is_active() {
+    let dir = dir();
+    let (store, first) = open(&dir).await;
+    let second = deployment(b"changed");
+    for deployment in [second.clone(), deployment(b"component"), second.clone()] {
+        store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("commits");
+    }
+    let active = store.active().await.expect("reads");
+    assert_eq!(active.iter().map(|it| it.version.clone()).collect::<Vec<_>>(), [second.version]);
+    assert!(active[0].version != first);
+}

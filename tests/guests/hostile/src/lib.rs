@@ -1,0 +1,71 @@
+//! A plugin that does what it should not, as an ordinary Rust program would do it: the event's kind says what.
+//! Attacks that no compiler would emit are the `.wat` files beside this folder.
+
+mod bindings {
+    wit_bindgen::generate!({ path: "../../../wit/v1", world: "plugin" });
+}
+
+use bindings::exports::tidegate::plugin::handler::{Decision, Event, Guest, Refusal};
+use std::hint::black_box;
+
+struct Hostile;
+
+bindings::export!(Hostile with_types_in bindings);
+
+impl Guest for Hostile {
+    fn handle(event: Event) -> Result<Vec<Decision>, Refusal> {
+        match event.kind.as_str() {
+            "allocate" => Ok(vec![Decision::Note(hoard().to_string())]),
+            "allocate-and-get-on" => Err(get_on_without()),
+            "recurse" => Ok(vec![Decision::Note(recurse(1).to_string())]),
+            "panic" => panic_deep_inside(&event),
+            "flood-result" => Ok(vec![Decision::Note("x".repeat(8 << 20))]),
+            "flood-refusal" => Err(Refusal::Park("x".repeat(8 << 20))),
+            "flood-decisions" => Ok((0..1_000).map(|count| Decision::Note(count.to_string())).collect()),
+            "spin" => spin(),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Takes memory until the allocator gives up, which ends in a trap.
+fn hoard() -> usize {
+    let mut kept = Vec::new();
+    for _ in 0..4_096 {
+        kept.push(black_box(vec![1_u8; 1 << 20]));
+    }
+    kept.len()
+}
+
+/// Takes memory until it is refused, and answers all the same.
+fn get_on_without() -> Refusal {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let mut more = Vec::new();
+        if more.try_reserve_exact(1 << 20).is_err() {
+            return Refusal::Other("no more memory".to_owned());
+        }
+        kept.push(black_box(more));
+    }
+}
+
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return 0;
+    }
+    let here = black_box([depth; 64]);
+    black_box(recurse(black_box(depth + 1))) + here[5]
+}
+
+#[inline(never)]
+fn panic_deep_inside(event: &Event) -> ! {
+    panic!("no handler for {}", event.kind)
+}
+
+fn spin() -> ! {
+    let mut count = 0_u64;
+    loop {
+        count = black_box(count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,88 @@
+//! Our Worker against a twenty-line JavaScript one: same workerd, same queue, runs interleaved so that what
+//! else the machine does falls on both. Prints one JSON line per figure. Takes the number of rounds (5).
+//!
+//! Requests per second and p99 depend on who else wants the cores; the CPU time that workerd spent per request
+//! does not, so it is printed too.
+
+use anyhow::Context as _;
+use serde_json::json;
+use std::time::Duration;
+use tidegate_tests::edge::{Edge, live_path, root};
+use tidegate_tests::load::{self, LoadReport};
+use tidegate_tests::recorder::{Mood, Recorder};
+
+const CONNECTIONS: usize = 64;
+const ROUND: Duration = Duration::from_secs(4);
+const WARM_UP: Duration = Duration::from_secs(2);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let rounds =
+        std::env::args().nth(1).map_or(Ok(5), |text| text.parse()).context("read the number of rounds")?;
+    let body = std::fs::read(root().join("tests/samples/asset-update.json")).context("read the event")?;
+    let queue = Recorder::start().await?;
+    queue.set_mood(Mood::TakesAndForgets);
+    let floor_dir = tempfile::tempdir()?;
+    std::fs::copy(root().join("tests/bench-edge/floor.js"), floor_dir.path().join("index.js"))?;
+    let ours = Edge::start(queue.addr()).await?;
+    let floor = Edge::start_with(floor_dir.path(), queue.addr(), &[]).await?;
+
+    let mut runs = [Vec::new(), Vec::new()];
+    for edge in [&ours, &floor] {
+        load::run(edge.workerd.addr(), &live_path(), &body, CONNECTIONS, WARM_UP).await?;
+    }
+    for _ in 0..rounds {
+        for (edge, runs) in [&ours, &floor].into_iter().zip(&mut runs) {
+            runs.push(measure(edge, &body).await?);
+        }
+    }
+    let [ours, floor] = &runs;
+    let figures: [(&str, &str, fn(&Run) -> f64); 3] = [
+        ("edge-requests", "1/s", |run| run.report.requests_per_s),
+        ("edge-p99", "ms", |run| Duration::from_micros(run.report.p99_us).as_secs_f64() * 1e3),
+        ("edge-cpu", "us", |run| run.cpu_us),
+    ];
+    for (name, unit, figure) in figures {
+        println!("{}", line(name, median(ours, figure), unit, median(floor, figure)));
+    }
+    Ok(())
+}
+
+/// One run of one Worker.
+struct Run {
+    report: LoadReport,
+    /// CPU time of workerd per request, in microseconds.
+    cpu_us: f64,
+}
+
+async fn measure(edge: &Edge, body: &[u8]) -> anyhow::Result<Run> {
+    let process = edge.workerd.process_id().context("workerd ended")?;
+    let before = cpu_time(process)?;
+    let report = load::run(edge.workerd.addr(), &live_path(), body, CONNECTIONS, ROUND).await?;
+    anyhow::ensure!(report.non_2xx == 0, "{} answers were not 2xx", report.non_2xx);
+    let spent = cpu_time(process)?.saturating_sub(before);
+    let cpu_us = spent.as_secs_f64() * 1e6 / f64::from(u32::try_from(report.requests)?);
+    Ok(Run { report, cpu_us })
+}
+
+/// CPU time of all threads of a process so far; the kernel's documentation of `/proc/<pid>/schedstat`.
+fn cpu_time(process: u32) -> anyhow::Result<Duration> {
+    let mut total = Duration::ZERO;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task")).context("list workerd's threads")? {
+        let text =
+            std::fs::read_to_string(thread?.path().join("schedstat")).context("read a thread's CPU time")?;
+        let nanoseconds = text.split(' ').next().context("a first field")?.parse()?;
+        total += Duration::from_nanos(nanoseconds);
+    }
+    Ok(total)
+}
+
+fn line(name: &str, value: f64, unit: &str, against: f64) -> serde_json::Value {
+    json!({ "name": name, "value": value, "unit": unit, "against": against, "ratio": value / against })
+}
+
+fn median(runs: &[Run], figure: fn(&Run) -> f64) -> f64 {
+    let mut figures: Vec<f64> = runs.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,124 @@
+//! Runs the benches and sets each figure against its target. What is measured, and against what, stands with
+//! each bench.
+
+use crate::tools::Tools;
+use crate::{edge, plugin, shell};
+use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::Stdio;
+
+/// One bench: how to run it. Each prints a JSON object per figure.
+struct Bench {
+    name: &'static str,
+    cargo: &'static [&'static str],
+}
+
+const BENCHES: [Bench; 5] = [
+    Bench { name: "sandbox", cargo: &["bench", "--package", "tidegate", "--bench", "sandbox"] },
+    Bench { name: "pipeline", cargo: &["bench", "--package", "tidegate", "--bench", "pipeline"] },
+    Bench { name: "queue", cargo: &["run", "--release", "--package", "tidegate-tests", "--bin", "bench_queue"] },
+    Bench { name: "edge", cargo: &["run", "--release", "--package", "tidegate-tests", "--bin", "bench_edge"] },
+    Bench { name: "latency", cargo: &["run", "--release", "--package", "tidegate-tests", "--bin", "bench_latency"] },
+];
+
+/// What a figure must reach.
+enum Target {
+    /// Its ratio at most this.
+    RatioMost(f64),
+    /// Its ratio at least this.
+    RatioLeast(f64),
+    /// Its value at most this, in its own unit.
+    Most(f64),
+    /// Its value at least this, in its own unit.
+    Least(f64),
+}
+
+/// The targets, by the figure's name.
+const TARGETS: [(&str, Target); 7] = [
+    ("sandbox", Target::RatioMost(1.15)),
+    ("pipeline", Target::Least(60_000.0)),
+    ("queue-sends", Target::RatioLeast(1.0)),
+    ("edge-requests", Target::RatioLeast(1.0 / 1.2)),
+    ("edge-p99", Target::RatioMost(1.2)),
+    ("latency-p50", Target::Most(5.0)),
+    ("latency-p99", Target::Most(30.0)),
+];
+
+/// A figure as a bench prints it.
+#[derive(Deserialize)]
+struct Measured {
+    name: String,
+    value: f64,
+    unit: String,
+    #[serde(default)]
+    against: Option<f64>,
+    #[serde(default)]
+    ratio: Option<f64>,
+}
+
+/// A figure with its target.
+#[derive(Serialize)]
+struct Figure {
+    name: String,
+    value: f64,
+    unit: String,
+    against: Option<f64>,
+    ratio: Option<f64>,
+    target: Option<String>,
+    met: Option<bool>,
+}
+
+/// Runs all benches or one, and prints what they reached.
+pub fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) -> anyhow::Result<()> {
+    let chosen: Vec<_> = BENCHES.iter().filter(|bench| name.is_none_or(|name| name == bench.name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("there is no bench {}; there are: {}", name.unwrap_or_default(), names.join(", "));
+    }
+    tools.ensure("workerd")?;
+    let componentize = tools.ensure("componentize-qjs")?;
+    shell::build_host(root)?;
+    edge::build(root)?;
+    plugin::build_all(root, &componentize)?;
+    let mut figures = Vec::new();
+    for bench in chosen {
+        figures.extend(measure(root, bench)?.into_iter().map(judge));
+    }
+    if json {
+        println!("{}", serde_json::to_string(&figures)?);
+    } else {
+        figures.iter().for_each(print);
+    }
+    Ok(())
+}
+
+fn measure(root: &Path, bench: &Bench) -> anyhow::Result<Vec<Measured>> {
+    eprintln!("measuring: {}", bench.name);
+    let output = shell::cargo(root).args(bench.cargo).stderr(Stdio::inherit()).output().context("run a bench")?;
+    ensure!(output.status.success(), "the bench {} failed ({})", bench.name, output.status);
+    let text = String::from_utf8(output.stdout).context("read a bench's output")?;
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).with_context(|| format!("read `{line}`"))).collect()
+}
+
+fn judge(measured: Measured) -> Figure {
+    let Measured { name, value, unit, against, ratio } = measured;
+    let target = TARGETS.iter().find(|(of, _)| *of == name).map(|(_, target)| target);
+    let (target, met) = match target {
+        None => (None, None),
+        Some(Target::RatioMost(most)) => (Some(format!("ratio <= {most:.2}")), ratio.map(|ratio| ratio <= *most)),
+        Some(Target::RatioLeast(least)) => (Some(format!("ratio >= {least:.2}")), ratio.map(|ratio| ratio >= *least)),
+        Some(Target::Most(most)) => (Some(format!("<= {most} {unit}")), Some(value <= *most)),
+        Some(Target::Least(least)) => (Some(format!(">= {least} {unit}")), Some(value >= *least)),
+    };
+    Figure { name, value, unit, against, ratio, target, met }
+}
+
+fn print(figure: &Figure) {
+    let against = figure.against.map_or_else(String::new, |against| format!("  against {against:.2}"));
+    let ratio = figure.ratio.map_or_else(String::new, |ratio| format!("  ratio {ratio:.2}"));
+    let target = figure.target.as_ref().map_or_else(String::new, |target| format!("  target {target}"));
+    let met = figure.met.map_or("", |met| if met { "  met" } else { "  NOT met" });
+    println!("{:<22} {:>12.2} {}{against}{ratio}{target}{met}", figure.name, figure.value, figure.unit);
+}

@@ -1,0 +1,40 @@
+//! Running other programs, saying what is run.
+
+use anyhow::{Context as _, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Cargo itself, in the repository.
+pub fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+/// When it cannot be started, or fails; the error is its command line.
+pub fn run(command: &mut Command) -> anyhow::Result<()> {
+    let line = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let line = line.rsplit_once("/bin/").map_or(line.clone(), |(_, name)| name.to_owned());
+    eprintln!("+ {line}");
+    let status = command.status().with_context(|| format!("start {line}"))?;
+    ensure!(status.success(), "`{line}` failed ({status})");
+    Ok(())
+}
+
+/// Where cargo puts what it builds.
+pub fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
+}
+
+/// Builds the `tidegate` command and says where it is. The first build takes some minutes: it compiles wasmtime.
+pub fn build_host(root: &Path) -> anyhow::Result<PathBuf> {
+    run(cargo(root).args(["build", "--release", "--package", "tidegate"]))?;
+    Ok(target_dir(root).join("release/tidegate"))
+}

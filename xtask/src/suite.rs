@@ -1,0 +1,34 @@
+//! Everything that must hold before a change is taken.
+
+use crate::tools::Tools;
+use crate::{edge, plugin, shell};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Builds what the tests run, then format, lints and tests.
+pub fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
+    for tool in ["workerd", "node", "wrangler", "cloudflare"] {
+        tools.ensure(tool)?;
+    }
+    let componentize = tools.ensure("componentize-qjs")?;
+    shell::run(shell::cargo(root).args(["fmt", "--all", "--check"]))?;
+    shell::build_host(root)?;
+    edge::build(root)?;
+    plugin::build_all(root, &componentize)?;
+    let workspace = ["--release", "--workspace", "--all-targets"];
+    if filter.is_none() {
+        shell::run(shell::cargo(root).arg("clippy").args(workspace).args(["--", "--deny", "warnings"]))?;
+    }
+    let mut tests = shell::cargo(root);
+    if has_nextest() {
+        tests.args(["nextest", "run", "--release", "--workspace"]);
+    } else {
+        tests.args(["test", "--release", "--workspace"]);
+    }
+    shell::run(tests.args(filter))
+}
+
+fn has_nextest() -> bool {
+    let asked = Command::new("cargo").args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}

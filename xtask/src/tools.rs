@@ -1,0 +1,201 @@
+//! Installs what `tools.toml` pins, and says what this machine has of what is needed. Knows nothing of what
+//! the tools are used for.
+
+#[path = "../../host/src/dev/tool.rs"]
+#[expect(
+    dead_code,
+    reason = "the host's own file, for the same rule; the host looks tools up, this installs them"
+)]
+mod place;
+
+use anyhow::{Context as _, bail};
+use place::Tool;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// The compiler's targets that are not the machine's own: the Worker's and the plugins'.
+const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
+
+/// The pinned tools.
+pub struct Tools(Vec<Tool>);
+
+/// One line of the list: what is needed, and whether it is there.
+pub struct Need {
+    /// Its name, with the version that is pinned.
+    pub name: String,
+    /// Where it is, or which version it says it has; `None` when it is missing.
+    pub found: Option<String>,
+    /// The line to type when it is missing.
+    pub remedy: String,
+}
+
+impl Tools {
+    /// Reads `tools.toml`.
+    ///
+    /// # Errors
+    /// When it is not there or not well-formed.
+    pub fn load(root: &Path) -> anyhow::Result<Self> {
+        let path = root.join("tools.toml");
+        Ok(Self(place::parse(&fs::read_to_string(&path).context("read tools.toml")?)?))
+    }
+
+    /// The file of a tool, which is installed first when it is missing.
+    ///
+    /// # Errors
+    /// When npm is missing or fails; the error has the line to type.
+    pub fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let tool = self.0.iter().find(|tool| tool.name == name);
+        let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
+        let path = tool.path()?;
+        if path.exists() {
+            return Ok(path);
+        }
+        if std::env::var_os(tool.variable()).is_some() {
+            bail!("{} names {}, which is not there", tool.variable(), path.display());
+        }
+        install(tool)?;
+        Ok(path)
+    }
+
+    /// Installs whatever is missing: tools by npm, targets by rustup.
+    ///
+    /// # Errors
+    /// The first that cannot be installed.
+    pub fn install(&self) -> anyhow::Result<()> {
+        for target in TARGETS {
+            ensure_target(target)?;
+        }
+        for tool in &self.0 {
+            self.ensure(&tool.name)?;
+        }
+        self.print()
+    }
+
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// When the environment names no home for the tools.
+    pub fn print(&self) -> anyhow::Result<()> {
+        let needs = self.list()?;
+        for need in &needs {
+            match &need.found {
+                Some(found) => println!("ok       {:<26} {found}", need.name),
+                None => println!("missing  {:<26} type: {}", need.name, need.remedy),
+            }
+        }
+        let missing = needs.iter().filter(|need| need.found.is_none()).count();
+        println!("{} needed, {missing} missing", needs.len());
+        Ok(())
+    }
+
+    /// Everything that is needed, in the order it is needed in.
+    ///
+    /// # Errors
+    /// When the environment names no home for the tools.
+    pub fn list(&self) -> anyhow::Result<Vec<Need>> {
+        let programs = [
+            (
+                "rustc",
+                "--version",
+                "install rustup, Rust's own installer, then: rustup toolchain install stable",
+            ),
+            ("cc", "--version", "apt-get install gcc"),
+            ("node", "--version", "apt-get install nodejs npm"),
+            ("npm", "--version", "apt-get install npm"),
+        ];
+        let mut needs: Vec<Need> = programs
+            .map(|(name, flag, remedy)| Need {
+                name: name.to_owned(),
+                found: first_line(Command::new(name).arg(flag)),
+                remedy: remedy.to_owned(),
+            })
+            .into();
+        needs.extend(TARGETS.map(|target| Need {
+            name: target.to_owned(),
+            found: target_libdir(target).map(|dir| dir.display().to_string()),
+            remedy: format!("rustup target add {target}"),
+        }));
+        for tool in &self.0 {
+            let path = tool.path()?;
+            needs.push(Need {
+                name: format!("{} {}", tool.name, tool.version),
+                found: path.exists().then(|| path.display().to_string()),
+                remedy: "cargo xtask tools --install".to_owned(),
+            });
+        }
+        Ok(needs)
+    }
+}
+
+/// Adds one of the compiler's targets when it is not there.
+///
+/// # Errors
+/// When rustup is missing or fails; the error has the line to type.
+pub fn ensure_target(target: &str) -> anyhow::Result<()> {
+    if target_libdir(target).is_some() {
+        return Ok(());
+    }
+    let line = format!("rustup target add {target}");
+    eprintln!("+ {line}");
+    let added = Command::new("rustup").args(["target", "add", target]).status();
+    if !added.is_ok_and(|status| status.success()) || target_libdir(target).is_none() {
+        bail!("the compiler's target {target} is missing; type: {line}");
+    }
+    Ok(())
+}
+
+/// Where the compiler has this target's standard library; `None` when it has not.
+fn target_libdir(target: &str) -> Option<PathBuf> {
+    let line = first_line(Command::new("rustc").args(["--target", target, "--print", "target-libdir"]))?;
+    Some(PathBuf::from(line)).filter(|dir| dir.is_dir())
+}
+
+/// Installs a tool beside its place, then moves it there: another process sees all of it or nothing.
+fn install(tool: &Tool) -> anyhow::Result<()> {
+    let package = format!("{}@{}", tool.npm, tool.version);
+    let dir = tool.dir()?;
+    let fresh = dir.with_file_name(format!(".{}-{}-{}", tool.name, tool.version, std::process::id()));
+    fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
+    let by_hand = format!("npm install --prefix {} {package}", dir.display());
+    eprintln!("+ npm install {package} (once per machine, into {})", dir.display());
+    let started = Instant::now();
+    let status = Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"])
+        .arg(&fresh)
+        .arg(&package)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    let outcome = match status {
+        Err(error) => {
+            Err(format!("npm does not start ({error}); install Node with npm, then type: {by_hand}"))
+        }
+        Ok(status) if !status.success() => Err(format!("npm failed ({status}); type: {by_hand}")),
+        Ok(_) if !fresh.join(&tool.file).exists() => {
+            Err(format!("npm's {package} has no {}; correct tools.toml", tool.file.display()))
+        }
+        Ok(_) => Ok(()),
+    };
+    // Another process may have put the same version there meanwhile: then that one is as good.
+    let moved = outcome.is_ok() && (fs::rename(&fresh, &dir).is_ok() || dir.join(&tool.file).exists());
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).with_context(|| format!("remove {}", fresh.display()))?;
+    }
+    match outcome {
+        Err(why) => bail!("{} {} is not installed: {why}", tool.name, tool.version),
+        Ok(()) if !moved => bail!("{} cannot be made; remove what is there and try again", dir.display()),
+        Ok(()) => {
+            eprintln!("  {} {} is there after {} s", tool.name, tool.version, started.elapsed().as_secs());
+            Ok(())
+        }
+    }
+}
+
+/// The first line a program prints; `None` when it does not run or fails.
+fn first_line(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().filter(|_| output.status.success()).map(str::to_owned)
+}
