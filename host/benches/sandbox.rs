@@ -11,9 +11,7 @@ use tidegate::limits::{Limits, STACK_BYTES_MAX};
 use tidegate::sandbox::{Prepared, Question, Sandbox, SandboxConfig};
 use tidegate_envelope::{Digest, Receipt, SourceName};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{
-    Config, Enabled, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
-};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder};
 use wit::exports::tidegate::plugin::handler;
 
 mod wit {
@@ -148,7 +146,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn told<'a>(event: &'a Event, receipt: &'a str, settings: &'a [handler::NameValueParam<'a>]) -> handler::Event<'a> {
+fn told<'a>(
+    event: &'a Event,
+    receipt: &'a str,
+    settings: &'a [handler::NameValueParam<'a>],
+) -> handler::Event<'a> {
     let reference = |reference: &'a Reference| handler::Reference {
         id: reference.id.as_deref(),
         name: reference.name.as_deref(),
@@ -184,7 +186,8 @@ fn told<'a>(event: &'a Event, receipt: &'a str, settings: &'a [handler::NameValu
 
 fn sample() -> Event {
     let body = std::fs::read(root().join("tests/samples/asset-update.json")).expect("the sample");
-    let reference = |id: &str, name: &str| Some(Reference { id: Some(id.to_owned()), name: Some(name.to_owned()) });
+    let reference =
+        |id: &str, name: &str| Some(Reference { id: Some(id.to_owned()), name: Some(name.to_owned()) });
     Event {
         receipt: Receipt::new(1_668_143_107_500, 675),
         source: SourceName::new("amj").expect("a source"),

@@ -36,7 +36,7 @@ pub struct ExecutorConfig {
     pub response_bytes_max: usize,
     /// The longest wait a target can ask for with `Retry-After`, in milliseconds.
     pub retry_after_ms_max: u64,
-    /// Idle connections kept per host.
+    /// Idle connections kept per host. Fewer than are used at a time, and they are made anew all the time.
     pub idle_connections_max: usize,
     /// Milliseconds an idle connection is kept.
     pub idle_connection_ms: u64,
@@ -49,7 +49,7 @@ impl Default for ExecutorConfig {
             deadline_ms: 10_000,
             response_bytes_max: 64 << 10,
             retry_after_ms_max: 60 * 60 * 1_000,
-            idle_connections_max: 32,
+            idle_connections_max: 128,
             idle_connection_ms: 30_000,
         }
     }

@@ -142,7 +142,8 @@ impl Sandbox {
     pub fn prepare(&self, component: &[u8]) -> Result<Prepared, AdmissionError> {
         admission::check_bytes(component, self.config.component_bytes_max)?;
         let digest = Digest::of(component);
-        let compiled = cache::load_or_compile(self.engines.all(), &self.config.cache_dir, component, &digest)?;
+        let compiled =
+            cache::load_or_compile(self.engines.all(), &self.config.cache_dir, component, &digest)?;
         let handlers = compiled.iter().map(|component| admission::admit(component, &self.config));
         let handlers = handlers.collect::<Result<Vec<_>, _>>()?;
         Ok(Prepared(Arc::new(Admitted { digest, engines: Arc::clone(&self.engines), handlers })))
@@ -157,7 +158,10 @@ impl Sandbox {
     /// # Panics
     /// When `plugin` was prepared by another sandbox.
     pub fn ask(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Answer {
-        assert!(Arc::ptr_eq(&self.engines, &plugin.0.engines), "a plugin runs in the sandbox that prepared it");
+        assert!(
+            Arc::ptr_eq(&self.engines, &plugin.0.engines),
+            "a plugin runs in the sandbox that prepared it"
+        );
         let limits = self.bounded(limits);
         let (index, engine, slots) = self.engines.of_this_thread();
         let _slot = slots.take();

@@ -96,21 +96,35 @@ pub async fn run(target: &Target, mut on_progress: impl FnMut(&CaseReport)) -> R
     let mut report = Report { base_url: target.base_url.clone(), cases: Vec::with_capacity(CASES.len()) };
     for case in CASES {
         let start = Instant::now();
-        let outcome = match (case.run)(&bench).await {
-            Ok(Verdict::Kept) => Outcome::Passed,
-            Ok(Verdict::Went(which)) => Outcome::Observed(which),
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-        };
-        let case_report = CaseReport {
-            name: case.name,
-            outcome,
-            milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-        };
-        on_progress(&case_report);
-        report.cases.push(case_report);
+        let ended = (case.run)(&bench).await;
+        if ended.is_err() {
+            // What a failed case left in the queue is not the next one's fault.
+            bench.empty().await;
+        }
+        conclude(&mut report, case.name, start, ended, &mut on_progress);
     }
-    bench.tear_down().await.context("delete the suite's queues")?;
+    let start = Instant::now();
+    let ended = bench.tear_down().await.map(|()| Verdict::Kept);
+    conclude(&mut report, "the suite's queues are deleted", start, ended, &mut on_progress);
     Ok(report)
+}
+
+fn conclude(
+    report: &mut Report,
+    name: &'static str,
+    start: Instant,
+    ended: Result<Verdict>,
+    on_progress: &mut impl FnMut(&CaseReport),
+) {
+    let outcome = match ended {
+        Ok(Verdict::Kept) => Outcome::Passed,
+        Ok(Verdict::Went(which)) => Outcome::Observed(which),
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    };
+    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let case = CaseReport { name, outcome, milliseconds };
+    on_progress(&case);
+    report.cases.push(case);
 }
 
 /// What a pull consumer of the suite is made with.

@@ -77,3 +77,6 @@ pub const SWEEP_MESSAGES_MAX: usize = 2_000;
 
 /// Time between two sweeps for messages past their retention.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time that requests under way have to end when the server closes.
+pub const DRAIN_TIME: Duration = Duration::from_secs(10);

@@ -79,6 +79,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), QueueError> {
 
 /// Who consumes a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConsumerKind {
     /// Anyone who pulls over HTTP.
     HttpPull,

@@ -6,7 +6,7 @@ use crate::engine::{Queues, system_clock};
 use crate::fault::QueueError;
 use crate::id::QueueId;
 use crate::schema::OpenError;
-use crate::{binding, rest};
+use crate::{binding, limit, rest};
 use axum::Router;
 use axum::serve::ListenerExt;
 use std::future::Future;
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What a server is made of.
-#[derive(Clone, Debug)]
+/// What a server is made of. Not `Debug`: it holds the token.
+#[derive(Clone)]
 pub struct ServeOptions {
     /// The directory that holds everything; made if it is missing.
     pub data_dir: PathBuf,
@@ -117,8 +117,8 @@ impl Server {
         self.queues.ensure_queue(name).await
     }
 
-    /// Serves until `shutdown` resolves; then takes no more requests, answers those under way, and lets held
-    /// pulls go. Cancel-safe in that a dropped call closes everything at once.
+    /// Serves until `shutdown` resolves; then takes no more requests, lets held pulls go, and gives those under way
+    /// [`limit::DRAIN_TIME`] to end. Cancel-safe in that a dropped call closes everything at once.
     ///
     /// # Errors
     /// When a listener fails.
@@ -133,7 +133,10 @@ impl Server {
             served = &mut both => drop(served?),
             () = shutdown => {
                 closing.send_replace(true);
-                both.await?;
+                match tokio::time::timeout(limit::DRAIN_TIME, both).await {
+                    Ok(served) => drop(served?),
+                    Err(_elapsed) => tracing::warn!("requests to the queue did not end in time: cut off"),
+                }
             }
         }
         Ok(())

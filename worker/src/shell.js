@@ -17,7 +17,10 @@ let configured; // the env that Rust has read
 export default {
   async fetch(request, env) {
     try {
-      const body = request.body === null ? NO_BYTES : await read(request);
+      // The usual case first, and without touching `request.body`: that alone makes a stream object.
+      const length = request.headers.get("content-length");
+      const body = length === null ? await readUnmeasured(request)
+        : Number(length) <= BODY_BYTES_MAX ? await request.bytes() : undefined;
       const head = headOf(request);
       if (configured !== env) {
         configure(env);
@@ -40,12 +43,10 @@ export default {
   },
 };
 
-// The body's bytes, or undefined when there are more than the limit: then no more of it is read or kept.
-async function read(request) {
-  const length = request.headers.get("content-length");
-  if (length !== null) {
-    return Number(length) <= BODY_BYTES_MAX ? request.bytes() : undefined;
-  }
+// The bytes of a body that does not say its length, or undefined when there are more than the limit: then no
+// more of it is read or kept.
+async function readUnmeasured(request) {
+  if (request.body === null) return NO_BYTES;
   const chunks = [];
   let bytes = 0;
   for await (const chunk of request.body) {

@@ -70,7 +70,7 @@ struct Figure {
 }
 
 /// Runs all benches or one, and prints what they reached.
-pub fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) -> anyhow::Result<()> {
     let chosen: Vec<_> = BENCHES.iter().filter(|bench| name.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();

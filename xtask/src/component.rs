@@ -9,14 +9,14 @@ use std::time::SystemTime;
 use wit_component::ComponentEncoder;
 
 /// The target of Rust guests: the one whose programs import nothing.
-pub const RUST_TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const RUST_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The version of the npm package that makes components of JavaScript. `tools_dir` must hold it.
-pub const COMPONENTIZE_QJS_VERSION: &str = "0.4.5";
+pub(crate) const COMPONENTIZE_QJS_VERSION: &str = "0.4.5";
 
 /// Builds the crate in `dir` and writes its component to `out`. Cargo decides what has changed; `out` is
 /// written only when its bytes would differ. All Rust guests share one target directory under `root/target`.
-pub fn build_rust_component(root: &Path, dir: &Path, out: &Path) -> Result<()> {
+pub(crate) fn build_rust_component(root: &Path, dir: &Path, out: &Path) -> Result<()> {
     let target_dir = root.join("target/guests");
     let status = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--target", RUST_TARGET])
@@ -38,7 +38,7 @@ pub fn build_rust_component(root: &Path, dir: &Path, out: &Path) -> Result<()> {
 /// Makes a component of `dir/plugin.js` for the world `plugin` in `wit`, with the npm package componentize-qjs
 /// installed in `tools_dir` (so that `tools_dir/node_modules/.bin/componentize-qjs` exists). Nothing is done
 /// when `out` is newer than the source, the contract and the tool.
-pub fn build_javascript_component(wit: &Path, dir: &Path, tools_dir: &Path, out: &Path) -> Result<()> {
+pub(crate) fn build_javascript_component(wit: &Path, dir: &Path, tools_dir: &Path, out: &Path) -> Result<()> {
     let source = dir.join("plugin.js");
     let tool = tools_dir.join("node_modules/.bin/componentize-qjs");
     ensure!(
@@ -46,7 +46,10 @@ pub fn build_javascript_component(wit: &Path, dir: &Path, tools_dir: &Path, out:
         "{} is missing: install the npm package componentize-qjs@{COMPONENTIZE_QJS_VERSION} there",
         tool.display()
     );
-    if is_newer(out, &[&source, &wit.join("plugin.wit"), &tools_dir.join("node_modules/componentize-qjs/package.json")])? {
+    if is_newer(
+        out,
+        &[&source, &wit.join("plugin.wit"), &tools_dir.join("node_modules/componentize-qjs/package.json")],
+    )? {
         return Ok(());
     }
     let draft = out.with_extension("wasm.part");
@@ -71,7 +74,7 @@ pub fn build_javascript_component(wit: &Path, dir: &Path, tools_dir: &Path, out:
 }
 
 /// A component of a core module that carries its WIT in a custom section, as `wit-bindgen` leaves it.
-pub fn encode(module: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>> {
     ComponentEncoder::default().validate(true).module(module)?.encode()
 }
 

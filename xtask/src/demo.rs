@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_secs(30);
 
 /// Builds everything, starts everything, and shows it.
-pub fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> {
     heading("Building the host, the Worker and a plugin (the first time takes some minutes)");
     tools.ensure("workerd")?;
     let tidegate = shell::build_host(root)?;

@@ -21,7 +21,7 @@ const WASM_MEMORY_BYTES_MAX: u32 = 48 << 20;
 ///
 /// # Errors
 /// When a tool is missing or the crate does not build; the error says which.
-pub fn build(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn build(root: &Path) -> anyhow::Result<()> {
     tools::ensure_target(TARGET)?;
     let wasm = compile(root)?;
     let built = root.join("worker/build");

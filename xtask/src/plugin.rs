@@ -16,14 +16,14 @@ const GUESTS: [&str; 1] = ["hostile"];
 
 /// Builds every plugin and every guest of the tests, in the repository at `root`. `tools_dir` holds the npm
 /// packages. Returns the components' paths; those whose sources did not change are not made again.
-pub fn build_all(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn build_all(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
     let mut components = build_plugins(root, tools_dir)?;
     components.extend(build_guests(root)?);
     Ok(components)
 }
 
 /// Builds what is under `plugins`: each folder gets its `plugin.wasm`.
-pub fn build_plugins(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn build_plugins(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
     let mut components = Vec::new();
     for name in RUST_PLUGINS {
         let dir = root.join("plugins").join(name);
@@ -41,7 +41,7 @@ pub fn build_plugins(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Builds the guests of the tests: each folder gets its `guest.wasm`.
-pub fn build_guests(root: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn build_guests(root: &Path) -> Result<Vec<PathBuf>> {
     let mut components = Vec::new();
     for name in GUESTS {
         let dir = root.join("tests/guests").join(name);

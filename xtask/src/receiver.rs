@@ -5,25 +5,25 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// What arrived.
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// Method and path.
-    pub request: String,
+    pub(crate) request: String,
     /// The `Idempotency-Key` header.
-    pub key: String,
+    pub(crate) key: String,
     /// The body.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 /// Listens on a free port of this machine and answers 200 to everything.
-pub struct Receiver {
+pub(crate) struct Receiver {
     /// Its base URL.
-    pub url: String,
+    pub(crate) url: String,
     arrived: mpsc::Receiver<Arrived>,
 }
 
 impl Receiver {
     /// Starts listening.
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let server = tiny_http::Server::http("127.0.0.1:0").map_err(|error| anyhow!("start the receiver: {error}"))?;
         let address = server.server_addr().to_ip().context("the receiver has an IP address")?;
         let (sender, arrived) = mpsc::channel();
@@ -48,12 +48,12 @@ impl Receiver {
     ///
     /// # Errors
     /// When none comes in time.
-    pub fn next(&self, timeout: Duration) -> anyhow::Result<Arrived> {
+    pub(crate) fn next(&self, timeout: Duration) -> anyhow::Result<Arrived> {
         self.arrived.recv_timeout(timeout).with_context(|| format!("no request arrived within {timeout:?}"))
     }
 
     /// The next request, however long it takes; `None` when the receiver has stopped.
-    pub fn wait(&self) -> Option<Arrived> {
+    pub(crate) fn wait(&self) -> Option<Arrived> {
         self.arrived.recv().ok()
     }
 }

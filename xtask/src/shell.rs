@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Cargo itself, in the repository.
-pub fn cargo(root: &Path) -> Command {
+pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
     command
@@ -15,7 +15,7 @@ pub fn cargo(root: &Path) -> Command {
 ///
 /// # Errors
 /// When it cannot be started, or fails; the error is its command line.
-pub fn run(command: &mut Command) -> anyhow::Result<()> {
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let line = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|part| part.to_string_lossy().into_owned())
@@ -29,12 +29,12 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
 }
 
 /// Where cargo puts what it builds.
-pub fn target_dir(root: &Path) -> PathBuf {
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 /// Builds the `tidegate` command and says where it is. The first build takes some minutes: it compiles wasmtime.
-pub fn build_host(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn build_host(root: &Path) -> anyhow::Result<PathBuf> {
     run(cargo(root).args(["build", "--release", "--package", "tidegate"]))?;
     Ok(target_dir(root).join("release/tidegate"))
 }

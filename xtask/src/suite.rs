@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Builds what the tests run, then format, lints and tests.
-pub fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
     for tool in ["workerd", "node", "wrangler", "cloudflare"] {
         tools.ensure(tool)?;
     }

@@ -4,7 +4,8 @@
 #[path = "../../host/src/dev/tool.rs"]
 #[expect(
     dead_code,
-    reason = "the host's own file, for the same rule; the host looks tools up, this installs them"
+    unreachable_pub,
+    reason = "the host's own file, so that both follow one rule: the host looks tools up, this installs them"
 )]
 mod place;
 
@@ -19,16 +20,16 @@ use std::time::Instant;
 const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 
 /// The pinned tools.
-pub struct Tools(Vec<Tool>);
+pub(crate) struct Tools(Vec<Tool>);
 
 /// One line of the list: what is needed, and whether it is there.
-pub struct Need {
+pub(crate) struct Need {
     /// Its name, with the version that is pinned.
-    pub name: String,
+    pub(crate) name: String,
     /// Where it is, or which version it says it has; `None` when it is missing.
-    pub found: Option<String>,
+    pub(crate) found: Option<String>,
     /// The line to type when it is missing.
-    pub remedy: String,
+    pub(crate) remedy: String,
 }
 
 impl Tools {
@@ -36,7 +37,7 @@ impl Tools {
     ///
     /// # Errors
     /// When it is not there or not well-formed.
-    pub fn load(root: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn load(root: &Path) -> anyhow::Result<Self> {
         let path = root.join("tools.toml");
         Ok(Self(place::parse(&fs::read_to_string(&path).context("read tools.toml")?)?))
     }
@@ -45,7 +46,7 @@ impl Tools {
     ///
     /// # Errors
     /// When npm is missing or fails; the error has the line to type.
-    pub fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
         let tool = self.0.iter().find(|tool| tool.name == name);
         let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
         let path = tool.path()?;
@@ -63,7 +64,7 @@ impl Tools {
     ///
     /// # Errors
     /// The first that cannot be installed.
-    pub fn install(&self) -> anyhow::Result<()> {
+    pub(crate) fn install(&self) -> anyhow::Result<()> {
         for target in TARGETS {
             ensure_target(target)?;
         }
@@ -77,7 +78,7 @@ impl Tools {
     ///
     /// # Errors
     /// When the environment names no home for the tools.
-    pub fn print(&self) -> anyhow::Result<()> {
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
         let needs = self.list()?;
         for need in &needs {
             match &need.found {
@@ -94,7 +95,7 @@ impl Tools {
     ///
     /// # Errors
     /// When the environment names no home for the tools.
-    pub fn list(&self) -> anyhow::Result<Vec<Need>> {
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<Need>> {
         let programs = [
             (
                 "rustc",
@@ -133,7 +134,7 @@ impl Tools {
 ///
 /// # Errors
 /// When rustup is missing or fails; the error has the line to type.
-pub fn ensure_target(target: &str) -> anyhow::Result<()> {
+pub(crate) fn ensure_target(target: &str) -> anyhow::Result<()> {
     if target_libdir(target).is_some() {
         return Ok(());
     }

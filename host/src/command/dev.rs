@@ -17,7 +17,7 @@ use tidegate_queue::{Behavior, ServeError, ServeOptions, Server};
 use tokio::sync::oneshot;
 
 /// The name of the embedded queue.
-const QUEUE_NAME: &str = "tidegate-events";
+const QUEUE_NAME: &str = "tidegate";
 /// How long to wait before workerd is started again after it ended by itself.
 const EDGE_RESTART: Duration = Duration::from_millis(200);
 

@@ -29,7 +29,7 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "00000000000000000000000000000000", value_name = "ID")]
     account_id: String,
     /// Queues to make when they are missing. May be given several times.
-    #[arg(long = "queue", default_value = "tidegate-events", value_name = "NAME")]
+    #[arg(long = "queue", default_value = "tidegate", value_name = "NAME")]
     queues: Vec<String>,
     /// The bearer token clients must give. Better in the environment than on the command line.
     #[arg(long, env = "TIDEGATE_QUEUE_TOKEN", hide_env_values = true)]

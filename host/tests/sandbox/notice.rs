@@ -49,9 +49,15 @@ fn cases() -> Vec<(String, Expected)> {
         (update(r#","loanee":{"id":142,"name":""}"#), notice_of("An asset is on loan to person 142")),
         (update(r#","loanee":{"id":142},"name":null"#), notice_of("An asset is on loan to person 142")),
         (named(r#""A \"quoted\" \\ name""#), notice_of(r#"A \"quoted\" \\ name is on loan to John Do"#)),
-        (named(r#""two\nlines\tand\u0001\u001f\u007f""#), notice_of("two\\nlines\\tand\\u0001\\u001f\u{7f} is on loan to John Do")),
+        (
+            named(r#""two\nlines\tand\u0001\u001f\u007f""#),
+            notice_of("two\\nlines\\tand\\u0001\\u001f\u{7f} is on loan to John Do"),
+        ),
         (named(r#""Grüße, 世界 🛠""#), notice_of("Grüße, 世界 🛠 is on loan to John Do")),
-        (named(r#""\ud83d\udee0 \u2028\u2029 </script>""#), notice_of("🛠 \u{2028}\u{2029} </script> is on loan to John Do")),
+        (
+            named(r#""\ud83d\udee0 \u2028\u2029 </script>""#),
+            notice_of("🛠 \u{2028}\u{2029} </script> is on loan to John Do"),
+        ),
         (named(r#""\b\f\r/""#), notice_of(r"\b\f\r/ is on loan to John Do")),
         ("not JSON".to_owned(), nothing()),
         ("[]".to_owned(), nothing()),
@@ -81,7 +87,11 @@ fn both_plugins_park_what_they_have_no_url_for() {
         let plugin = bench.prepare(&built(path));
         for settings in [&empty[..], &[]] {
             let question = Question { event: &event, attempt: 1, settings };
-            assert_eq!(bench.sandbox.ask(&plugin, &question, &Limits::default()), Ok(Err(park.clone())), "{path}");
+            assert_eq!(
+                bench.sandbox.ask(&plugin, &question, &Limits::default()),
+                Ok(Err(park.clone())),
+                "{path}"
+            );
         }
     }
 }

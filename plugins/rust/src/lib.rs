@@ -5,9 +5,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../wit/v1", world: "plugin" });
 }
 
-use bindings::exports::tidegate::plugin::handler::{
-    Asset, Decision, Event, Guest, Http, NameValue, Refusal,
-};
+use bindings::exports::tidegate::plugin::handler::{Asset, Decision, Event, Guest, Http, NameValue, Refusal};
 use serde::Serialize;
 
 struct LoanNotice;
@@ -73,10 +71,7 @@ fn post(url: &str, body: Vec<u8>) -> Decision {
     Decision::Http(Http {
         method: "POST".to_owned(),
         url: url.to_owned(),
-        headers: vec![NameValue {
-            name: "content-type".to_owned(),
-            value: "application/json".to_owned(),
-        }],
+        headers: vec![NameValue { name: "content-type".to_owned(), value: "application/json".to_owned() }],
         body: Some(body),
         timeout_ms: None,
         reply_tag: None,

@@ -164,6 +164,13 @@ impl Bench {
         Ok(())
     }
 
+    /// Throws away what is in the main queue, as well as that goes, and ends a pause.
+    pub(super) async fn empty(&self) {
+        let resume = json!({ "settings": { "delivery_paused": false } });
+        drop(self.call(Method::PATCH, "", Some(resume)).await);
+        drop(self.post("/purge", json!({ "delete_messages_permanently": true })).await);
+    }
+
     /// A call on the main queue.
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Reply> {
         self.client.call(method, &format!("/queues/{}{path}", self.queue), body).await

@@ -1,5 +1,5 @@
 //! The envelope every answer comes in, and the codes of errors
-//! (<https://developers.cloudflare.com/queues/reference/error-codes/>).
+//! (<https://developers.cloudflare.com/queues/reference/error-codes/>). Knows nothing of what is answered.
 
 use crate::behavior::{Behavior, Oversize};
 use crate::fault::QueueError;

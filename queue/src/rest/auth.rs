@@ -1,4 +1,4 @@
-//! Who may ask: one account, one bearer token.
+//! Who may ask: one account, one bearer token. Knows nothing of what is asked.
 
 use super::Rest;
 use super::answer::ApiError;

@@ -1,4 +1,5 @@
-//! Consumers: one per queue at most. A `worker` consumer is recorded and shown; nothing is pushed.
+//! Consumers: one per queue at most. A `worker` consumer is recorded and shown; nothing is pushed, and this
+//! file knows nothing of pulling.
 
 use super::Rest;
 use super::answer::{Answer, ApiError, Done, Listing, Page};

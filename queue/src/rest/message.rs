@@ -1,4 +1,4 @@
-//! Publishing messages.
+//! Publishing messages. Knows nothing of who will pull them.
 
 use super::Rest;
 use super::answer::{Answer, ApiError};

@@ -1,4 +1,4 @@
-//! What comes with a request: ids in the path, JSON in the body.
+//! What comes with a request: ids in the path, JSON in the body. Knows nothing of what either means.
 
 use super::answer::ApiError;
 use crate::id::{ConsumerId, QueueId};

@@ -1,4 +1,4 @@
-//! Pulling messages, ending their leases, looking at them.
+//! Pulling messages, ending their leases, looking at them. Knows nothing of when a lease holds.
 
 use super::Rest;
 use super::answer::{Answer, ApiError};

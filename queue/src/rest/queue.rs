@@ -1,4 +1,4 @@
-//! Queues: list, make, read, change, delete, empty.
+//! Queues: list, make, read, change, delete, empty. Knows nothing of what a setting does.
 
 use super::Rest;
 use super::answer::{Answer, ApiError, Done, Listing, Page};

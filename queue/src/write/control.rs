@@ -1,4 +1,4 @@
-//! Making, changing and deleting queues and consumers.
+//! Making, changing and deleting queues and consumers. Knows nothing of single messages.
 
 use super::Txn;
 use crate::catalog::{Entry, Tally};

@@ -1,4 +1,4 @@
-//! Looking at messages without a lease, and removing single ones.
+//! Looking at messages without a lease, and removing single ones. Changes no attempt and no order.
 
 use super::settle::remove_messages;
 use super::{Txn, is_expired, message_id, read_kind};

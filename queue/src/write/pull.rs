@@ -1,4 +1,5 @@
-//! Taking messages out under a lease, and clearing away what may no longer be delivered.
+//! Taking messages out under a lease, and clearing away what may no longer be delivered. Knows
+//! nothing of how a lease ends.
 
 use super::{Txn, is_expired, message_id, read_kind};
 use crate::fault::QueueError;

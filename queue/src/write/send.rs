@@ -1,4 +1,4 @@
-//! Putting messages into a queue.
+//! Putting messages into a queue. Knows nothing of what is in them.
 
 use super::{Txn, kind_of};
 use crate::fault::QueueError;

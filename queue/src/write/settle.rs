@@ -1,4 +1,5 @@
-//! Ending leases: acknowledgements, retries, and burying what had all its deliveries.
+//! Ending leases: acknowledgements, retries, and burying what had all its deliveries. Knows
+//! nothing of how a lease looks to outsiders.
 
 use super::Txn;
 use crate::behavior::{DeadLetterIdentity, LateAck};

@@ -4,7 +4,10 @@ use crate::bench::{Bench, bodies, leases, open};
 use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use tidegate_queue::{Behavior, NewMessage, OpenError, Queues, system_clock};
+use std::sync::Arc;
+use tidegate_queue::{
+    Behavior, Clock, NewMessage, OpenError, QueueError, QueueSettings, Queues, system_clock,
+};
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -91,6 +94,56 @@ async fn a_directory_in_use_is_refused_and_says_so() -> Result<()> {
     assert!(error.to_string().contains("in use by another process"), "{error}");
     drop(bench.queues);
     open(&bench.directory, &bench.clock, Behavior::default())?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_is_refused_whole_and_the_queue_goes_on() -> Result<()> {
+    let bench = Bench::new(Behavior::default()).await?;
+    bench.send(&["before"]).await?;
+    // Somebody opens the file by hand and writes: the queue's own transaction cannot begin to write.
+    let intruder = rusqlite::Connection::open(bench.directory.path().join("queue.sqlite"))?;
+    intruder.execute_batch("BEGIN IMMEDIATE")?;
+    let refused = bench.queues.send(&bench.queue, vec![NewMessage::text("refused")]).await;
+    assert!(matches!(refused, Err(QueueError::Storage(_))), "{refused:?}");
+    assert_eq!(bench.backlog().await?, 1, "reading goes on, and the tally is what the file says");
+    let paused = QueueSettings { paused: true, ..QueueSettings::default() };
+    let refused = bench.queues.update(&bench.queue, None, paused).await;
+    assert!(matches!(refused, Err(QueueError::Storage(_))), "{refused:?}");
+    let kept = bench.queues.queue(&bench.queue).await?.settings;
+    assert_eq!(kept, QueueSettings::default(), "what was refused is not remembered");
+    intruder.execute_batch("ROLLBACK")?;
+    bench.send(&["after"]).await?;
+    assert_eq!(bodies(&bench.pull(1_000).await?), ["before", "after"]);
+    Ok(())
+}
+
+/// A file of the first schema, with a message that waits, one under lease after a retry, and a dead letter. It is
+/// never regenerated: every later version opens it.
+const GOLDEN: &str = include_str!("../../golden/v1.sql");
+
+#[tokio::test]
+async fn a_file_of_schema_1_opens_with_all_it_holds() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    rusqlite::Connection::open(directory.path().join("queue.sqlite"))?.execute_batch(GOLDEN)?;
+    let clock: Clock = Arc::new(|| 1_764_000_002_000);
+    let queues = Queues::open(directory.path(), Behavior::default(), clock)?;
+    let queue = queues.find("main").await?.context("no queue")?;
+    let record = queues.queue(&queue).await?;
+    let consumer = record.consumer.context("no consumer")?.spec;
+    assert_eq!(record.id.to_string(), "566e052ad16778c6a0558ce7e202fe00");
+    assert_eq!(consumer.dead_letter_queue.as_deref(), Some("dead"));
+    assert_eq!(consumer.settings.max_retries, Some(1));
+    assert_eq!(queues.metrics(&queue).await?.backlog_count, 2);
+    let waiting = queues.pull(&queue, 10, 1_000).await?.messages;
+    assert_eq!(bodies(&waiting), ["waiting"]);
+    let lease = queues.seal().read_lease("AAABAAAAAAEAAAGatpgP2AAAAAKpDuMc9Ng4L7aHupU");
+    let report = queues.ack(&queue, vec![lease.context("the lease is not read")?], Vec::new()).await?;
+    assert_eq!((report.acks, report.warnings.len()), (1, 0));
+    let dead = queues.find("dead").await?.context("no dead letter queue")?;
+    let letters = queues.pull(&dead, 10, 1_000).await?.messages;
+    assert_eq!(bodies(&letters), ["dead"]);
+    assert_eq!(letters[0].timestamp_ms, 1_764_000_000_000);
     Ok(())
 }
 

@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     let [ours, floor] = &runs;
-    let figures: [(&str, &str, fn(&Run) -> f64); 3] = [
+    let figures: [(&str, &str, Figure); 3] = [
         ("edge-requests", "1/s", |run| run.report.requests_per_s),
         ("edge-p99", "ms", |run| Duration::from_micros(run.report.p99_us).as_secs_f64() * 1e3),
         ("edge-cpu", "us", |run| run.cpu_us),
@@ -47,6 +47,9 @@ async fn main() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// What is taken from a run.
+type Figure = fn(&Run) -> f64;
 
 /// One run of one Worker.
 struct Run {
@@ -81,7 +84,7 @@ fn line(name: &str, value: f64, unit: &str, against: f64) -> serde_json::Value {
     json!({ "name": name, "value": value, "unit": unit, "against": against, "ratio": value / against })
 }
 
-fn median(runs: &[Run], figure: fn(&Run) -> f64) -> f64 {
+fn median(runs: &[Run], figure: Figure) -> f64 {
     let mut figures: Vec<f64> = runs.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()

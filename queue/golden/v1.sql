@@ -1,0 +1,50 @@
+BEGIN TRANSACTION;
+CREATE TABLE message (
+  key INTEGER PRIMARY KEY,
+  stored_ms INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  origin_key INTEGER,
+  origin_ms INTEGER,
+  body BLOB NOT NULL
+) STRICT;
+INSERT INTO "message" VALUES(1099511627777,1764000000200,0,NULL,NULL,X'6C6561736564');
+INSERT INTO "message" VALUES(1099511627778,1764000000200,0,NULL,NULL,X'77616974696E67');
+INSERT INTO "message" VALUES(2199023255552,1764000000200,0,1099511627776,1764000000000,X'64656164');
+CREATE TABLE queue (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id BLOB NOT NULL UNIQUE,
+  name TEXT NOT NULL UNIQUE,
+  created_ms INTEGER NOT NULL,
+  modified_ms INTEGER NOT NULL,
+  settings TEXT NOT NULL,
+  consumer_id BLOB,
+  consumer_created_ms INTEGER,
+  consumer TEXT,
+  purged_ms INTEGER
+) STRICT;
+INSERT INTO "queue" VALUES(1,X'566E052AD16778C6A0558CE7E202FE00','main',1764000000000,1764000000000,'{"delivery_delay":0,"delivery_paused":false,"message_retention_period":345600}',X'37300031D6D7A912548C7314607B790B',1764000000000,'{"kind":"http_pull","dead_letter_queue":"dead","settings":{"batch_size":null,"max_retries":1,"retry_delay":null,"visibility_timeout_ms":null,"max_concurrency":null,"max_wait_time_ms":null}}',NULL);
+INSERT INTO "queue" VALUES(2,X'8E4CF7C97A1F5D7FB267902036715E86','dead',1764000000000,1764000000000,'{"delivery_delay":0,"delivery_paused":false,"message_retention_period":345600}',NULL,NULL,NULL,NULL);
+CREATE TABLE schedule (
+  queue INTEGER NOT NULL,
+  visible_ms INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  deliveries INTEGER NOT NULL,
+  PRIMARY KEY (queue, visible_ms, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "schedule" VALUES(1,1764000000200,2,0);
+INSERT INTO "schedule" VALUES(1,1764000010200,1,2);
+INSERT INTO "schedule" VALUES(2,1764000000200,0,0);
+CREATE TABLE secret (sealing BLOB NOT NULL, id_prefix BLOB NOT NULL) STRICT;
+INSERT INTO "secret" VALUES(X'065A6E45B6FFE0218D6A62F6B4701A5B0208217E15DA2CF1AA82A824BB9ED583',X'DBC56B689ADC10A7');
+CREATE TABLE tally (
+  queue INTEGER PRIMARY KEY,
+  seq_next INTEGER NOT NULL,
+  backlog_count INTEGER NOT NULL,
+  backlog_bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO "tally" VALUES(1,3,2,13);
+INSERT INTO "tally" VALUES(2,1,1,4);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('queue',2);
+PRAGMA user_version = 1;
+COMMIT;
