@@ -2,7 +2,7 @@
 
 pub mod edge;
 pub mod load;
-pub mod recorder;
 pub mod receiver;
+pub mod recorder;
 pub mod sender;
 pub mod system;

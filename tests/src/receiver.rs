@@ -111,7 +111,8 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let key =
+        headers.get("idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let path = uri.path().to_owned();
     let mut answer = StatusCode::OK;
     notices.send_modify(|notices| {
@@ -127,6 +128,7 @@ async fn take(
 /// The nth of `500-500-200`, or the last.
 fn nth_answer(statuses: &str, nth: usize) -> StatusCode {
     let chosen = statuses.split('-').nth(nth).or_else(|| statuses.split('-').next_back());
-    let status = chosen.and_then(|text| text.parse().ok()).and_then(|number| StatusCode::from_u16(number).ok());
+    let status =
+        chosen.and_then(|text| text.parse().ok()).and_then(|number| StatusCode::from_u16(number).ok());
     status.expect("a test names statuses")
 }

@@ -107,7 +107,10 @@ impl Dev {
     pub async fn start_with(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let build = root().join("worker/build");
         let build = build.to_str().context("the repository's path is UTF-8")?;
-        ensure!(Path::new(build).join("index.js").exists(), "{build}/index.js is missing; type: cargo xtask edge");
+        ensure!(
+            Path::new(build).join("index.js").exists(),
+            "{build}/index.js is missing; type: cargo xtask edge"
+        );
         let mut command = command(dir, &["dev", "--json", "--data", "data"], env)?;
         command.env("TIDEGATE_DEV_WORKER_BUILD", build);
         let mut process = Process::start("tidegate dev", command, &dir.join("dev.log"))?;
@@ -125,7 +128,8 @@ impl Dev {
     /// Where its queue's REST API has the queue.
     #[must_use]
     pub fn queue(&self, path: &str) -> String {
-        let (url, account, queue) = (self.ready("queue_url"), self.ready("account_id"), self.ready("queue_id"));
+        let (url, account, queue) =
+            (self.ready("queue_url"), self.ready("account_id"), self.ready("queue_id"));
         format!("{url}/accounts/{account}/queues/{queue}{path}")
     }
 }
@@ -165,7 +169,8 @@ impl Queue {
         let mut command = command(place.dir, &args, &[("TIDEGATE_QUEUE_TOKEN", place.token)])?;
         command.args(["--binding-listen", &binding]);
         let mut process = Process::start("tidegate queue serve", command, &place.dir.join("queue.log"))?;
-        let ready: Value = serde_json::from_str(&process.line().await?).context("read what the queue printed")?;
+        let ready: Value =
+            serde_json::from_str(&process.line().await?).context("read what the queue printed")?;
         let id = ready.pointer(&format!("/queues/{}", place.name)).and_then(Value::as_str);
         Ok(Self { process, id: id.context("the queue says its id")?.to_owned() })
     }
@@ -191,6 +196,8 @@ pub fn local(port: u16) -> String {
 /// # Errors
 /// When none is found.
 pub fn lasting_port() -> anyhow::Result<u16> {
-    let free = (0..100).map(|_| fastrand::u16(10_000..30_000)).find(|port| std::net::TcpListener::bind(local(*port)).is_ok());
+    let free = (0..100)
+        .map(|_| fastrand::u16(10_000..30_000))
+        .find(|port| std::net::TcpListener::bind(local(*port)).is_ok());
     free.context("no free port was found")
 }

@@ -52,7 +52,10 @@ async fn every_acknowledged_receipt_is_decided_once_whatever_is_killed() -> anyh
         progress.subscribe().wait_for(|count| *count >= taken).await.context("events are posted")?;
         // Not for anything to happen: the moment is the point.
         tokio::time::sleep(hesitation).await;
-        parts.kill_and_restart(victim).await.with_context(|| format!("kill {victim:?} after {taken} events"))?;
+        parts
+            .kill_and_restart(victim)
+            .await
+            .with_context(|| format!("kill {victim:?} after {taken} events"))?;
     }
     let sent = posting.await.context("post all events")??;
     parts.until_the_queue_is_empty().await?;
@@ -104,9 +107,8 @@ fn schedule(rng: &mut fastrand::Rng) -> Vec<(usize, Victim, Duration)> {
         rng.shuffle(&mut round);
         victims.extend(round);
     }
-    let mut with_hesitation = |(taken, victim)| {
-        (taken, victim, Duration::from_millis(rng.u64(0..=HESITATION_MS_MAX)))
-    };
+    let mut with_hesitation =
+        |(taken, victim)| (taken, victim, Duration::from_millis(rng.u64(0..=HESITATION_MS_MAX)));
     moments.into_iter().zip(victims).map(&mut with_hesitation).collect()
 }
 
@@ -166,15 +168,18 @@ impl Parts {
     async fn start_edge(&mut self) -> anyhow::Result<()> {
         let [_, binding_port, edge_port] = self.ports;
         let sources = [(SOURCE.to_owned(), vec![TOKEN.to_owned()])];
-        self.edge = Some(Workerd::start(WorkerdOptions {
-            binary: &tool::find("workerd")?,
-            worker_build_dir: &root().join("worker/build"),
-            listen: SocketAddr::from(([127, 0, 0, 1], edge_port)),
-            queue_binding: SocketAddr::from(([127, 0, 0, 1], binding_port)),
-            queue_name: QUEUE,
-            sources: &sources,
-            dir: &self.path("edge"),
-        }).await?);
+        self.edge = Some(
+            Workerd::start(WorkerdOptions {
+                binary: &tool::find("workerd")?,
+                worker_build_dir: &root().join("worker/build"),
+                listen: SocketAddr::from(([127, 0, 0, 1], edge_port)),
+                queue_binding: SocketAddr::from(([127, 0, 0, 1], binding_port)),
+                queue_name: QUEUE,
+                sources: &sources,
+                dir: &self.path("edge"),
+            })
+            .await?,
+        );
         Ok(())
     }
 
@@ -271,11 +276,11 @@ async fn post_all(sender: Sender, progress: Arc<watch::Sender<usize>>) -> anyhow
 fn check_events(events: &[EventRow], sent: &Sent) -> anyhow::Result<usize> {
     let mut known = HashSet::new();
     for event in events {
-        ensure!(known.insert(event.receipt.to_string()), "{} is listed twice", event.receipt);
+        ensure!(known.insert(event.receipt), "{} is listed twice", event.receipt);
         ensure!(event.state == "decided", "{} is {}", event.receipt, event.state);
     }
     for receipt in &sent.receipts {
-        ensure!(known.contains(&receipt.to_string()), "{receipt} was acknowledged and is lost");
+        ensure!(known.contains(receipt), "{receipt} was acknowledged and is lost");
     }
     // Each event is about an asset of its own, so the same subject is the same bytes.
     let mut subjects: BTreeMap<&str, Vec<&EventRow>> = BTreeMap::new();
@@ -284,11 +289,18 @@ fn check_events(events: &[EventRow], sent: &Sent) -> anyhow::Result<usize> {
     }
     ensure!(subjects.len() == EVENTS, "{} of {EVENTS} assets are known", subjects.len());
     for (subject, events) in &subjects {
-        let (firsts, others): (Vec<&EventRow>, Vec<&EventRow>) = events.iter().partition(|event| event.class == "first");
+        let (firsts, others): (Vec<&EventRow>, Vec<&EventRow>) =
+            events.iter().partition(|event| event.class == "first");
         ensure!(firsts.len() == 1, "asset {subject} has {} first events", firsts.len());
         let first = firsts.first().context("there is one")?;
-        ensure!(first.plans.len() == 1 && first.effects.len() == 1, "{first:?} was decided once, with one effect");
-        ensure!(first.effects.iter().all(|effect| effect.state == "done"), "{first:?} has its effect performed");
+        ensure!(
+            first.plans.len() == 1 && first.effects.len() == 1,
+            "{first:?} was decided once, with one effect"
+        );
+        ensure!(
+            first.effects.iter().all(|effect| effect.state == "done"),
+            "{first:?} has its effect performed"
+        );
         for other in others {
             ensure!(other.class == "duplicate" && other.plans.is_empty(), "{other:?} is a duplicate");
             ensure!(other.effects.is_empty(), "{other:?} causes nothing");
@@ -303,13 +315,18 @@ fn check_notices(receiver: &Receiver, events: &[EventRow]) -> anyhow::Result<usi
     let mut keys: HashMap<String, BTreeSet<String>> = HashMap::new();
     for notice in &notices {
         let body: serde_json::Value = serde_json::from_slice(&notice.body).context("a notice is JSON")?;
-        let asset = body.get("asset").and_then(serde_json::Value::as_str).context("a notice names its asset")?;
+        let asset =
+            body.get("asset").and_then(serde_json::Value::as_str).context("a notice names its asset")?;
         keys.entry(asset.to_owned()).or_default().insert(notice.key.clone());
     }
     for event in events.iter().filter(|event| event.class == "first") {
         let recorded: BTreeSet<_> = event.effects.iter().map(|effect| effect.key.clone()).collect();
         let seen = keys.get(&event.subject).with_context(|| format!("{} has no notice", event.receipt))?;
-        ensure!(*seen == recorded, "asset {} was told under {seen:?}, recorded is {recorded:?}", event.subject);
+        ensure!(
+            *seen == recorded,
+            "asset {} was told under {seen:?}, recorded is {recorded:?}",
+            event.subject
+        );
     }
     ensure!(keys.len() == EVENTS, "notices of {} assets, not of {EVENTS}", keys.len());
     Ok(notices.len() - EVENTS)

@@ -241,10 +241,14 @@ async fn no_queue_no_2xx() {
     stage.queue.set_mood(Mood::Takes);
     assert_eq!(stage.queue.take().len(), 0);
     assert_eq!(stage.send("POST", &live_path(), b"{}".to_vec()).await.0, 202);
-    drop(stage.queue);
-    let url = stage.edge.live_url();
-    // The recorder's port closes with its task; connections that workerd keeps open end at the same time.
-    let response = stage.client.post(url).body("{}").send().await.expect("the edge answers");
+
+    // And none at all: a port that nobody listens on.
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .expect("a free port")
+        .local_addr()
+        .expect("its address");
+    let edge = Edge::start(closed).await.expect("it starts without its queue");
+    let response = stage.client.post(edge.live_url()).body("{}").send().await.expect("the edge answers");
     assert_eq!((response.status().as_u16(), response.text().await.expect("text")), refused);
 }
 

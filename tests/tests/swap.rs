@@ -105,7 +105,10 @@ fn check_notices(events: &[EventRow], receiver: &Receiver, swaps: &[Swap]) -> an
         let version = event.version.as_ref().context("it was decided by a version")?.as_str();
         let key = &event.effects.first().context("it has an effect")?.key;
         let told = seen.get(key).with_context(|| format!("{key} was not seen"))?;
-        ensure!(told.iter().map(String::as_str).eq(paths.get(version).copied()), "{key} was seen at {told:?}");
+        ensure!(
+            told.iter().map(String::as_str).eq(paths.get(version).copied()),
+            "{key} was seen at {told:?}"
+        );
     }
     let both = swaps.iter().all(|swap| seen.values().flatten().any(|path| path == swap.path));
     ensure!(both, "both versions decided something");
@@ -143,7 +146,9 @@ impl Load {
     async fn taken_more(&self, count: usize) -> anyhow::Result<()> {
         let goal = *self.taken.borrow() + count;
         let mut taken = self.taken.subscribe();
-        tokio::time::timeout(system::PATIENCE, taken.wait_for(|taken| *taken >= goal)).await.context("events stall")??;
+        tokio::time::timeout(system::PATIENCE, taken.wait_for(|taken| *taken >= goal))
+            .await
+            .context("events stall")??;
         Ok(())
     }
 

@@ -86,8 +86,7 @@ pub(crate) fn component(module: &[u8]) -> Vec<u8> {
     let mut module = module.to_vec();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .expect("the contract fits in");
-    let mut encoder = ComponentEncoder::default();
-    let made = encoder.module(&module).and_then(ComponentEncoder::encode);
+    let made = ComponentEncoder::default().module(&module).and_then(|mut encoder| encoder.encode());
     made.unwrap_or_else(|error| panic!("{error:#}"))
 }
 

@@ -58,7 +58,10 @@ impl Client {
     pub(super) fn new(target: &Target) -> Result<Self> {
         let base = target.base_url.trim_end_matches('/');
         Ok(Self {
-            http: reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?,
+            http: reqwest::Client::builder()
+                .timeout(REQUEST_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .build()?,
             account_url: format!("{base}/accounts/{}", target.account_id),
             token: target.token.clone(),
         })

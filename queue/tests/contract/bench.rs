@@ -3,6 +3,7 @@
 use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 use tidegate_queue::{
     Behavior, ConsumerSettings, ConsumerSpec, Lease, Message, NewMessage, QueueId, Queues, ServeError,
@@ -150,4 +151,14 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<Running> {
         stop,
         serving: tokio::spawn(server.serve(async { drop(stopped.await) })),
     })
+}
+
+/// A client that goes nowhere else and does not wait for ever.
+pub(crate) fn client() -> Result<reqwest::Client> {
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(40))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()?;
+    Ok(client)
 }

@@ -1,6 +1,6 @@
 //! The door for Workers: workerd's binding protocol.
 
-use crate::bench::{Running, options, serve};
+use crate::bench::{Running, client, options, serve};
 use anyhow::Result;
 use serde_json::{Value, json};
 use tidegate_queue::{Behavior, ContentType, Producer};
@@ -14,7 +14,7 @@ struct Answer {
 
 async fn call(running: &Running, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
     let url = format!("{}{path}", running.binding_url);
-    let http = reqwest::Client::new();
+    let http = client()?;
     let mut request = if path == "/metrics" { http.get(url) } else { http.post(url).body(body) };
     for (name, value) in headers {
         request = request.header(*name, *value);

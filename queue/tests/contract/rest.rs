@@ -1,6 +1,6 @@
 //! The REST door, by the conformance suite and by what the suite cannot see.
 
-use crate::bench::{options, serve};
+use crate::bench::{client, options, serve};
 use anyhow::Result;
 use tidegate_queue::conform::{self, Target};
 use tidegate_queue::{
@@ -67,7 +67,7 @@ async fn the_opposite_behavior_conforms() -> Result<()> {
 }
 
 async fn post(url: String, body: &'static str, prefer: Option<&str>) -> Result<(u16, serde_json::Value)> {
-    let mut request = reqwest::Client::new().post(url).bearer_auth("token").body(body);
+    let mut request = client()?.post(url).bearer_auth("token").body(body);
     if let Some(prefer) = prefer {
         request = request.header("prefer", prefer);
     }

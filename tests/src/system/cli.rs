@@ -3,6 +3,7 @@
 use super::{command, until};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use tidegate::admin::PluginRow;
@@ -104,7 +105,10 @@ impl Cli {
     /// # Errors
     /// When that takes too long.
     pub async fn settled(&self, receipt: Receipt) -> anyhow::Result<EventRow> {
-        until(&format!("{receipt} is settled"), async || Ok(Some(self.event(receipt).await?).filter(is_settled))).await
+        until(&format!("{receipt} is settled"), async || {
+            Ok(Some(self.event(receipt).await?).filter(is_settled))
+        })
+        .await
     }
 
     /// Waits until all of these events are settled, and gives all events there are.
@@ -114,9 +118,9 @@ impl Cli {
     pub async fn all_settled(&self, receipts: &[Receipt]) -> anyhow::Result<Vec<EventRow>> {
         until("all events are settled", async || {
             let events = self.events().await?;
-            let known: std::collections::HashSet<_> = events.iter().map(|event| event.receipt.to_string()).collect();
-            let missing = receipts.iter().filter(|receipt| !known.contains(&receipt.to_string())).count();
-            Ok(Some(events).filter(|events| missing == 0 && events.iter().all(is_settled)))
+            let known: HashSet<_> = events.iter().map(|event| event.receipt).collect();
+            let are_known = receipts.iter().all(|receipt| known.contains(receipt));
+            Ok(Some(events).filter(|events| are_known && events.iter().all(is_settled)))
         })
         .await
     }

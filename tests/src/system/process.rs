@@ -102,18 +102,20 @@ pub async fn signal(process_id: u32, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The processes that have this text in their command line, as `/proc` lists them.
+/// The processes whose command line has this text and that work in this directory, as `/proc` lists them.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
-pub fn processes_with(text: &str) -> anyhow::Result<Vec<u32>> {
+pub fn processes_with(text: &str, dir: &Path) -> anyhow::Result<Vec<u32>> {
+    let dir = dir.canonicalize().context("find the directory")?;
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").context("read /proc")? {
         let entry = entry.context("read /proc")?;
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // One that has ended since has no command line.
+        // One that has ended since has neither.
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&line).contains(text) {
+        let works_in = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+        if works_in == dir && String::from_utf8_lossy(&line).contains(text) {
             found.push(id);
         }
     }
