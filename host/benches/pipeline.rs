@@ -126,6 +126,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         rules: rules(),
         bounds: PipelineBounds { asking_max: 2, batch_ms_max: 30_000, store_retry_ms: 1_000, recent_events_max: 200_000 },
         now_ms,
+        chance: || 0.5,
         recorded: Arc::new(Notify::new()),
     });
     let pipeline = Arc::new(pipeline.await.expect("a pipeline"));

@@ -85,16 +85,23 @@ pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
         .route("/api/v1/parked", get(parked::<S>))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&admin), authorize::<S>))
-        .route("/healthz", get(|| async { Json(serde_json::json!({ "version": env!("CARGO_PKG_VERSION") })) }))
+        .route(
+            "/healthz",
+            get(|| async { Json(serde_json::json!({ "version": env!("CARGO_PKG_VERSION") })) }),
+        )
         .with_state(admin)
 }
 
 async fn authorize<S: Store>(State(admin): State<Arc<Admin<S>>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     if given.is_some_and(|given| given.ct_eq(admin.token.as_bytes()).into()) {
         return next.run(request).await;
     }
-    Refused(StatusCode::UNAUTHORIZED, "give the token of DIR/admin.json as `Authorization: Bearer`".into()).into_response()
+    Refused(StatusCode::UNAUTHORIZED, "give the token of DIR/admin.json as `Authorization: Bearer`".into())
+        .into_response()
 }
 
 async fn deploy<S: Store + Clone>(
@@ -103,7 +110,8 @@ async fn deploy<S: Store + Clone>(
 ) -> Result<Response, Refused> {
     let bad = |why: String| Refused(StatusCode::UNPROCESSABLE_ENTITY, why);
     let manifest = Manifest::parse(&request.manifest).map_err(|error| bad(error.to_string()))?;
-    let component = STANDARD.decode(&request.component).map_err(|error| bad(format!("component: {error}")))?;
+    let component =
+        STANDARD.decode(&request.component).map_err(|error| bad(format!("component: {error}")))?;
     // A client that goes away does not stop half-way: the version is recorded and switched, or neither.
     let deployed = tokio::spawn(async move { admin.deployer.deploy(manifest, component).await }).await;
     match deployed.expect("deploying does not panic") {

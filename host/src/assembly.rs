@@ -42,6 +42,9 @@ impl Host {
         let asking_max = if config.sandbox.asking_max == 0 { cores } else { config.sandbox.asking_max };
         let sandbox = Arc::new(Sandbox::new(SandboxConfig {
             instances_max: config.sandbox.instances_max,
+            memory_bytes_max: config.limits.memory_bytes,
+            table_elements_max: config.limits.table_elements,
+            wall_time_ms_max: config.limits.wall_time_ms,
             ..SandboxConfig::new(data.join("compiled"))
         })?);
         let deployer = Arc::new(Deployer {
@@ -66,6 +69,7 @@ impl Host {
                     recent_events_max: config.store.recent_events_max,
                 },
                 now_ms,
+                chance: fastrand::f64,
                 recorded: Arc::clone(&recorded),
             })
             .await?,
@@ -76,6 +80,7 @@ impl Host {
             retry: RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) },
             in_flight_max: config.executor.in_flight_max,
             now_ms,
+            chance: fastrand::f64,
             recorded: Arc::clone(&recorded),
         };
         let mut tasks = JoinSet::new();

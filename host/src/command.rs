@@ -27,15 +27,17 @@ fn client(data: &Path) -> anyhow::Result<Client> {
     Client::new(Address::read(data)?)
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
-async fn stopped() -> anyhow::Result<()> {
+/// Listens for Ctrl-C and SIGTERM from now on, and gives what resolves on the first of them. Called before a
+/// service says that it is ready: whoever reads that may stop it at once. Cancel-safe.
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// 128 bits from the operating system, as 32 hexadecimal digits.

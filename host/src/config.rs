@@ -104,7 +104,10 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         let rules = [
-            (self.admin.listen.ip().is_loopback(), "admin.listen must be a loopback address: the admin API has no TLS"),
+            (
+                self.admin.listen.ip().is_loopback(),
+                "admin.listen must be a loopback address: the admin API has no TLS",
+            ),
             ((1..=100).contains(&self.queue.batch_max), "queue.batch_max must be 1 to 100"),
             (
                 (1_000..=43_200_000).contains(&self.queue.visibility_timeout_ms),
@@ -113,7 +116,10 @@ impl Config {
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
-            (self.retry.asks_max > 0 && self.retry.effects_max > 0, "retry.asks_max and effects_max must be at least 1"),
+            (
+                self.retry.asks_max > 0 && self.retry.effects_max > 0,
+                "retry.asks_max and effects_max must be at least 1",
+            ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => anyhow::bail!("{rule}"),
@@ -124,20 +130,26 @@ impl Config {
 
 /// Sets `TIDEGATE_<SECTION>_<KEY>`. Other variables are left alone, unless they have the prefix: then they are typos.
 fn override_from(tables: &mut toml::Table, name: &str, value: &str) -> anyhow::Result<()> {
-    let Some(key) = name.strip_prefix(ENV_PREFIX).filter(|key| !ENV_OTHERS.contains(key)) else { return Ok(()) };
+    let Some(key) = name.strip_prefix(ENV_PREFIX).filter(|key| !ENV_OTHERS.contains(key)) else {
+        return Ok(());
+    };
     let found = tables.iter_mut().find_map(|(section, table)| {
         let key = key.strip_prefix(&section.to_uppercase())?.strip_prefix('_')?.to_lowercase();
         table.as_table_mut()?.get_mut(&key)
     });
     let Some(slot) = found else {
-        anyhow::bail!("{name} in the environment sets no key that exists: `tidegate config` prints all of them");
+        anyhow::bail!(
+            "{name} in the environment sets no key that exists: `tidegate config` prints all of them"
+        );
     };
     *slot = match slot {
         toml::Value::String(_) => toml::Value::String(value.to_owned()),
         _ => toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
             .and_then(|mut table| table.remove("value"))
-            .with_context(|| format!("{name} in the environment: `{value}` is not a number or true or false"))?,
+            .with_context(|| {
+                format!("{name} in the environment: `{value}` is not a number or true or false")
+            })?,
     };
     Ok(())
 }

@@ -66,7 +66,11 @@ impl<S: Store> Deployer<S> {
         let deployed = Deployed {
             plugin: active.manifest.name.clone(),
             version: active.version.clone(),
-            before: self.switchboard.current().find(&active.manifest.name).map(|active| active.version.clone()),
+            before: self
+                .switchboard
+                .current()
+                .find(&active.manifest.name)
+                .map(|active| active.version.clone()),
             kinds: active.manifest.kinds.clone(),
             hosts: active.manifest.hosts.clone(),
         };

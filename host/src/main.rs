@@ -68,11 +68,21 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || command::load_config(cli.config.as_deref());
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Run(args) => command::run::run(args, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS),
-            Command::Dev(args) => command::dev::run(args, config()?, &cli.data).await.map(|()| ExitCode::SUCCESS),
-            Command::Plugin(command) => command::plugin::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS),
-            Command::Events(command) => command::events::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS),
-            Command::Parked(command) => command::parked::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS),
+            Command::Run(args) => {
+                command::run::run(args, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Dev(args) => {
+                command::dev::run(args, config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Plugin(command) => {
+                command::plugin::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Events(command) => {
+                command::events::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Parked(command) => {
+                command::parked::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
+            }
             Command::Queue(command) => command::queue::run(command, &cli.data).await,
             Command::Config => {
                 print!("{}", tidegate::config::DEFAULT_TOML);

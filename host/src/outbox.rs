@@ -24,6 +24,8 @@ pub struct Outbox<S> {
     pub in_flight_max: usize,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
+    /// A number in 0..1, another each time.
+    pub chance: fn() -> f64,
     /// Tells that effects may have been recorded.
     pub recorded: Arc<Notify>,
 }
@@ -96,11 +98,13 @@ async fn attempt<S: Store + Clone>(outbox: Arc<Outbox<S>>, due: DueEffect) -> Ef
     let attempts = due.attempts.saturating_add(1);
     let outcome = outbox.executor.perform(&due.effect).await;
     let at_ms = (outbox.now_ms)();
-    let (state, what) = judge(&outcome, &outbox.retry, attempts, at_ms, fastrand::f64());
+    let (state, what) = judge(&outcome, &outbox.retry, attempts, at_ms, (outbox.chance)());
     let key = due.effect.key().as_str();
     match state {
         EffectState::Done => tracing::info!(key, attempts, "performed: {what}"),
-        EffectState::Waiting { .. } => tracing::warn!(key, attempts, "failed to perform, will try again: {what}"),
+        EffectState::Waiting { .. } => {
+            tracing::warn!(key, attempts, "failed to perform, will try again: {what}")
+        }
         EffectState::Parked => tracing::error!(key, attempts, "parked an effect: {what}"),
     }
     let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms };
@@ -112,14 +116,26 @@ async fn attempt<S: Store + Clone>(outbox: Arc<Outbox<S>>, due: DueEffect) -> Ef
 }
 
 /// What becomes of an effect after this outcome of its so-manieth attempt.
-fn judge(outcome: &Outcome, policy: &RetryPolicy, attempts: u32, at_ms: u64, jitter: f64) -> (EffectState, String) {
+fn judge(
+    outcome: &Outcome,
+    policy: &RetryPolicy,
+    attempts: u32,
+    at_ms: u64,
+    jitter: f64,
+) -> (EffectState, String) {
     match outcome {
-        Outcome::Done { status, elapsed_ms, .. } => (EffectState::Done, format!("{status} in {elapsed_ms} ms")),
+        Outcome::Done { status, elapsed_ms, .. } => {
+            (EffectState::Done, format!("{status} in {elapsed_ms} ms"))
+        }
         Outcome::Failed { what, again: Again::Never } => (EffectState::Parked, what.clone()),
         Outcome::Failed { what, again: Again::After(retry_after_ms) } => {
             match retry::next(policy, attempts, *retry_after_ms, jitter) {
-                Next::After(ms) => (EffectState::Waiting { due_at_ms: at_ms.saturating_add(ms) }, what.clone()),
-                Next::GiveUp => (EffectState::Parked, format!("gave up after {attempts} attempts; the last: {what}")),
+                Next::After(ms) => {
+                    (EffectState::Waiting { due_at_ms: at_ms.saturating_add(ms) }, what.clone())
+                }
+                Next::GiveUp => {
+                    (EffectState::Parked, format!("gave up after {attempts} attempts; the last: {what}"))
+                }
             }
         }
     }

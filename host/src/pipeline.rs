@@ -9,9 +9,10 @@ use crate::registry::{Active, Registry, Switchboard};
 use crate::sandbox::{Question, Sandbox};
 use crate::store::{Batch, DueAsk, Recorded, Replan, Store, StoreError, Stray};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tidegate_envelope::Envelope;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 /// Bounds of the pipeline, from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,7 @@ pub struct Pipeline<S> {
     rules: PlanRules,
     bounds: PipelineBounds,
     now_ms: fn() -> u64,
+    chance: fn() -> f64,
     recent: Mutex<Recent>,
     asking: Semaphore,
     recorded: Arc<Notify>,
@@ -54,6 +56,8 @@ pub struct Parts<S> {
     pub bounds: PipelineBounds,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
+    /// A number in 0..1, another each time.
+    pub chance: fn() -> f64,
     /// Told after each batch: effects may be due.
     pub recorded: Arc<Notify>,
 }
@@ -86,6 +90,7 @@ impl<S: Store> Pipeline<S> {
             rules: parts.rules,
             bounds: parts.bounds,
             now_ms: parts.now_ms,
+            chance: parts.chance,
             recent: Mutex::new(recent),
             recorded: parts.recorded,
         })
@@ -98,7 +103,8 @@ impl<S: Store> Pipeline<S> {
     pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) {
         let decided = self.decide(deliveries).await;
         let claims = claims(&decided.batch);
-        let mut settled: Vec<Settle> = decided.unasked.into_iter().map(|lease| lease.retry(Duration::ZERO)).collect();
+        let mut settled: Vec<Settle> =
+            decided.unasked.into_iter().map(|lease| lease.retry(Duration::ZERO)).collect();
         match self.store.commit(decided.batch).await {
             Ok(()) => {
                 self.remember(claims);
@@ -107,7 +113,10 @@ impl<S: Store> Pipeline<S> {
             }
             Err(error) => {
                 let delay = Duration::from_millis(self.bounds.store_retry_ms);
-                tracing::error!(deliveries = claims.len(), "failed to record a batch, it goes back to the queue: {error}");
+                tracing::error!(
+                    deliveries = claims.len(),
+                    "failed to record a batch, it goes back to the queue: {error}"
+                );
                 settled.extend(decided.leases.into_iter().map(|lease| lease.retry(delay)));
             }
         }
@@ -189,7 +198,7 @@ impl<S: Store> Pipeline<S> {
             asked_us,
             answer,
             now_ms: (self.now_ms)(),
-            jitter: fastrand::f64(),
+            jitter: (self.chance)(),
         };
         let plan = plan::plan(asked, &self.rules);
         if let Verdict::Parked { why } | Verdict::Waiting { why, .. } = &plan.verdict {

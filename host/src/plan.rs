@@ -82,7 +82,8 @@ pub struct PlanRules {
 #[must_use]
 pub fn plan(asked: Asked<'_>, rules: &PlanRules) -> Plan {
     let Asked { receipt, active, attempt, asked_us, answer, now_ms, jitter } = asked;
-    let again = |retry_after_ms, why: String| match retry::next(&rules.retry, attempt, retry_after_ms, jitter) {
+    let again = |retry_after_ms, why: String| match retry::next(&rules.retry, attempt, retry_after_ms, jitter)
+    {
         Next::After(ms) => Verdict::Waiting { due_at_ms: now_ms.saturating_add(ms), why },
         Next::GiveUp => Verdict::Parked { why: format!("{why}; asked {attempt} times") },
     };
@@ -113,7 +114,10 @@ fn grant_all(
             }
             Decision::Http(request) => {
                 let key = EffectKey::new(receipt, &active.manifest.name, position);
-                effects.push(Effect::grant(request, &active.grants, key, limits).map_err(|error| denied(error.to_string()))?);
+                effects.push(
+                    Effect::grant(request, &active.grants, key, limits)
+                        .map_err(|error| denied(error.to_string()))?,
+                );
             }
             Decision::Note(text) => notes.push(text.clone()),
             Decision::Emit { .. } => return Err(denied(not_carried_out("emit"))),

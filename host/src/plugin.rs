@@ -146,7 +146,9 @@ pub enum ManifestError {
     #[error("plugin.toml: kinds: name at least one kind, or \"*\" for all")]
     NoKinds,
     /// A limit is over what the operator allows.
-    #[error("plugin.toml: limits: {name} = {asked} is over the operator's {allowed}; lower it, or raise `limits.{name}` in tidegate.toml")]
+    #[error(
+        "plugin.toml: limits: {name} = {asked} is over the operator's {allowed}; lower it, or raise `limits.{name}` in tidegate.toml"
+    )]
     Limit {
         /// The limit's name.
         name: &'static str,
@@ -221,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_typo_names_the_key_and_its_line() {
-        let error = Manifest::parse(&format!("{MINIMAL}hots = []\n")).expect_err("`hots` is no key").to_string();
+        let error =
+            Manifest::parse(&format!("{MINIMAL}hots = []\n")).expect_err("`hots` is no key").to_string();
         assert!(error.contains("hots") && error.contains("line 3"), "{error}");
     }
 
@@ -230,7 +233,8 @@ mod tests {
         let manifest = Manifest::parse(MINIMAL).expect("a valid manifest");
         let mut other = manifest.clone();
         other.settings.insert("notice_url".into(), "http://a/".into());
-        let versions = [Version::of(b"a", &manifest), Version::of(b"b", &manifest), Version::of(b"a", &other)];
+        let versions =
+            [Version::of(b"a", &manifest), Version::of(b"b", &manifest), Version::of(b"a", &other)];
         assert_eq!(versions[0], Version::of(b"a", &manifest));
         assert!(versions[0] != versions[1] && versions[0] != versions[2]);
     }

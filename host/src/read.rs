@@ -12,7 +12,9 @@ use tidegate_envelope::Envelope;
 /// Reads what the envelope's body says.
 #[must_use]
 pub fn read(envelope: Envelope) -> Event {
-    let fields = std::str::from_utf8(&envelope.body).ok().and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
+    let fields = std::str::from_utf8(&envelope.body)
+        .ok()
+        .and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
     let kind = fields.as_ref().and_then(|fields| text(fields.event_type)).unwrap_or_default();
     let asset = fields.map(|fields| fields.asset());
     let occurred_at_ms = asset.as_ref().and_then(|asset| {
@@ -159,7 +161,9 @@ mod tests {
 
     #[test]
     fn any_bytes_make_an_event() {
-        for body in [&b""[..], b"null", b"[1]", b"\xff\xfe", b"{", b"{\"id\":{}}", b"{\"id\":1}x", b"\"text\""] {
+        for body in
+            [&b""[..], b"null", b"[1]", b"\xff\xfe", b"{", b"{\"id\":{}}", b"{\"id\":1}x", b"\"text\""]
+        {
             let event = event(body);
             assert_eq!((event.kind.as_str(), event.subject.as_str()), ("", ""), "{body:?}");
             assert_eq!(event.body, body);

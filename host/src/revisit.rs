@@ -38,7 +38,11 @@ pub async fn run<S: Store>(
 }
 
 /// Asks what is due, and says when to look again by the clock alone.
-async fn ask_due<S: Store>(store: &S, pipeline: &Arc<Pipeline<S>>, now_ms: u64) -> Result<Option<Duration>, StoreError> {
+async fn ask_due<S: Store>(
+    store: &S,
+    pipeline: &Arc<Pipeline<S>>,
+    now_ms: u64,
+) -> Result<Option<Duration>, StoreError> {
     let due = store.asks_due(now_ms, ASKS_MAX).await?;
     if !due.is_empty() {
         pipeline.revisit(due).await?;

@@ -252,10 +252,18 @@ pub trait Store: Send + Sync + 'static {
     fn commit(&self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The effects due at this time, oldest first.
-    fn effects_due(&self, now_ms: u64, rows_max: usize) -> impl Future<Output = Result<Vec<DueEffect>, StoreError>> + Send;
+    fn effects_due(
+        &self,
+        now_ms: u64,
+        rows_max: usize,
+    ) -> impl Future<Output = Result<Vec<DueEffect>, StoreError>> + Send;
 
     /// The plugins due to be asked again at this time, oldest first.
-    fn asks_due(&self, now_ms: u64, rows_max: usize) -> impl Future<Output = Result<Vec<DueAsk>, StoreError>> + Send;
+    fn asks_due(
+        &self,
+        now_ms: u64,
+        rows_max: usize,
+    ) -> impl Future<Output = Result<Vec<DueAsk>, StoreError>> + Send;
 
     /// When the first effect later than this time is due, in milliseconds since the Unix epoch.
     fn next_effect_at_ms(&self, now_ms: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
@@ -264,13 +272,19 @@ pub trait Store: Send + Sync + 'static {
     fn next_ask_at_ms(&self, now_ms: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// Source, content and receipt of the last so many events, oldest first. Called once, at start.
-    fn recent(&self, events_max: usize) -> impl Future<Output = Result<Vec<(SourceName, Digest, Receipt)>, StoreError>> + Send;
+    fn recent(
+        &self,
+        events_max: usize,
+    ) -> impl Future<Output = Result<Vec<(SourceName, Digest, Receipt)>, StoreError>> + Send;
 
     /// The active version of every plugin. Called once, at start.
     fn active(&self) -> impl Future<Output = Result<Vec<Deployment>, StoreError>> + Send;
 
     /// A page of events in order of arrival, with the place of the last one.
-    fn events(&self, page: Page) -> impl Future<Output = Result<(Vec<EventRow>, Option<EventSeq>), StoreError>> + Send;
+    fn events(
+        &self,
+        page: Page,
+    ) -> impl Future<Output = Result<(Vec<EventRow>, Option<EventSeq>), StoreError>> + Send;
 
     /// One event.
     fn event(&self, receipt: Receipt) -> impl Future<Output = Result<Option<EventRow>, StoreError>> + Send;

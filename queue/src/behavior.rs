@@ -1,8 +1,11 @@
 //! What Cloudflare leaves undocumented, as switches. Each default is the choice that makes a client which
 //! works here work there, or the one its own docs state most plainly.
 
+use serde::{Deserialize, Serialize};
+
 /// The switches. `Behavior::default()` is what `tidegate` ships with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Behavior {
     /// How a JSON body reads in a pull. Default [`JsonBody::Base64`]: the docs' text says so, though both
     /// shapes have been seen in production.
@@ -44,7 +47,8 @@ impl Default for Behavior {
 }
 
 /// How a JSON body reads in a pull.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JsonBody {
     /// Base64 of the JSON text.
     Base64,
@@ -53,7 +57,8 @@ pub enum JsonBody {
 }
 
 /// What a lease is good for after its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LateAck {
     /// Always good: the message is gone even if another consumer holds it ("Queues will still accept that
     /// acknowledgment").
@@ -65,7 +70,8 @@ pub enum LateAck {
 }
 
 /// What `attempts` says at the first delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FirstAttempt {
     /// It starts at 0.
     Zero,
@@ -74,7 +80,8 @@ pub enum FirstAttempt {
 }
 
 /// What `max_retries` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryCount {
     /// Deliveries after the first: 3 makes four deliveries.
     Retries,
@@ -83,7 +90,8 @@ pub enum RetryCount {
 }
 
 /// Whether a dead-lettered message is the same message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeadLetterIdentity {
     /// It keeps its id and timestamp.
     Kept,
@@ -92,7 +100,8 @@ pub enum DeadLetterIdentity {
 }
 
 /// HTTP status of a message or batch over its size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Oversize {
     /// 400.
     BadRequest,
@@ -101,7 +110,8 @@ pub enum Oversize {
 }
 
 /// What a pull from a queue without an `http_pull` consumer gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PullWithoutConsumer {
     /// An error with status 405.
     Refused,

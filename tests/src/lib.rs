@@ -1,5 +1,6 @@
 //! End to end tests.
 
+pub mod bench;
 pub mod edge;
 pub mod load;
 pub mod receiver;

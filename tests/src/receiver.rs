@@ -28,11 +28,14 @@ pub struct Notice {
     pub status: u16,
 }
 
+/// What came so far, and a bell that rings when more does.
+type Notices = Arc<watch::Sender<Vec<Notice>>>;
+
 /// A running receiver. Dropping it closes its port.
 #[derive(Debug)]
 pub struct Receiver {
     addr: SocketAddr,
-    notices: Arc<watch::Sender<Vec<Notice>>>,
+    notices: Notices,
     serving: JoinHandle<()>,
 }
 
@@ -42,10 +45,18 @@ impl Receiver {
     /// # Errors
     /// When there is none.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_slow(Duration::ZERO).await
+    }
+
+    /// As [`Receiver::start`], but it takes its time between noting a request and answering it.
+    ///
+    /// # Errors
+    /// As [`Receiver::start`].
+    pub async fn start_slow(pause: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen")?;
         let addr = listener.local_addr().context("learn the port")?;
         let notices = Arc::new(watch::Sender::new(Vec::new()));
-        let router = Router::new().fallback(take).with_state(Arc::clone(&notices));
+        let router = Router::new().fallback(take).with_state((Arc::clone(&notices), pause));
         let serving = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("a bound listener serves until it is dropped");
         });
@@ -106,7 +117,7 @@ impl Drop for Receiver {
 }
 
 async fn take(
-    State(notices): State<Arc<watch::Sender<Vec<Notice>>>>,
+    State((notices, pause)): State<(Notices, Duration)>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -122,6 +133,9 @@ async fn take(
         }
         notices.push(Notice { path, key, body, status: answer.as_u16() });
     });
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
     answer
 }
 

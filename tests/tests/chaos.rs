@@ -31,6 +31,8 @@ const POSTING_MAX: usize = 16;
 const ROUNDS: usize = 5;
 /// The longest that a part lives on after its moment has come.
 const HESITATION_MS_MAX: u64 = 40;
+/// How long the target of effects takes to answer: long enough for a host to die meanwhile.
+const TARGET_PAUSE: Duration = Duration::from_millis(20);
 /// The queue's bearer token.
 const QUEUE_TOKEN: &str = "queue-horse-battery";
 /// The account it plays.
@@ -41,7 +43,7 @@ async fn every_acknowledged_receipt_is_decided_once_whatever_is_killed() -> anyh
     let seed = seed()?;
     println!("seed {seed}; to repeat it: CHAOS_SEED={seed}");
     let began = Instant::now();
-    let receiver = Receiver::start().await?;
+    let receiver = Receiver::start_slow(TARGET_PAUSE).await?;
     let mut parts = Parts::start().await?;
     until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
     parts.cli.deploy(&system::plugin("rust")?, &receiver.url("/notices")).await?;

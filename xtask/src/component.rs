@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 use wit_component::ComponentEncoder;
@@ -11,13 +11,12 @@ use wit_component::ComponentEncoder;
 /// The target of Rust guests: the one whose programs import nothing.
 pub(crate) const RUST_TARGET: &str = "wasm32-unknown-unknown";
 
-/// The version of the npm package that makes components of JavaScript. `tools_dir` must hold it.
-pub(crate) const COMPONENTIZE_QJS_VERSION: &str = "0.4.5";
-
 /// Builds the crate in `dir` and writes its component to `out`. Cargo decides what has changed; `out` is
-/// written only when its bytes would differ. All Rust guests share one target directory under `root/target`.
+/// written only when its bytes would differ. Each guest has a target directory of its own under `root/target`: two
+/// crates of one name would overwrite each other's module in a shared one.
 pub(crate) fn build_rust_component(root: &Path, dir: &Path, out: &Path) -> Result<()> {
-    let target_dir = root.join("target/guests");
+    let target_dir =
+        root.join("target/guests").join(dir.file_name().context("a guest's directory has a name")?);
     let status = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--target", RUST_TARGET])
         .arg("--manifest-path")
@@ -35,26 +34,16 @@ pub(crate) fn build_rust_component(root: &Path, dir: &Path, out: &Path) -> Resul
     write_if_changed(out, &encode(&module).with_context(|| format!("make a component of {name}"))?)
 }
 
-/// Makes a component of `dir/plugin.js` for the world `plugin` in `wit`, with the npm package componentize-qjs
-/// installed in `tools_dir` (so that `tools_dir/node_modules/.bin/componentize-qjs` exists). Nothing is done
-/// when `out` is newer than the source, the contract and the tool.
-pub(crate) fn build_javascript_component(wit: &Path, dir: &Path, tools_dir: &Path, out: &Path) -> Result<()> {
+/// Makes a component of `dir/plugin.js` for the world `plugin` in `wit`, with `tool`, the command of the npm
+/// package componentize-qjs. Nothing is done when `out` is newer than the source, the contract and the tool.
+pub(crate) fn build_javascript_component(wit: &Path, dir: &Path, tool: &Path, out: &Path) -> Result<()> {
     let source = dir.join("plugin.js");
-    let tool = tools_dir.join("node_modules/.bin/componentize-qjs");
-    ensure!(
-        tool.exists(),
-        "{} is missing: install the npm package componentize-qjs@{COMPONENTIZE_QJS_VERSION} there",
-        tool.display()
-    );
-    if is_newer(
-        out,
-        &[&source, &wit.join("plugin.wit"), &tools_dir.join("node_modules/componentize-qjs/package.json")],
-    )? {
+    if is_newer(out, &[&source, &wit.join("plugin.wit"), tool])? {
         return Ok(());
     }
     let draft = out.with_extension("wasm.part");
     // `--sync --stub-wasi`: neither asynchronous calls nor WASI, so the component imports nothing.
-    let made = Command::new(&tool)
+    let made = Command::new(tool)
         .arg("--wit")
         .arg(wit)
         .arg("--js")
@@ -94,7 +83,7 @@ fn write_if_changed(out: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Whether `out` is there and newer than all of `inputs`, each of which must exist.
-fn is_newer(out: &Path, inputs: &[&PathBuf]) -> Result<bool> {
+fn is_newer(out: &Path, inputs: &[&Path]) -> Result<bool> {
     let Ok(made) = modified(out) else {
         return Ok(false);
     };

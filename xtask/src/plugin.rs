@@ -14,16 +14,16 @@ const JAVASCRIPT_PLUGINS: [&str; 1] = ["javascript"];
 /// The folders under `tests/guests`; all are Rust.
 const GUESTS: [&str; 1] = ["hostile"];
 
-/// Builds every plugin and every guest of the tests, in the repository at `root`. `tools_dir` holds the npm
-/// packages. Returns the components' paths; those whose sources did not change are not made again.
-pub(crate) fn build_all(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut components = build_plugins(root, tools_dir)?;
+/// Builds every plugin and every guest of the tests, in the repository at `root`. `componentize` is the
+/// command of componentize-qjs. Returns the components' paths; those whose sources did not change are not made again.
+pub(crate) fn build_all(root: &Path, componentize: &Path) -> Result<Vec<PathBuf>> {
+    let mut components = build_plugins(root, componentize)?;
     components.extend(build_guests(root)?);
     Ok(components)
 }
 
 /// Builds what is under `plugins`: each folder gets its `plugin.wasm`.
-pub(crate) fn build_plugins(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn build_plugins(root: &Path, componentize: &Path) -> Result<Vec<PathBuf>> {
     let mut components = Vec::new();
     for name in RUST_PLUGINS {
         let dir = root.join("plugins").join(name);
@@ -34,7 +34,7 @@ pub(crate) fn build_plugins(root: &Path, tools_dir: &Path) -> Result<Vec<PathBuf
     for name in JAVASCRIPT_PLUGINS {
         let dir = root.join("plugins").join(name);
         let out = dir.join("plugin.wasm");
-        build_javascript_component(&root.join("wit/v1"), &dir, tools_dir, &out)?;
+        build_javascript_component(&root.join("wit/v1"), &dir, componentize, &out)?;
         components.push(out);
     }
     Ok(components)

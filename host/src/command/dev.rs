@@ -82,11 +82,13 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         queue_token: &state.queue_token,
         data: std::path::absolute(data).context("find the data directory")?,
     };
+    let stopped = super::stopped()?;
+    tokio::pin!(stopped);
     announce(&ready, args.json)?;
 
     loop {
         tokio::select! {
-            stopped = super::stopped() => break stopped?,
+            () = &mut stopped => break,
             error = host.failed() => return Err(error),
             served = &mut serving => bail!("the queue stopped: {served:?}"),
             status = running.wait() => {
@@ -116,7 +118,9 @@ async fn bind_queue(config: &Config, data: &Path, state: &State) -> Result<Serve
     };
     let remembered = remembered(state.queue_port, config.dev.queue_listen);
     match Server::bind(options(remembered)).await {
-        Err(_) if remembered != config.dev.queue_listen => Server::bind(options(config.dev.queue_listen)).await,
+        Err(_) if remembered != config.dev.queue_listen => {
+            Server::bind(options(config.dev.queue_listen)).await
+        }
         result => result,
     }
 }

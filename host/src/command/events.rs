@@ -68,7 +68,10 @@ async fn list(json: bool, last: Option<usize>, state: Option<&str>, data: &Path)
         return super::print(&lines.collect::<anyhow::Result<String>>()?);
     }
     let rows: Vec<_> = kept.iter().map(row).collect();
-    let mut text = table::render(&["accepted", "receipt", "source", "kind", "subject", "class", "state", "plugins"], &rows);
+    let mut text = table::render(
+        &["accepted", "receipt", "source", "kind", "subject", "class", "state", "plugins"],
+        &rows,
+    );
     if more > 0 {
         text.push_str(&format!("({more} older ones; --last N shows more, --json all)\n"));
     }
@@ -76,7 +79,8 @@ async fn list(json: bool, last: Option<usize>, state: Option<&str>, data: &Path)
 }
 
 fn row(event: &EventRow) -> Vec<String> {
-    let plugins = event.plans.iter().map(|plan| format!("{}@{} {}", plan.plugin, plan.version.short(), plan.state));
+    let plugins =
+        event.plans.iter().map(|plan| format!("{}@{} {}", plan.plugin, plan.version.short(), plan.state));
     vec![
         super::time(event.received_at_ms),
         event.receipt.to_string(),
@@ -121,14 +125,20 @@ fn timeline(event: &EventRow) -> String {
     step(event.queued_at_ms, "queued", "");
     step(event.pulled_at_ms, "pulled", "by the host");
     match event.duplicate_of {
-        Some(original) => step(event.decided_at_ms, "decided", &format!("a duplicate of {original}: nobody was asked")),
+        Some(original) => {
+            step(event.decided_at_ms, "decided", &format!("a duplicate of {original}: nobody was asked"))
+        }
         None if event.plans.is_empty() => step(event.decided_at_ms, "decided", "no plugin wants this kind"),
         None => {}
     }
     for plan in &event.plans {
         let why = plan.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
         let (plugin, version) = (&plan.plugin, plan.version.short());
-        step(event.decided_at_ms, &plan.state, &format!("{plugin} version {version}, asked for {} us{why}", plan.asked_us));
+        step(
+            event.decided_at_ms,
+            &plan.state,
+            &format!("{plugin} version {version}, asked for {} us{why}", plan.asked_us),
+        );
         for note in &plan.notes {
             step(event.decided_at_ms, "note", note);
         }

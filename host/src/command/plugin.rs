@@ -70,12 +70,19 @@ fn package(args: &Deploy) -> anyhow::Result<DeployRequest> {
     } else {
         (args.path.parent().unwrap_or(Path::new("")), Some(args.path.clone()))
     };
+    anyhow::ensure!(
+        args.path.exists(),
+        "there is no {}: name a plugin's directory or its component",
+        args.path.display()
+    );
     let path = dir.join("plugin.toml");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("read {}: a plugin is described by a plugin.toml beside its component", path.display()))?;
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("read {}: a plugin is described by a plugin.toml beside its component", path.display())
+    })?;
     let mut manifest = Manifest::parse(&text).with_context(|| format!("read {}", path.display()))?;
     for setting in &args.settings {
-        let (name, value) = setting.split_once('=').with_context(|| format!("--set {setting}: write NAME=VALUE"))?;
+        let (name, value) =
+            setting.split_once('=').with_context(|| format!("--set {setting}: write NAME=VALUE"))?;
         manifest.settings.insert(name.to_owned(), value.to_owned());
     }
     manifest.hosts.extend(args.hosts.iter().cloned());
@@ -97,7 +104,13 @@ async fn list(json: bool, data: &Path) -> anyhow::Result<()> {
     }
     let row = |row: &PluginRow| {
         let version = row.version.short().to_owned();
-        vec![row.plugin.to_string(), version, super::time(row.deployed_at_ms), row.kinds.join(","), row.hosts.join(",")]
+        vec![
+            row.plugin.to_string(),
+            version,
+            super::time(row.deployed_at_ms),
+            row.kinds.join(","),
+            row.hosts.join(","),
+        ]
     };
     let rows: Vec<_> = plugins.iter().map(row).collect();
     super::print(&table::render(&["plugin", "version", "deployed", "kinds", "hosts"], &rows))

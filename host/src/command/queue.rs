@@ -34,6 +34,10 @@ pub(crate) struct Serve {
     /// The bearer token clients must give. Better in the environment than on the command line.
     #[arg(long, env = "TIDEGATE_QUEUE_TOKEN", hide_env_values = true)]
     token: String,
+    /// Switches a behaviour that Cloudflare leaves open, as NAME=VALUE; queue/README.md lists them. May be given
+    /// several times.
+    #[arg(long = "behavior", value_name = "NAME=VALUE")]
+    behaviors: Vec<String>,
     /// Print one JSON object when ready: queue_url, binding_url, account_id, queues (name to id).
     #[arg(long)]
     json: bool,
@@ -77,7 +81,7 @@ async fn serve(args: Serve, data: &Path) -> anyhow::Result<()> {
         binding_addr: args.binding_listen,
         account_id: args.account_id.clone(),
         token: args.token,
-        behavior: Behavior::default(),
+        behavior: behavior(&args.behaviors)?,
         queues: args.queues.clone(),
     };
     let server = Server::bind(options).await?;
@@ -92,13 +96,25 @@ async fn serve(args: Serve, data: &Path) -> anyhow::Result<()> {
         account_id: args.account_id,
         queues,
     };
-    super::print(&if args.json { format!("{}\n", serde_json::to_string(&ready)?) } else { for_people(&ready) })?;
-    let stopped = async {
-        if let Err(error) = super::stopped().await {
-            tracing::error!("failed to wait for a signal: {error:#}");
-        }
-    };
+    let stopped = super::stopped()?;
+    super::print(&if args.json {
+        format!("{}\n", serde_json::to_string(&ready)?)
+    } else {
+        for_people(&ready)
+    })?;
     server.serve(stopped).await.context("serve the queue")
+}
+
+/// The defaults with these switches over them.
+fn behavior(switches: &[String]) -> anyhow::Result<Behavior> {
+    let mut text = String::new();
+    for switch in switches {
+        let (name, value) =
+            switch.split_once('=').with_context(|| format!("--behavior {switch}: write NAME=VALUE"))?;
+        let quotes = if value.parse::<u64>().is_ok() { "" } else { "\"" };
+        text.push_str(&format!("{name} = {quotes}{value}{quotes}\n"));
+    }
+    toml::from_str(&text).context("read --behavior")
 }
 
 fn for_people(ready: &Ready) -> String {
@@ -120,6 +136,10 @@ async fn conform(args: Conform) -> anyhow::Result<ExitCode> {
         }
     })
     .await?;
-    super::print(&if args.json { format!("{}\n", serde_json::to_string(&report)?) } else { format!("{report}\n") })?;
+    super::print(&if args.json {
+        format!("{}\n", serde_json::to_string(&report)?)
+    } else {
+        format!("{report}\n")
+    })?;
     Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -24,9 +24,10 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
         batch_max: config.queue.batch_max,
     })?;
     let mut host = Host::start(config, data, queue).await?;
+    let stopped = super::stopped()?;
     tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");
     tokio::select! {
-        stopped = super::stopped() => stopped?,
+        () = stopped => {}
         error = host.failed() => return Err(error),
     }
     tracing::info!("stopping: finishing what was pulled");

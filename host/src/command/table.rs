@@ -21,7 +21,10 @@ pub(super) fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
 mod tests {
     #[test]
     fn columns_line_up() {
-        let text = super::render(&["a", "long"], &[vec!["wide one".into(), "x".into()], vec!["y".into(), String::new()]]);
+        let text = super::render(
+            &["a", "long"],
+            &[vec!["wide one".into(), "x".into()], vec!["y".into(), String::new()]],
+        );
         assert_eq!(text, "A         LONG\nwide one  x\ny\n");
     }
 }

@@ -1,7 +1,7 @@
 //! Counts time for running plugins, on a thread of its own that no plugin can starve. Knows nothing of limits.
 
 use anyhow::Context;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use wasmtime::Engine;
@@ -11,14 +11,15 @@ use wasmtime::Engine;
 /// A tick that comes late is not made up for: a call may get more than its time on a machine that is too busy,
 /// never less.
 pub(super) struct Ticker {
-    stop: Option<Sender<()>>,
+    stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ticker {
     pub(super) fn start(engines: &[Engine], tick: Duration) -> anyhow::Result<Self> {
         let engines = engines.to_vec();
-        let (stop, stopped) = mpsc::channel();
+        // Nothing is ever sent: the thread ends when the sender is dropped.
+        let (stop, stopped) = mpsc::sync_channel(0);
         let body = move || {
             while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
                 engines.iter().for_each(Engine::increment_epoch);

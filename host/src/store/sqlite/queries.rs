@@ -68,7 +68,10 @@ fn next_at_ms(db: &Connection, sql: &str, now_ms: u64) -> anyhow::Result<Option<
     Ok(next.map(i64::cast_unsigned))
 }
 
-pub(super) fn recent(db: &Connection, events_max: usize) -> anyhow::Result<Vec<(SourceName, Digest, Receipt)>> {
+pub(super) fn recent(
+    db: &Connection,
+    events_max: usize,
+) -> anyhow::Result<Vec<(SourceName, Digest, Receipt)>> {
     let mut statement = db.prepare(
         "SELECT source, sha256, receipt FROM
            (SELECT seq, source, sha256, receipt FROM events WHERE duplicate_of IS NULL ORDER BY seq DESC LIMIT ?1)

@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tidegate_envelope::{Receipt, SourceName};
 
-const EVENT_COLUMNS: &str = "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
+const EVENT_COLUMNS: &str =
+    "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
      pulled_at_ms, decided_at_ms";
 
 pub(super) fn events(db: &Connection, page: Page) -> anyhow::Result<(Vec<EventRow>, Option<EventSeq>)> {
@@ -72,15 +73,18 @@ fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
             attempt: row.get(3)?,
             asked_us: ms(row, 4)?,
             why: row.get(5)?,
-            notes: notes.map_or(Ok(Vec::new()), |notes| serde_json::from_str(&notes)).context("read notes")?,
+            notes: notes
+                .map_or(Ok(Vec::new()), |notes| serde_json::from_str(&notes))
+                .context("read notes")?,
         });
     }
     Ok(plans)
 }
 
 fn effects(db: &Connection, seq: i64) -> anyhow::Result<Vec<EffectRow>> {
-    let mut statement =
-        db.prepare_cached("SELECT record, state, attempts, what, at_ms FROM effects WHERE event_seq = ?1 ORDER BY seq")?;
+    let mut statement = db.prepare_cached(
+        "SELECT record, state, attempts, what, at_ms FROM effects WHERE event_seq = ?1 ORDER BY seq",
+    )?;
     let mut rows = statement.query([seq])?;
     let mut effects = Vec::new();
     while let Some(row) = rows.next()? {
@@ -108,7 +112,8 @@ pub(super) fn parked(db: &Connection, rows_max: usize) -> anyhow::Result<Vec<Par
     let mut parked = Vec::new();
     while let Some(row) = rows.next()? {
         let record: Option<String> = row.get(3)?;
-        let effect = record.map(|record| Effect::from_record(&record)).transpose().context("read an effect")?;
+        let effect =
+            record.map(|record| Effect::from_record(&record)).transpose().context("read an effect")?;
         let plugin: Option<String> = row.get(2)?;
         parked.push(ParkedRow {
             what: row.get(0)?,

@@ -38,7 +38,10 @@ impl Writer {
                 commit_all(&mut db, &mut versions, waiting);
             }
         };
-        std::thread::Builder::new().name("store-writer".into()).spawn(run).context("start the store's writer")?;
+        std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(run)
+            .context("start the store's writer")?;
         Ok(Self(sender))
     }
 
@@ -84,7 +87,11 @@ fn commit<'a>(
     let transaction = db.transaction().context("begin a transaction")?;
     for batch in batches {
         batch.deployments.iter().try_for_each(|it| deploy(&transaction, it)).context("write a deployment")?;
-        batch.events.iter().try_for_each(|it| record(&transaction, versions, it)).context("write an event")?;
+        batch
+            .events
+            .iter()
+            .try_for_each(|it| record(&transaction, versions, it))
+            .context("write an event")?;
         batch.strays.iter().try_for_each(|it| stray(&transaction, it)).context("write a stray")?;
         batch.replans.iter().try_for_each(|it| replan(&transaction, versions, it)).context("write a plan")?;
         batch.outcomes.iter().try_for_each(|it| outcome(&transaction, it)).context("write an outcome")?;
@@ -92,7 +99,11 @@ fn commit<'a>(
     transaction.commit().context("commit")
 }
 
-fn record(db: &Transaction<'_>, versions: &mut HashMap<Version, i64>, recorded: &Recorded) -> anyhow::Result<()> {
+fn record(
+    db: &Transaction<'_>,
+    versions: &mut HashMap<Version, i64>,
+    recorded: &Recorded,
+) -> anyhow::Result<()> {
     let event = &recorded.event;
     let duplicate_of = match event.arrival {
         Arrival::First => None,
@@ -183,7 +194,11 @@ fn write_plan(
     Ok(())
 }
 
-fn version_id(db: &Transaction<'_>, versions: &mut HashMap<Version, i64>, version: &Version) -> anyhow::Result<i64> {
+fn version_id(
+    db: &Transaction<'_>,
+    versions: &mut HashMap<Version, i64>,
+    version: &Version,
+) -> anyhow::Result<i64> {
     if let Some(id) = versions.get(version) {
         return Ok(*id);
     }
@@ -215,11 +230,9 @@ fn replan(db: &Transaction<'_>, versions: &mut HashMap<Version, i64>, replan: &R
         .prepare_cached("SELECT state FROM plans WHERE event_seq = ?1")?
         .query_map([replan.event.0], |row| row.get(0))?
         .collect::<Result<Vec<i64>, _>>()?;
-    db.prepare_cached("UPDATE events SET state = ?2, decided_at_ms = ?3 WHERE seq = ?1")?.execute(params![
-        replan.event.0,
-        event_state(states.into_iter()),
-        replan.decided_at_ms.cast_signed()
-    ])?;
+    db.prepare_cached("UPDATE events SET state = ?2, decided_at_ms = ?3 WHERE seq = ?1")?.execute(
+        params![replan.event.0, event_state(states.into_iter()), replan.decided_at_ms.cast_signed()],
+    )?;
     Ok(())
 }
 

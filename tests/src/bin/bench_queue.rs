@@ -1,0 +1,130 @@
+//! `tidegate queue serve` against the SQLite queue that is bundled with workerd: the same Worker on the same
+//! workerd puts each request's body on the one or the other. Rounds are interleaved, so that what else the
+//! machine does falls on both. Prints one JSON line. Takes the number of rounds (5).
+//!
+//! Every send is its own request with its own promise of durability; both queues keep what they get, and no one
+//! reads. In the end ours must hold as many messages as there were good answers.
+
+use anyhow::{Context as _, ensure};
+use reqwest::Client;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tidegate::dev::tool;
+use tidegate_tests::bench;
+use tidegate_tests::edge::{Edge, QUEUE, root};
+use tidegate_tests::load;
+use tidegate_tests::system::process::Process;
+use tokio::process::Command;
+
+const CLIENTS: usize = 64;
+const ROUND: Duration = Duration::from_secs(4);
+const WARM_UP: Duration = Duration::from_secs(1);
+const TOKEN: &str = "bench";
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let rounds =
+        std::env::args().nth(1).map_or(Ok(5), |text| text.parse()).context("read the number of rounds")?;
+    let body = std::fs::read(root().join("tests/samples/asset-update.json")).context("read the event")?;
+    let dir = bench::data_dir()?;
+    let worker = dir.path().join("worker");
+    std::fs::create_dir(&worker)?;
+    std::fs::copy(root().join("tests/bench-edge/floor.js"), worker.join("index.js"))?;
+    let queue = Queue::start(dir.path()).await?;
+    let edge = Edge::start_with(&worker, queue.binding, &[]).await?;
+    let bundled = Bundled::start(&worker).await?;
+
+    let mut sent = 0;
+    let mut runs = [Vec::new(), Vec::new()];
+    let addrs = [edge.workerd.addr(), bundled.addr];
+    for addr in addrs {
+        let warm_up = sends(addr, &body, WARM_UP).await?;
+        sent += if addr == edge.workerd.addr() { warm_up.requests } else { 0 };
+    }
+    for _ in 0..rounds {
+        for (addr, runs) in addrs.into_iter().zip(&mut runs) {
+            let report = sends(addr, &body, ROUND).await?;
+            sent += if addr == edge.workerd.addr() { report.requests } else { 0 };
+            runs.push(report.requests_per_s);
+        }
+    }
+    let stored = queue.backlog().await?;
+    ensure!(stored == u64::try_from(sent)?, "{sent} sends were answered 2xx, {stored} messages are stored");
+    let [ours, theirs] = &runs;
+    eprintln!("ours {ours:.0?}, workerd's {theirs:.0?} sends/s; {stored} messages are stored, as many as were sent");
+    println!("{}", bench::figure_against("queue-sends", bench::median(ours), "sends/s", bench::median(theirs)));
+    Ok(())
+}
+
+async fn sends(addr: SocketAddr, body: &[u8], duration: Duration) -> anyhow::Result<load::LoadReport> {
+    let report = load::run(addr, "/", body, CLIENTS, duration).await?;
+    ensure!(report.non_2xx == 0, "{} of {} sends were refused", report.non_2xx, report.requests);
+    Ok(report)
+}
+
+/// A running `tidegate queue serve`.
+struct Queue {
+    _process: Process,
+    binding: SocketAddr,
+    metrics_url: String,
+}
+
+impl Queue {
+    async fn start(dir: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(bench::tidegate()?);
+        command
+            .args(["queue", "serve", "--json", "--queue", QUEUE, "--data", "data"])
+            .args(["--listen", "127.0.0.1:0", "--binding-listen", "127.0.0.1:0"])
+            .current_dir(dir)
+            .env("TIDEGATE_QUEUE_TOKEN", TOKEN);
+        let mut process = Process::start("tidegate queue serve", command, &dir.join("queue.log"))?;
+        let ready: Value = serde_json::from_str(&process.line().await?)?;
+        let text = |pointer: &str| {
+            ready.pointer(pointer).and_then(Value::as_str).with_context(|| format!("{pointer} in {ready}"))
+        };
+        let binding = text("/binding_url")?.trim_start_matches("http://").parse()?;
+        let id = text(&format!("/queues/{QUEUE}"))?;
+        let metrics_url =
+            format!("{}/accounts/{}/queues/{id}/metrics", text("/queue_url")?, text("/account_id")?);
+        Ok(Self { _process: process, binding, metrics_url })
+    }
+
+    /// How many messages it holds.
+    async fn backlog(&self) -> anyhow::Result<u64> {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let response = client.get(&self.metrics_url).bearer_auth(TOKEN).send().await?.error_for_status()?;
+        let answer: Value = response.json().await?;
+        answer.pointer("/result/backlog_count").and_then(Value::as_u64).context("metrics have a count")
+    }
+}
+
+/// A workerd with the queue it brings along: what `workerd serve` makes of a wrangler configuration.
+struct Bundled {
+    _process: Process,
+    addr: SocketAddr,
+}
+
+impl Bundled {
+    async fn start(worker: &Path) -> anyhow::Result<Self> {
+        let config = json!({
+            "name": "floor",
+            "main": "index.js",
+            "no_bundle": true,
+            "compatibility_date": "2026-11-01",
+            "queues": { "producers": [{ "binding": "QUEUE", "queue": QUEUE }] },
+        });
+        std::fs::write(worker.join("wrangler.jsonc"), config.to_string())?;
+        let mut command = Command::new(tool::find("workerd")?);
+        command
+            .args(["serve", "--experimental", "--control-fd=1", "--socket-addr", "http=127.0.0.1:0"])
+            .arg("wrangler.jsonc")
+            .current_dir(worker);
+        let mut process = Process::start("workerd", command, &worker.join("workerd.log"))?;
+        let listening: Value = serde_json::from_str(&process.line().await?)?;
+        let port = listening.get("port").and_then(Value::as_u64).context("workerd says its port")?;
+        let addr = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?));
+        Ok(Self { _process: process, addr })
+    }
+}
