@@ -36,7 +36,11 @@ fn main() {
     for round in 1..=ROUNDS {
         pipeline.push(runtime.block_on(run_pipeline(envelopes.clone())));
         floor.push(runtime.block_on(run_store(&envelopes)));
-        eprintln!("round {round}: pipeline {:.0}/s, store alone {:.0}/s", pipeline[round - 1], floor[round - 1]);
+        eprintln!(
+            "round {round}: pipeline {:.0}/s, store alone {:.0}/s",
+            pipeline[round - 1],
+            floor[round - 1]
+        );
     }
     let (pipeline, floor) = (median(pipeline), median(floor));
     println!(
@@ -71,7 +75,10 @@ fn envelope(n: u64) -> String {
         receipt: Receipt::new(1_700_000_000_000 + n / 10, n.into()),
         source: &source,
         method: "POST",
-        headers: &[("user-agent", "Asset Management for Jira"), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")],
+        headers: &[
+            ("user-agent", "Asset Management for Jira"),
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ],
         content_type: Some("application/json"),
         body: body.as_bytes(),
     };
@@ -117,14 +124,20 @@ fn rules() -> PlanRules {
 async fn run_pipeline(envelopes: Vec<String>) -> f64 {
     let dir = tempfile::tempdir().expect("a directory");
     let middle = Middle::new(dir.path()).await;
-    let queues = Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");
+    let queues =
+        Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");
     let queue = queues.ensure_queue("events").await.expect("a queue");
     let pipeline = Pipeline::new(Parts {
         store: middle.store.clone(),
         sandbox: middle.sandbox,
         switchboard: middle.switchboard,
         rules: rules(),
-        bounds: PipelineBounds { asking_max: 2, batch_ms_max: 30_000, store_retry_ms: 1_000, recent_events_max: 200_000 },
+        bounds: PipelineBounds {
+            asking_max: 2,
+            batch_ms_max: 30_000,
+            store_retry_ms: 1_000,
+            recent_events_max: 200_000,
+        },
         now_ms,
         chance: || 0.5,
         recorded: Arc::new(Notify::new()),
@@ -195,7 +208,15 @@ fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
     let event = tidegate::read::read(Envelope::open(text).expect("an envelope"));
     let question = Question { event: &event, attempt: 1, settings: &active.settings };
     let answer = sandbox.ask(&active.code, &question, &active.manifest.limits);
-    let asked = Asked { receipt: event.receipt, active, attempt: 1, asked_us: 30, answer, now_ms: now_ms(), jitter: 0.5 };
+    let asked = Asked {
+        receipt: event.receipt,
+        active,
+        attempt: 1,
+        asked_us: 30,
+        answer,
+        now_ms: now_ms(),
+        jitter: 0.5,
+    };
     let plans: Vec<Plan> = vec![plan(asked, &rules())];
     Recorded { event, queued_at_ms: 1, pulled_at_ms: 2, decided_at_ms: 3, plans }
 }

@@ -48,6 +48,7 @@ pub(crate) fn random_token() -> anyhow::Result<String> {
 }
 
 /// Prints to standard output. A reader that went away (`| head`) ends the command quietly.
+#[expect(clippy::disallowed_methods, reason = "a command that only prints has nothing to clean up")]
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

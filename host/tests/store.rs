@@ -13,7 +13,8 @@ use tidegate_envelope::{Digest, Envelope, Receipt, SourceName};
 const NOW_MS: u64 = 1_700_000_000_000;
 
 fn manifest() -> Manifest {
-    Manifest::parse("name = \"notice\"\nkinds = [\"*\"]\nhosts = [\"a.example\"]\n").expect("a valid manifest")
+    Manifest::parse("name = \"notice\"\nkinds = [\"*\"]\nhosts = [\"a.example\"]\n")
+        .expect("a valid manifest")
 }
 
 fn deployment(component: &[u8]) -> Deployment {
@@ -92,7 +93,10 @@ async fn what_was_committed_is_there_after_reopening() {
     let store = reopen(&dir).await;
     let row = store.event(receipt(1)).await.expect("reads").expect("is there");
     assert_eq!((row.state.as_str(), row.class.as_str(), row.subject.as_str()), ("decided", "first", "1"));
-    assert_eq!((row.plans[0].version.clone(), row.plans[0].notes.clone()), (version.clone(), vec!["a line".to_owned()]));
+    assert_eq!(
+        (row.plans[0].version.clone(), row.plans[0].notes.clone()),
+        (version.clone(), vec!["a line".to_owned()])
+    );
     assert_eq!(row.effects[0].state, "waiting");
     let due = store.effects_due(NOW_MS + 3, 10).await.expect("reads");
     assert_eq!((due[0].effect.clone(), due[0].attempts), (effect(1), 0));
@@ -111,7 +115,10 @@ async fn a_receipt_known_already_is_left_as_it_is() {
     commit_events(&store, vec![decided(&version, 1)]).await;
     commit_events(&store, vec![decided(&version, 1), decided(&version, 2)]).await;
     let (rows, _) = store.events(ALL).await.expect("reads");
-    assert_eq!(rows.iter().map(|row| (row.receipt, row.effects.len())).collect::<Vec<_>>(), [(receipt(1), 1), (receipt(2), 1)]);
+    assert_eq!(
+        rows.iter().map(|row| (row.receipt, row.effects.len())).collect::<Vec<_>>(),
+        [(receipt(1), 1), (receipt(2), 1)]
+    );
 }
 
 #[tokio::test]
@@ -148,7 +155,10 @@ async fn an_effect_is_due_until_it_is_done_or_parked() {
     let again = store.effects_due(NOW_MS + 500, 10).await.expect("reads");
     assert_eq!((again.len(), again[0].attempts, again[0].effect.clone()), (1, 1, effect(3)));
     let parked = store.parked(10).await.expect("reads");
-    assert_eq!((parked[0].what.as_str(), parked[0].receipt, parked[0].why.as_str()), ("effect", Some(receipt(2)), "what"));
+    assert_eq!(
+        (parked[0].what.as_str(), parked[0].receipt, parked[0].why.as_str()),
+        ("effect", Some(receipt(2)), "what")
+    );
     let performed = store.event(receipt(1)).await.expect("reads").expect("is there");
     assert_eq!(performed.performed_at_ms, Some(NOW_MS + 100));
 }
@@ -166,7 +176,10 @@ async fn a_waiting_plan_is_asked_again_and_replaced_once() {
 
     let replan = || Replan {
         event: due[0].seq,
-        plan: Plan { attempt: 2, ..plan(&version, Verdict::Decided { effects: vec![effect(1)], notes: vec![] }) },
+        plan: Plan {
+            attempt: 2,
+            ..plan(&version, Verdict::Decided { effects: vec![effect(1)], notes: vec![] })
+        },
         decided_at_ms: NOW_MS + 60,
     };
     for _ in 0..2 {
@@ -181,9 +194,14 @@ async fn a_waiting_plan_is_asked_again_and_replaced_once() {
 async fn what_is_parked_is_listed_with_its_reason() {
     let dir = dir();
     let (store, version) = open(&dir).await;
-    let stray = Stray { body: "what".into(), why: "not an envelope".into(), pulled_at_ms: NOW_MS };
+    let stray = || Stray { body: "what".into(), why: "not an envelope".into(), pulled_at_ms: NOW_MS };
     let parked = recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into() })]);
-    store.commit(Batch { events: vec![parked], strays: vec![stray], ..Batch::default() }).await.expect("commits");
+    // A stray that was recorded and not acknowledged comes again, and is still one.
+    store.commit(Batch { strays: vec![stray()], ..Batch::default() }).await.expect("commits");
+    store
+        .commit(Batch { events: vec![parked], strays: vec![stray()], ..Batch::default() })
+        .await
+        .expect("commits");
     let rows = store.parked(10).await.expect("reads");
     let rows: Vec<_> = rows.iter().map(|row| (row.what.as_str(), row.receipt, row.why.as_str())).collect();
     assert_eq!(rows, [("stray", None, "not an envelope"), ("event", Some(receipt(1)), "trap")]);
@@ -209,11 +227,15 @@ async fn the_recent_window_holds_the_last_firsts() {
     let (store, version) = open(&dir).await;
     let mut duplicate = recorded(9, vec![]);
     duplicate.event.arrival = Arrival::Duplicate(receipt(1));
-    commit_events(&store, vec![decided(&version, 1), duplicate, decided(&version, 2), decided(&version, 3)]).await;
+    commit_events(&store, vec![decided(&version, 1), duplicate, decided(&version, 2), decided(&version, 3)])
+        .await;
     let recent = store.recent(2).await.expect("reads");
     assert_eq!(recent.iter().map(|(_, _, receipt)| *receipt).collect::<Vec<_>>(), [receipt(2), receipt(3)]);
     let row = store.event(receipt(9)).await.expect("reads").expect("is there");
-    assert_eq!((row.class.as_str(), row.duplicate_of, row.state.as_str()), ("duplicate", Some(receipt(1)), "decided"));
+    assert_eq!(
+        (row.class.as_str(), row.duplicate_of, row.state.as_str()),
+        ("duplicate", Some(receipt(1)), "decided")
+    );
 }
 
 #[tokio::test]

@@ -200,6 +200,16 @@ impl Queues {
         }
     }
 
+    /// Ends every lease and every wait after a retry, and says how many. For the queue's only consumer, when it
+    /// starts: what it held when it died need not wait for the leases to run out. Not cancel-safe.
+    ///
+    /// # Errors
+    /// When the queue is unknown, or storage failed.
+    pub async fn release(&self, queue: &QueueId) -> Result<usize, QueueError> {
+        let queue = *queue;
+        self.call(1, move |txn| txn.release(queue)).await
+    }
+
     /// How much a queue holds. Cancel-safe.
     ///
     /// # Errors

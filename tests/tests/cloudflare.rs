@@ -136,7 +136,8 @@ async fn wrangler_makes_a_queue_gives_it_a_pull_consumer_and_deletes_it() -> any
     ensure!(info.contains(&format!("/queues/{id}/messages/pull")), "{info}");
     let consumers = queue.get(&format!("/queues/{id}/consumers")).await?;
     ensure!(consumers.as_array().is_some_and(|consumers| consumers.len() == 1), "{consumers}");
-    let expected = json!({ "batch_size": 20, "max_retries": 7, "retry_delay": 5, "visibility_timeout_ms": 30_000 });
+    let expected =
+        json!({ "batch_size": 20, "max_retries": 7, "retry_delay": 5, "visibility_timeout_ms": 30_000 });
     ensure!(consumers.pointer("/0/type") == Some(&json!("http_pull")), "{consumers}");
     ensure!(consumers.pointer("/0/dead_letter_queue") == Some(&json!("events")), "{consumers}");
     ensure!(consumers.pointer("/0/settings") == Some(&expected), "{consumers}");
@@ -209,7 +210,8 @@ async fn the_official_sdk_pushes_pulls_and_acknowledges() -> anyhow::Result<()> 
         let errors = [json!({ "code": code, "message": message })];
         json!({ "name": name, "status": status, "errors": errors })
     };
-    let consumer = json!({ "batch_size": 5, "max_retries": 5, "retry_delay": 0, "visibility_timeout_ms": 60_000 });
+    let consumer =
+        json!({ "batch_size": 5, "max_retries": 5, "retry_delay": 0, "visibility_timeout_ms": 60_000 });
     for (what, expected) in [
         ("/created/name", json!("sdk")),
         ("/listed", json!(["events", "sdk"])),

@@ -271,13 +271,18 @@ async fn a_worker_without_sources_says_so_and_takes_nothing() {
         let edge =
             Edge::start_with(&root().join("worker/build"), queue.addr(), sources).await.expect("it starts");
         for path in [live_path(), "/healthz".to_owned()] {
-            let response = reqwest::get(edge.url(&path)).await.expect("the edge answers");
+            let response = client().get(edge.url(&path)).send().await.expect("the edge answers");
             assert_eq!(response.status(), 503);
             let answer = response.text().await.expect("text");
             assert!(answer.contains(words), "{answer}");
         }
     }
     assert_eq!(queue.take().len(), 0);
+}
+
+/// No proxy of this machine's environment stands between the test and the edge.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 
 #[tokio::test]
@@ -307,7 +312,7 @@ async fn a_trap_in_wasm_costs_one_request_and_disturbs_no_other() {
 
     let mut waiting = Chunked::open(&edge, &live_path()).await;
     waiting.chunk(b"before ").await.expect("sent");
-    let client = reqwest::Client::new();
+    let client = client();
     for _ in 0..3 {
         let trapped = client.post(edge.live_url()).body("TRAP").send().await.expect("the edge answers");
         assert_eq!(trapped.status(), 503);

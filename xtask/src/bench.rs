@@ -6,20 +6,27 @@ use crate::{edge, plugin, shell};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-/// One bench: how to run it. Each prints a JSON object per figure.
+/// One bench. Each prints a JSON object per figure.
 struct Bench {
     name: &'static str,
-    cargo: &'static [&'static str],
+    kind: Kind,
+}
+
+enum Kind {
+    /// A bench target of the host.
+    Target(&'static str),
+    /// A command of the tests, which drives other processes.
+    Command(&'static str),
 }
 
 const BENCHES: [Bench; 5] = [
-    Bench { name: "sandbox", cargo: &["bench", "--package", "tidegate", "--bench", "sandbox"] },
-    Bench { name: "pipeline", cargo: &["bench", "--package", "tidegate", "--bench", "pipeline"] },
-    Bench { name: "queue", cargo: &["run", "--release", "--package", "tidegate-tests", "--bin", "bench_queue"] },
-    Bench { name: "edge", cargo: &["run", "--release", "--package", "tidegate-tests", "--bin", "bench_edge"] },
-    Bench { name: "latency", cargo: &["run", "--release", "--package", "tidegate-tests", "--bin", "bench_latency"] },
+    Bench { name: "sandbox", kind: Kind::Target("sandbox") },
+    Bench { name: "pipeline", kind: Kind::Target("pipeline") },
+    Bench { name: "queue", kind: Kind::Command("bench_queue") },
+    Bench { name: "edge", kind: Kind::Command("bench_edge") },
+    Bench { name: "latency", kind: Kind::Command("bench_latency") },
 ];
 
 /// What a figure must reach.
@@ -95,7 +102,15 @@ pub(crate) fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) ->
 
 fn measure(root: &Path, bench: &Bench) -> anyhow::Result<Vec<Measured>> {
     eprintln!("measuring: {}", bench.name);
-    let output = shell::cargo(root).args(bench.cargo).stderr(Stdio::inherit()).output().context("run a bench")?;
+    let mut command = match bench.kind {
+        Kind::Target(name) => {
+            let mut command = shell::cargo(root);
+            command.args(["bench", "--workspace", "--bench", name]);
+            command
+        }
+        Kind::Command(name) => Command::new(shell::build_command(root, name)?),
+    };
+    let output = command.stderr(Stdio::inherit()).output().context("run a bench")?;
     ensure!(output.status.success(), "the bench {} failed ({})", bench.name, output.status);
     let text = String::from_utf8(output.stdout).context("read a bench's output")?;
     let lines = text.lines().filter(|line| line.starts_with('{'));
@@ -107,8 +122,12 @@ fn judge(measured: Measured) -> Figure {
     let target = TARGETS.iter().find(|(of, _)| *of == name).map(|(_, target)| target);
     let (target, met) = match target {
         None => (None, None),
-        Some(Target::RatioMost(most)) => (Some(format!("ratio <= {most:.2}")), ratio.map(|ratio| ratio <= *most)),
-        Some(Target::RatioLeast(least)) => (Some(format!("ratio >= {least:.2}")), ratio.map(|ratio| ratio >= *least)),
+        Some(Target::RatioMost(most)) => {
+            (Some(format!("ratio <= {most:.2}")), ratio.map(|ratio| ratio <= *most))
+        }
+        Some(Target::RatioLeast(least)) => {
+            (Some(format!("ratio >= {least:.2}")), ratio.map(|ratio| ratio >= *least))
+        }
         Some(Target::Most(most)) => (Some(format!("<= {most} {unit}")), Some(value <= *most)),
         Some(Target::Least(least)) => (Some(format!(">= {least} {unit}")), Some(value >= *least)),
     };

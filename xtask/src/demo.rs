@@ -20,7 +20,11 @@ pub(crate) fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> 
     tools.ensure("workerd")?;
     let tidegate = shell::build_host(root)?;
     edge::build(root)?;
-    component::build_rust_component(root, &root.join("plugins/rust"), &root.join("plugins/rust/plugin.wasm"))?;
+    component::build_rust_component(
+        root,
+        &root.join("plugins/rust"),
+        &root.join("plugins/rust/plugin.wasm"),
+    )?;
 
     heading("Starting the system: the Worker under workerd, the queue, the host");
     let dir = shell::target_dir(root).join("demo");
@@ -57,7 +61,9 @@ fn heading(text: &str) {
 
 fn remove(dir: &Path) -> anyhow::Result<()> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("clear the demo's directory"),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("clear the demo's directory")
+        }
         _ => Ok(()),
     }
 }
@@ -90,8 +96,12 @@ fn change_plugin(root: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     fs::write(to.join("Cargo.toml"), manifest)?;
     let source = fs::read_to_string(from.join("src/lib.rs"))?;
     let wit = root.join("wit/v1");
-    let changed = source.replace("is on loan to", "now travels with").replace("../../wit/v1", &wit.to_string_lossy());
-    ensure!(changed.contains("now travels with"), "plugins/rust no longer says `is on loan to`: the demo changes that");
+    let changed =
+        source.replace("is on loan to", "now travels with").replace("../../wit/v1", &wit.to_string_lossy());
+    ensure!(
+        changed.contains("now travels with"),
+        "plugins/rust no longer says `is on loan to`: the demo changes that"
+    );
     fs::write(to.join("src/lib.rs"), changed)?;
     println!("changed \"is on loan to\" into \"now travels with\" in its source, and built it");
     component::build_rust_component(root, &to, &to.join("plugin.wasm"))?;
@@ -147,12 +157,16 @@ impl System {
             let log = fs::read_to_string(dir.join("log.txt"))?;
             bail!("tidegate dev did not start:\n{log}");
         }
-        let ready = serde_json::from_str(&line).context("read the line that tidegate dev prints when ready")?;
+        let ready =
+            serde_json::from_str(&line).context("read the line that tidegate dev prints when ready")?;
         Ok(Self { tidegate: tidegate.to_owned(), data, process, ready })
     }
 
     fn ready(&self, name: &str) -> anyhow::Result<&str> {
-        self.ready.get(name).and_then(Value::as_str).with_context(|| format!("tidegate dev --json has no {name}"))
+        self.ready
+            .get(name)
+            .and_then(Value::as_str)
+            .with_context(|| format!("tidegate dev --json has no {name}"))
     }
 
     fn deploy(&self, plugin: &Path, receiver: &Receiver) -> anyhow::Result<()> {
@@ -163,12 +177,14 @@ impl System {
     }
 
     fn post(&self, event: &Value) -> anyhow::Result<String> {
-        let mut answer = ureq::post(self.ready("request_url")?).send_json(event).context("post the event at the edge")?;
+        let mut answer =
+            ureq::post(self.ready("request_url")?).send_json(event).context("post the event at the edge")?;
         let answer: Value = answer.body_mut().read_json().context("read the edge's answer")?;
         Ok(answer["receipt"].as_str().context("the edge's answer has a receipt")?.to_owned())
     }
 
     /// The event's timeline, once its effect is recorded as performed.
+    #[expect(clippy::disallowed_methods, reason = "no runtime here: this thread has nothing else to do")]
     fn timeline(&self, receipt: &str) -> anyhow::Result<String> {
         let deadline = Instant::now() + STEP;
         loop {
@@ -183,7 +199,12 @@ impl System {
 
     fn tidegate(&self, args: &[&str]) -> anyhow::Result<String> {
         let output = Command::new(&self.tidegate).arg("--data").arg(&self.data).args(args).output()?;
-        ensure!(output.status.success(), "tidegate {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        ensure!(
+            output.status.success(),
+            "tidegate {}: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
         Ok(String::from_utf8(output.stdout)?)
     }
 

@@ -4,6 +4,9 @@ use anyhow::{Context as _, anyhow};
 use std::sync::mpsc;
 use std::time::Duration;
 
+/// Requests that may wait to be looked at; then senders wait too.
+const NOTICES_MAX: usize = 1_000;
+
 /// What arrived.
 pub(crate) struct Arrived {
     /// Method and path.
@@ -24,9 +27,10 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts listening.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let server = tiny_http::Server::http("127.0.0.1:0").map_err(|error| anyhow!("start the receiver: {error}"))?;
+        let server =
+            tiny_http::Server::http("127.0.0.1:0").map_err(|error| anyhow!("start the receiver: {error}"))?;
         let address = server.server_addr().to_ip().context("the receiver has an IP address")?;
-        let (sender, arrived) = mpsc::channel();
+        let (sender, arrived) = mpsc::sync_channel(NOTICES_MAX);
         std::thread::spawn(move || {
             for mut request in server.incoming_requests() {
                 let mut body = String::new();

@@ -33,8 +33,15 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
-/// Builds the `tidegate` command and says where it is. The first build takes some minutes: it compiles wasmtime.
+/// Builds one of the workspace's commands and says where it is. The first build takes some minutes: it compiles
+/// wasmtime. Always for the whole workspace: with another selection cargo would choose other features, and compile
+/// wasmtime once more.
+pub(crate) fn build_command(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    run(cargo(root).args(["build", "--release", "--workspace", "--bin", name]))?;
+    Ok(target_dir(root).join("release").join(name))
+}
+
+/// Builds the `tidegate` command.
 pub(crate) fn build_host(root: &Path) -> anyhow::Result<PathBuf> {
-    run(cargo(root).args(["build", "--release", "--package", "tidegate"]))?;
-    Ok(target_dir(root).join("release/tidegate"))
+    build_command(root, "tidegate")
 }

@@ -29,6 +29,10 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
 }
 
 fn has_nextest() -> bool {
-    let asked = Command::new("cargo").args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let asked = Command::new("cargo")
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     asked.is_ok_and(|status| status.success())
 }

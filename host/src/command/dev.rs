@@ -18,8 +18,10 @@ use tokio::sync::oneshot;
 
 /// The name of the embedded queue.
 const QUEUE_NAME: &str = "tidegate";
-/// How long to wait before workerd is started again after it ended by itself.
+/// How long to wait before workerd is started again after it ended by itself, and how often to try: the sender
+/// knows one URL, so the port stays.
 const EDGE_RESTART: Duration = Duration::from_millis(200);
+const EDGE_RESTARTS_MAX: u32 = 25;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -53,6 +55,8 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     let queue = bind_queue(&config, data, &state).await?;
     let (queue_url, queue_rest, queue_binding) = (queue.base_url(), queue.rest_addr, queue.binding_addr);
     let queue_id = queue.ensure_queue(QUEUE_NAME).await?;
+    let released = queue.queues.release(&queue_id).await?;
+    tracing::debug!(released, "what the last start held under lease is free again");
     let embedded = EmbeddedQueue::new(queue.queues.clone(), queue_id, config.queue.visibility_timeout_ms);
     let (stop_queue, queue_stopped) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(queue.serve(async move {
@@ -93,8 +97,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
             served = &mut serving => bail!("the queue stopped: {served:?}"),
             status = running.wait() => {
                 tracing::error!("workerd ended ({}), starting it again", status?);
-                tokio::time::sleep(EDGE_RESTART).await;
-                running = edge.start(request_addr).await?;
+                running = edge.restart(request_addr).await?;
             }
         }
     }
@@ -140,9 +143,34 @@ struct Edge<'a> {
 }
 
 impl Edge<'_> {
+    /// Starts workerd where it was.
+    async fn restart(&self, listen: SocketAddr) -> anyhow::Result<Workerd> {
+        let mut attempt = 1;
+        loop {
+            tokio::time::sleep(EDGE_RESTART).await;
+            match Workerd::start(self.options(listen)).await {
+                Err(error) if attempt < EDGE_RESTARTS_MAX => {
+                    tracing::warn!(attempt, "failed to start the edge at {listen}, trying again: {error:#}");
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
     /// Starts workerd there, or on a free port when another program has taken it.
     async fn start(&self, listen: SocketAddr) -> anyhow::Result<Workerd> {
-        let options = |listen| WorkerdOptions {
+        match Workerd::start(self.options(listen)).await {
+            Err(error) if listen.port() != 0 => {
+                tracing::warn!("failed to start the edge at {listen}, taking another port: {error:#}");
+                Workerd::start(self.options(SocketAddr::new(listen.ip(), 0))).await
+            }
+            result => result,
+        }
+    }
+
+    const fn options(&self, listen: SocketAddr) -> WorkerdOptions<'_> {
+        WorkerdOptions {
             binary: self.binary,
             worker_build_dir: self.build,
             listen,
@@ -150,13 +178,6 @@ impl Edge<'_> {
             queue_name: QUEUE_NAME,
             sources: self.sources,
             dir: self.dir,
-        };
-        match Workerd::start(options(listen)).await {
-            Err(error) if listen.port() != 0 => {
-                tracing::warn!("failed to start the edge at {listen}, taking another port: {error:#}");
-                Workerd::start(options(SocketAddr::new(listen.ip(), 0))).await
-            }
-            result => result,
         }
     }
 }

@@ -15,14 +15,22 @@ pub enum Loopback {
     Allowed,
 }
 
+/// What to set where one setting would open the address.
+fn hint(address: IpAddr) -> &'static str {
+    if address.is_loopback() { " (executor.allow_loopback opens loopback, for development)" } else { "" }
+}
+
 /// A host that is, or has, only addresses that are not dialled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedAddress {
     /// The URL's host is an address.
-    #[error("address {0} is private or special: only public addresses are dialled")]
+    #[error("address {0} is private or special: only public addresses are dialled{hint}", hint = hint(*.0))]
     Literal(IpAddr),
     /// The URL's host is a name.
-    #[error("`{name}` resolves to {address}, which is private or special: only public addresses are dialled")]
+    #[error(
+        "`{name}` resolves to {address}, which is private or special: only public addresses are dialled{hint}",
+        hint = hint(*.address)
+    )]
     Resolved {
         /// The name.
         name: String,

@@ -155,6 +155,18 @@ impl Txn<'_> {
         self.touch(id)
     }
 
+    /// Ends every lease and every wait after a retry: what was delivered before may be pulled at once.
+    pub(crate) fn release(&mut self, id: QueueId) -> Result<usize, QueueError> {
+        let released = self
+            .db
+            .prepare_cached(
+                "UPDATE schedule SET visible_ms = ?2 WHERE queue = ?1 AND visible_ms > ?2 AND deliveries > 0",
+            )?
+            .execute((self.catalog.get(id)?.number, self.now_ms))?;
+        self.touch(id)?;
+        Ok(released)
+    }
+
     /// Moves messages that had all their deliveries to the dead letter queue, or drops them if there is none.
     /// Their rows in the schedule are gone already.
     pub(super) fn bury(&mut self, id: QueueId, dead: &[i64]) -> Result<(), QueueError> {

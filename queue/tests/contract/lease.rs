@@ -34,6 +34,18 @@ async fn a_message_under_lease_is_seen_by_nobody_else() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_a_consumer_held_is_free_when_it_releases_it_at_its_start() -> Result<()> {
+    let bench = Bench::new(Behavior::default()).await?;
+    bench.send(&["a", "b"]).await?;
+    let held = leases(&bench.pull(60_000).await?);
+    assert_eq!(bench.queues.release(&bench.queue).await?, 2);
+    bench.queues.wait_until_ready(&bench.queue).await?;
+    assert_eq!(bodies(&bench.pull(60_000).await?), ["a", "b"]);
+    assert_eq!(bench.ack(&held).await?, (0, 2), "the leases of before hold nothing");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_older_lease_of_the_same_message_does_nothing() -> Result<()> {
     let bench = Bench::new(Behavior::default()).await?;
     bench.send(&["a"]).await?;

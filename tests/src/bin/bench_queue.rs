@@ -53,8 +53,13 @@ async fn main() -> anyhow::Result<()> {
     let stored = queue.backlog().await?;
     ensure!(stored == u64::try_from(sent)?, "{sent} sends were answered 2xx, {stored} messages are stored");
     let [ours, theirs] = &runs;
-    eprintln!("ours {ours:.0?}, workerd's {theirs:.0?} sends/s; {stored} messages are stored, as many as were sent");
-    println!("{}", bench::figure_against("queue-sends", bench::median(ours), "sends/s", bench::median(theirs)));
+    eprintln!(
+        "ours {ours:.0?}, workerd's {theirs:.0?} sends/s; {stored} messages are stored, as many as were sent"
+    );
+    println!(
+        "{}",
+        bench::figure_against("queue-sends", bench::median(ours), "sends/s", bench::median(theirs))
+    );
     Ok(())
 }
 

@@ -48,9 +48,10 @@ CREATE INDEX effects_by_event ON effects (event_seq);
 CREATE INDEX effects_waiting ON effects (due_at_ms, seq) WHERE state = 1;
 CREATE INDEX effects_parked ON effects (at_ms) WHERE state = 2;
 
--- Deliveries that are no events.
+-- Deliveries that are no events, each kept once. Rare, so the hash that finds the next copy may be a key.
 CREATE TABLE strays (
     seq          INTEGER PRIMARY KEY,
+    sha256       BLOB    NOT NULL UNIQUE,
     body         TEXT    NOT NULL,
     why          TEXT    NOT NULL,
     pulled_at_ms INTEGER NOT NULL

@@ -212,8 +212,11 @@ fn version_id(
 }
 
 fn stray(db: &Transaction<'_>, stray: &Stray) -> anyhow::Result<()> {
-    db.prepare_cached("INSERT INTO strays (body, why, pulled_at_ms) VALUES (?1, ?2, ?3)")?
-        .execute(params![stray.body, stray.why, stray.pulled_at_ms.cast_signed()])?;
+    let sha256 = tidegate_envelope::Digest::of(stray.body.as_bytes());
+    db.prepare_cached(
+        "INSERT INTO strays (sha256, body, why, pulled_at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![sha256.as_bytes(), stray.body, stray.why, stray.pulled_at_ms.cast_signed()])?;
     Ok(())
 }
 
