@@ -165,7 +165,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
 }
 
 async fn produce(queues: &Queues, queue: &QueueId, envelopes: Vec<String>) {
-    let mut envelopes = envelopes.into_iter().map(|text| NewMessage::text(text)).peekable();
+    let mut envelopes = envelopes.into_iter().map(NewMessage::text).peekable();
     while envelopes.peek().is_some() {
         let group: Vec<_> = envelopes.by_ref().take(GROUP).collect();
         let metrics = queues.send(queue, group).await.expect("sends");
