@@ -34,9 +34,9 @@ pub(crate) fn build(root: &Path) -> anyhow::Result<()> {
     let wasm = fs::read(built.join(format!("{STEM}_bg.wasm")))?;
     match gzip_bytes(&built) {
         Some(gzip) => {
-            println!("worker/build: wasm {} kB, all modules {} kB gzip", wasm.len() / 1000, gzip / 1000)
+            eprintln!("worker/build: wasm {} kB, all modules {} kB gzip", wasm.len() / 1000, gzip / 1000)
         }
-        None => println!("worker/build: wasm {} kB", wasm.len() / 1000),
+        None => eprintln!("worker/build: wasm {} kB", wasm.len() / 1000),
     }
     Ok(())
 }

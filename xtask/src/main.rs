@@ -91,7 +91,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn plugins(root: &Path, tools: &Tools) -> anyhow::Result<()> {
     let componentize = tools.ensure("componentize-qjs")?;
     for component in plugin::build_all(root, &componentize)? {
-        println!("{}", component.strip_prefix(root).unwrap_or(&component).display());
+        eprintln!("{}", component.strip_prefix(root).unwrap_or(&component).display());
     }
     Ok(())
 }

@@ -40,16 +40,19 @@ async fn main() -> anyhow::Result<()> {
     deploy(dir.path(), &notice_url).await?;
     let sender = Sender::new(&request_url)?;
 
-    let mut taken_ms = Vec::with_capacity(events);
+    let mut latencies_ms = Vec::with_capacity(events);
+    let mut taken = vec![bench::taken_by_others().await?];
     for number in 1..=WARM_UP + events {
         sleep(PAUSE).await;
         let took = event(&sender, number, &mut arrivals).await?;
         if number > WARM_UP {
-            taken_ms.push(took.as_secs_f64() * 1e3);
+            latencies_ms.push(took.as_secs_f64() * 1e3);
         }
     }
+    taken.push(bench::taken_by_others().await?);
+    bench::tell_taken(&taken);
     for (name, of_hundred) in [("latency-p50", 50), ("latency-p99", 99)] {
-        println!("{}", bench::figure(name, bench::percentile(&taken_ms, of_hundred), "ms"));
+        println!("{}", bench::figure(name, bench::percentile(&latencies_ms, of_hundred), "ms"));
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 //! reads. In the end ours must hold as many messages as there were good answers.
 //!
 //! The ratio is worth reading on an idle machine only. The bundled queue commits each send by itself, so it waits
-//! for a core as often: beside a compiler it falls to a tenth, ours to two thirds, which flatters ours. When the
-//! rounds differ that much, the bench says so.
+//! for a core as often: beside a compiler it falls to a tenth, ours to two thirds, which flatters ours. So the
+//! bench says how much others took.
 
 use anyhow::{Context as _, ensure};
 use reqwest::Client;
@@ -26,8 +26,6 @@ const CLIENTS: usize = 64;
 const ROUND: Duration = Duration::from_secs(4);
 const WARM_UP: Duration = Duration::from_secs(1);
 const TOKEN: &str = "bench";
-/// How many times the slowest round the fastest may be.
-const SPREAD_MAX: f64 = 1.5;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -48,13 +46,16 @@ async fn main() -> anyhow::Result<()> {
         side.round(&body, WARM_UP).await?;
         side.sends_per_s.clear();
     }
+    let mut taken = Vec::new();
     for _ in 0..rounds {
+        taken.push(bench::taken_by_others().await?);
         for side in [&mut ours, &mut theirs] {
             side.round(&body, ROUND).await?;
         }
     }
     let (sent, stored) = (ours.sent, queue.backlog().await?);
     ensure!(stored == sent, "{sent} sends were answered 2xx, {stored} messages are stored");
+    bench::tell_taken(&taken);
     ours.tell();
     theirs.tell();
     let (value, against) = (bench::median(&ours.sends_per_s), bench::median(&theirs.sends_per_s));
@@ -85,14 +86,9 @@ impl Side {
         Ok(())
     }
 
-    /// Says what the rounds gave, and whether their median is to be trusted.
+    /// Says what the rounds gave.
     fn tell(&self) {
         eprintln!("{} queue, each round: {:.0?} sends/s", self.whose, self.sends_per_s);
-        let (least, most) =
-            (bench::percentile(&self.sends_per_s, 0), bench::percentile(&self.sends_per_s, 100));
-        if most > least * SPREAD_MAX {
-            eprintln!("they differ: measure again when nothing else wants the cores");
-        }
     }
 }
 
