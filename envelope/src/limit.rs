@@ -23,5 +23,4 @@ pub const SOURCE_NAME_BYTES_MAX: usize = 63;
 
 /// The request headers worth keeping, lower case. Everything else is dropped at the edge: cookies and
 /// credentials never reach the queue.
-pub const HEADERS_KEPT: [&str; 5] =
-    ["user-agent", "content-encoding", "traceparent", "cf-connecting-ip", "cf-ray"];
+pub const HEADERS_KEPT: [&str; 4] = ["user-agent", "content-encoding", "traceparent", "cf-connecting-ip"];

@@ -111,7 +111,7 @@ async fn the_envelope_has_the_headers_worth_keeping_and_no_other() {
         .post(stage.edge.live_url())
         .header("Content-Type", "application/json; charset=utf-8")
         .header("User-Agent", "AssetSonar \u{fc}")
-        .header("CF-Ray", "ray")
+        .header("Traceparent", "trace")
         .header("Cookie", "session=secret")
         .header("Authorization", "Bearer secret")
         .send()
@@ -121,7 +121,7 @@ async fn the_envelope_has_the_headers_worth_keeping_and_no_other() {
     let envelope = stage.envelope();
     assert_eq!(envelope.content_type.as_deref(), Some("application/json; charset=utf-8"));
     let kept: Vec<_> = envelope.headers.iter().map(|header| header.0.as_str()).collect();
-    assert_eq!(kept, ["user-agent", "cf-ray"]);
+    assert_eq!(kept, ["user-agent", "traceparent"]);
 }
 
 #[tokio::test]

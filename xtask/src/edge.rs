@@ -48,7 +48,10 @@ fn compile(root: &Path) -> anyhow::Result<PathBuf> {
             .current_dir(root)
             .args(["build", "--package", "tidegate-worker", "--profile", "edge", "--target", TARGET])
             .arg("--message-format=json-render-diagnostics")
-            .env("RUSTFLAGS", format!("-C link-arg=--max-memory={WASM_MEMORY_BYTES_MAX}"))
+            .env(
+                "RUSTFLAGS",
+                format!("-C link-arg=--max-memory={WASM_MEMORY_BYTES_MAX} -C target-feature=+simd128"),
+            )
             // Set for the xtask itself, and not meant for what it builds.
             .env_remove("CARGO_ENCODED_RUSTFLAGS"),
     )
