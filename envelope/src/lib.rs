@@ -13,4 +13,4 @@ mod source;
 pub use body::Digest;
 pub use envelope::{Envelope, EnvelopeError, Header, Unsealed};
 pub use receipt::{Receipt, ReceiptError};
-pub use source::{SourceName, SourceNameError};
+pub use source::{SourceName, SourceNameError, is_label};

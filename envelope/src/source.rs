@@ -11,6 +11,15 @@ use std::sync::Arc;
 #[serde(try_from = "String", into = "String")]
 pub struct SourceName(Arc<str>);
 
+/// Whether a text is a label as in a host name, in lower case: what sources and plugins are named by.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    (1..=SOURCE_NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// The text cannot be a source's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` cannot name a source: use 1 to 63 of a-z, 0-9 and -, not first or last a -")]
@@ -22,11 +31,11 @@ impl SourceName {
     /// # Errors
     /// When the text is empty, longer than 63 bytes, or has a character that a name may not have.
     pub fn new(text: &str) -> Result<Self, SourceNameError> {
-        let fits = (1..=SOURCE_NAME_BYTES_MAX).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if fits { Ok(Self(text.into())) } else { Err(SourceNameError(text.chars().take(80).collect())) }
+        if is_label(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(SourceNameError(text.chars().take(80).collect()))
+        }
     }
 
     /// The name.

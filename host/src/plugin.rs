@@ -24,11 +24,11 @@ impl PluginName {
     /// # Errors
     /// When the text is empty, too long, or has a character that a name may not have.
     pub fn new(text: &str) -> Result<Self, PluginNameError> {
-        let fits = (1..=63).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if fits { Ok(Self(text.into())) } else { Err(PluginNameError(text.chars().take(80).collect())) }
+        if tidegate_envelope::is_label(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(PluginNameError(text.chars().take(80).collect()))
+        }
     }
 
     /// The name.

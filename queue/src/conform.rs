@@ -92,7 +92,9 @@ const CASES: &[Case] = &[
 /// When the target cannot be reached, or refuses to make a queue.
 pub async fn run(target: &Target, mut on_progress: impl FnMut(&CaseReport)) -> Result<Report> {
     let client = Client::new(target)?;
-    let bench = Bench::set_up(client).await.context("set up a queue for the suite")?;
+    let bench = Bench::set_up(client)
+        .await
+        .context("set up a queue for the suite (check the base URL, the account and the token)")?;
     let mut report = Report { base_url: target.base_url.clone(), cases: Vec::with_capacity(CASES.len()) };
     for case in CASES {
         let start = Instant::now();

@@ -1,7 +1,7 @@
-//! What the benches of whole processes share: the built command, where its data goes, how figures are printed.
+//! What the benches of whole processes share: where data goes, how figures are printed.
 //! Knows nothing of what is measured.
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,16 +11,6 @@ use tempfile::TempDir;
 const WATCH: Duration = Duration::from_millis(300);
 /// The share of the cores, of a hundred, that others may take from a figure that is to be trusted.
 const TAKEN_MAX: f64 = 10.0;
-
-/// The `tidegate` that was built beside the running bench.
-///
-/// # Errors
-/// When it is not there; the error says what to type.
-pub fn tidegate() -> anyhow::Result<PathBuf> {
-    let path = target()?.join("tidegate");
-    ensure!(path.exists(), "{} is missing; type: cargo build --release --package tidegate", path.display());
-    Ok(path)
-}
 
 /// A folder for data. It is beside what was built and not in `/tmp`, which on many machines is memory, where a
 /// durable write costs nothing.

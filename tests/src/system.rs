@@ -19,16 +19,18 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The `tidegate` that was built with the running test.
+/// The `tidegate` that was built with the running test or bench.
 ///
 /// # Errors
 /// When it is not there; the error says what to type.
 pub fn tidegate() -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe().context("find the running test")?;
-    let dir = test.parent().and_then(Path::parent).context("a test is in the target directory")?;
-    let path = dir.join("tidegate");
-    ensure!(path.exists(), "{} is missing; type: cargo build --release --package tidegate", path.display());
-    Ok(path)
+    // A bench stands beside it, a test one directory further down.
+    let running = std::env::current_exe().context("find the running test")?;
+    let built =
+        running.ancestors().skip(1).take(2).map(|dir| dir.join("tidegate")).find(|path| path.is_file());
+    built.with_context(|| {
+        format!("tidegate is not built beside {}; type: cargo xtask build", running.display())
+    })
 }
 
 /// The directory of the plugin in this language, with its component built.

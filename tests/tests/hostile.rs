@@ -90,6 +90,37 @@ fn find(events: &[EventRow], receipt: Receipt) -> anyhow::Result<&EventRow> {
 }
 
 #[tokio::test]
+async fn half_a_plan_is_never_performed_and_a_plugin_that_asks_to_be_asked_again_is() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let receiver = Receiver::start().await?;
+    let dev = Dev::start_with(dir.path(), &[("TIDEGATE_RETRY_FIRST_MS", "20")]).await?;
+    let plugin = hostile_plugin(dir.path())?;
+    let setting = format!("notice_url={}", receiver.url("/notices"));
+    let args = ["plugin", "deploy", &plugin.to_string_lossy(), "--host", "127.0.0.1", "--set", &setting];
+    dev.cli.output(&args).await?;
+    let sender = Sender::new(dev.ready("request_url"))?;
+    let cases = [
+        ("half-granted", "parked", "decision 1: `emit` is not carried out", 0),
+        ("elsewhere", "parked", "`elsewhere.example` is not granted (granted: 127.0.0.1)", 0),
+        ("not-mine", "decided", "", 0),
+        ("again", "decided", "", 1),
+    ];
+    for (kind, state, why, effects) in cases {
+        let receipt = sender.post(&json!({ "event_type": kind, "id": 1 })).await?;
+        let event = dev.cli.settled(receipt).await?;
+        let plan = event.plans.first().context("it was asked")?;
+        ensure!(event.state == state && event.effects.len() == effects, "{kind}: {event:?}");
+        ensure!(plan.why.clone().unwrap_or_default().contains(why), "{kind}: {plan:?}");
+        if kind == "again" {
+            ensure!(plan.attempt == 2 && plan.notes == ["attempt 2"], "{plan:?}");
+            receiver.until_answered(&receipt.to_string(), 200).await?;
+        }
+    }
+    ensure!(receiver.notices().len() == 1, "one plan was whole and had an effect");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_message_that_is_no_event_is_parked_as_a_stray_and_the_next_one_is_decided() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let dev = Dev::start(dir.path()).await?;

@@ -7,14 +7,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tidegate_tests::bench;
-use tidegate_tests::edge::root;
 use tidegate_tests::sender::{Sender, loan};
-use tidegate_tests::system::{self, process::Process};
+use tidegate_tests::system::{Dev, plugin};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -36,9 +33,9 @@ async fn main() -> anyhow::Result<()> {
         std::env::args().nth(1).map_or(Ok(400), |text| text.parse()).context("read the number of events")?;
     let (notice_url, mut arrivals) = receive().await?;
     let dir = bench::data_dir()?;
-    let (_process, request_url) = dev(dir.path()).await?;
-    deploy(dir.path(), &notice_url).await?;
-    let sender = Sender::new(&request_url)?;
+    let dev = Dev::start(dir.path()).await?;
+    dev.cli.deploy(&plugin("rust")?, &notice_url).await?;
+    let sender = Sender::new(dev.ready("request_url"))?;
 
     let mut latencies_ms = Vec::with_capacity(events);
     let mut taken = vec![bench::taken_by_others().await?];
@@ -89,29 +86,4 @@ async fn take(State(arrived): State<mpsc::Sender<Arrival>>, body: Bytes) -> Stat
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
-}
-
-/// `tidegate dev` on this directory, and the URL it takes events at.
-async fn dev(dir: &Path) -> anyhow::Result<(Process, String)> {
-    let mut command = tidegate(dir)?;
-    command.args(["dev", "--json"]).env("TIDEGATE_DEV_WORKER_BUILD", root().join("worker/build"));
-    let mut process = Process::start("tidegate dev", command, &dir.join("dev.log"))?;
-    let ready: Value = serde_json::from_str(&process.line().await?).context("read what it printed")?;
-    let url = ready.get("request_url").and_then(Value::as_str).context("it says its URL")?.to_owned();
-    Ok((process, url))
-}
-
-/// Deploys the Rust plugin, its notices going to this URL.
-async fn deploy(dir: &Path, notice_url: &str) -> anyhow::Result<()> {
-    let mut command = tidegate(dir)?;
-    command.args(["plugin", "deploy", "--set", &format!("notice_url={notice_url}")]);
-    let output = command.arg(system::plugin("rust")?).output().await.context("run tidegate")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(())
-}
-
-fn tidegate(dir: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(bench::tidegate()?);
-    command.args(["--data", "data"]).current_dir(dir);
-    Ok(command)
 }

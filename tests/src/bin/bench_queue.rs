@@ -19,7 +19,7 @@ use tidegate::dev::tool;
 use tidegate_tests::bench;
 use tidegate_tests::edge::{Edge, QUEUE, root};
 use tidegate_tests::load;
-use tidegate_tests::system::process::Process;
+use tidegate_tests::system::{self, process::Process};
 use tokio::process::Command;
 
 const CLIENTS: usize = 64;
@@ -101,7 +101,7 @@ struct Queue {
 
 impl Queue {
     async fn start(dir: &Path) -> anyhow::Result<Self> {
-        let mut command = Command::new(bench::tidegate()?);
+        let mut command = Command::new(system::tidegate()?);
         command
             .args(["queue", "serve", "--json", "--queue", QUEUE, "--data", "data"])
             .args(["--listen", "127.0.0.1:0", "--binding-listen", "127.0.0.1:0"])

@@ -5,7 +5,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../../wit/v1", world: "plugin" });
 }
 
-use bindings::exports::tidegate::plugin::handler::{Decision, Event, Guest, Refusal};
+use bindings::exports::tidegate::plugin::handler::{Decision, Emit, Event, Guest, Http, Refusal};
 use std::hint::black_box;
 
 struct Hostile;
@@ -23,9 +23,39 @@ impl Guest for Hostile {
             "flood-refusal" => Err(Refusal::Park("x".repeat(8 << 20))),
             "flood-decisions" => Ok((0..1_000).map(|count| Decision::Note(count.to_string())).collect()),
             "spin" => spin(),
+            "half-granted" => Ok(vec![http(&event), emit()]),
+            "elsewhere" => Ok(vec![Decision::Http(Http {
+                url: "https://elsewhere.example/".to_owned(),
+                ..request(&event)
+            })]),
+            "again" if event.attempt == 1 => Err(Refusal::RetryAfterMs(30)),
+            "again" => Ok(vec![http(&event), Decision::Note(format!("attempt {}", event.attempt))]),
+            "not-mine" => Err(Refusal::Skip),
             _ => Ok(Vec::new()),
         }
     }
+}
+
+/// A request to where the settings say.
+fn http(event: &Event) -> Decision {
+    Decision::Http(request(event))
+}
+
+fn request(event: &Event) -> Http {
+    let url = event.settings.iter().find(|setting| setting.name == "notice_url");
+    Http {
+        method: "POST".to_owned(),
+        url: url.map(|setting| setting.value.clone()).unwrap_or_default(),
+        headers: Vec::new(),
+        body: Some(event.receipt.clone().into_bytes()),
+        timeout_ms: None,
+        reply_tag: None,
+    }
+}
+
+/// A decision that the host does not carry out.
+fn emit() -> Decision {
+    Decision::Emit(Emit { kind: "other".to_owned(), subject: String::new(), body: Vec::new() })
 }
 
 /// Takes memory until the allocator gives up, which ends in a trap.
