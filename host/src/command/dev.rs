@@ -190,8 +190,9 @@ fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
         "Tidegate is ready. Ctrl-C stops it; all its state is in {data}.\n\n\
          Send it an event:\n  curl -i '{url}' -H 'content-type: application/json' \\\n    \
          -d '{{\"event_type\":\"asset.update\",\"id\":675,\"name\":\"Spare-02\",\"loanee\":{{\"id\":142,\"name\":\"John Do\"}}}}'\n\n\
-         Then, in another terminal:\n  tidegate --data {data} plugin deploy plugins/rust\n  \
-         tidegate --data {data} events list\n\n",
+         Then, in another terminal:\n  {tidegate} --data {data} plugin deploy plugins/rust\n  \
+         {tidegate} --data {data} events list\n\n",
+        tidegate = std::env::args().next().as_deref().unwrap_or("tidegate"),
         data = ready.data.display(),
         url = ready.request_url,
     ))

@@ -1,4 +1,4 @@
-//! Our Worker against a twenty-line JavaScript one: same workerd, same queue, runs interleaved so that what
+//! Our Worker against a dozen lines of JavaScript: same workerd, same queue, runs interleaved so that what
 //! else the machine does falls on both. Prints one JSON line per figure. Takes the number of rounds (5).
 //!
 //! Requests per second and p99 depend on who else wants the cores; the CPU time that workerd spent per request
