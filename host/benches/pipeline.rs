@@ -132,12 +132,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         sandbox: middle.sandbox,
         switchboard: middle.switchboard,
         rules: rules(),
-        bounds: PipelineBounds {
-            asking_max: 2,
-            batch_ms_max: 30_000,
-            store_retry_ms: 1_000,
-            recent_events_max: 200_000,
-        },
+        bounds: PipelineBounds { asking_max: 2, batch_ms_max: 30_000, recent_events_max: 200_000 },
         now_ms,
         chance: || 0.5,
         recorded: Arc::new(Notify::new()),

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::config::Config;
@@ -23,6 +24,9 @@ use tidegate::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+
+/// The longest that stopping waits for what is under way. What is not finished then was not acknowledged.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// A host at work. Stop it with [`Host::stop`]; dropping it stops it at once, and nothing is lost by that.
 pub(crate) struct Host {
@@ -65,7 +69,6 @@ impl Host {
                 bounds: PipelineBounds {
                     asking_max,
                     batch_ms_max: config.queue.visibility_timeout_ms / 2,
-                    store_retry_ms: config.retry.first_ms,
                     recent_events_max: config.store.recent_events_max,
                 },
                 now_ms,
@@ -95,7 +98,12 @@ impl Host {
     /// Stops pulling, finishes what was pulled and what is being performed, then returns.
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
+        let finish = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN_MAX, finish).await.is_err() {
+            tracing::warn!(
+                "not everything was finished within {DRAIN_MAX:?}; it comes again after the next start"
+            );
+        }
     }
 
     /// Resolves when one of the host's loops has ended though nobody stopped it.

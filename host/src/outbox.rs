@@ -2,7 +2,7 @@
 
 use crate::executor::{Again, Executor, Outcome};
 use crate::retry::{self, Next, RetryPolicy};
-use crate::store::{Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store, StoreError};
+use crate::store::{self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store, StoreError};
 use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
@@ -147,13 +147,9 @@ async fn attempt<S: Store + Clone>(outbox: Arc<Outbox<S>>, due: DueEffect) -> (E
         EffectState::Done | EffectState::Parked => None,
     };
     let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms };
-    match outbox.store.commit(Batch { outcomes: vec![outcome], ..Batch::default() }).await {
-        Ok(()) => (due.seq, again_at),
-        Err(error) => {
-            tracing::error!(key, "failed to record an outcome, the effect will be performed again: {error}");
-            (due.seq, Some(Instant::now() + STORE_RETRY))
-        }
-    }
+    // Until it is recorded the effect counts as under way: a full disk must not perform it again and again.
+    store::commit_until_taken(&outbox.store, Batch { outcomes: vec![outcome], ..Batch::default() }).await;
+    (due.seq, again_at)
 }
 
 /// What becomes of an effect after this outcome of its so-manieth attempt.

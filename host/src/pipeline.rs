@@ -7,7 +7,7 @@ use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
 use crate::recent::{Recent, Seen};
 use crate::registry::{Active, Registry, Switchboard};
 use crate::sandbox::{Question, Sandbox};
-use crate::store::{Batch, DueAsk, Recorded, Replan, Store, StoreError, Stray};
+use crate::store::{self, Batch, DueAsk, Recorded, Replan, Store, StoreError, Stray};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate_envelope::Envelope;
@@ -22,8 +22,6 @@ pub struct PipelineBounds {
     /// How long one batch may be asked about, in milliseconds; what is left goes back to the queue. Well under
     /// the lease, so that no lease runs out while its batch is recorded.
     pub batch_ms_max: u64,
-    /// How long a batch that could not be recorded stays away from this host, in milliseconds.
-    pub store_retry_ms: u64,
     /// Events in which the same bytes are recognised.
     pub recent_events_max: usize,
 }
@@ -99,31 +97,24 @@ impl<S: Store> Pipeline<S> {
     /// The story of a batch. Each delivery is recorded with all that was decided about it in one transaction,
     /// and only then acknowledged: die before and the lease brings it back, die after and its receipt is known.
     ///
-    /// Not cancel-safe: run it to its end, or lose nothing but time: the leases run out.
-    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) {
+    /// Says how many deliveries there was no time to ask about. Cancel-safe: the leases of what was not acknowledged
+    /// run out, and it comes again.
+    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) -> usize {
         let decided = self.decide(deliveries).await;
         let claims = claims(&decided.batch);
-        let mut settled: Vec<Settle> =
-            decided.unasked.into_iter().map(|lease| lease.retry(Duration::ZERO)).collect();
-        match self.store.commit(decided.batch).await {
-            Ok(()) => {
-                self.remember(claims);
-                self.recorded.notify_waiters();
-                settled.extend(decided.leases.into_iter().map(Lease::ack));
-            }
-            Err(error) => {
-                let delay = Duration::from_millis(self.bounds.store_retry_ms);
-                tracing::error!(
-                    deliveries = claims.len(),
-                    "failed to record a batch, it goes back to the queue: {error}"
-                );
-                settled.extend(decided.leases.into_iter().map(|lease| lease.retry(delay)));
-            }
-        }
+        let unasked = decided.unasked.len();
+        // Not put back when the store fails: each time around counts as an attempt, and the queue gives up after some.
+        store::commit_until_taken(&self.store, decided.batch).await;
+        self.remember(claims);
+        self.recorded.notify_waiters();
+        let asked = decided.leases.into_iter().map(Lease::ack);
+        let settled: Vec<Settle> =
+            asked.chain(decided.unasked.into_iter().map(|lease| lease.retry(Duration::ZERO))).collect();
         if let Err(error) = queue.settle(settled).await {
             // The leases run out and the deliveries come again; those recorded are recognised by their receipt.
             tracing::warn!("failed to acknowledge a batch, it will be delivered again: {error}");
         }
+        unasked
     }
 
     /// Asks again about what is due, and records what comes of it.
@@ -141,9 +132,10 @@ impl<S: Store> Pipeline<S> {
     }
 
     async fn decide(self: &Arc<Self>, deliveries: Vec<Delivery>) -> Decided {
+        // From here on and not from the first question: the leases run while the batch waits for its turn, too.
+        let pulled_at_ms = (self.now_ms)();
+        let until = Instant::now() + Duration::from_millis(self.bounds.batch_ms_max);
         self.off_the_runtime(move |this| {
-            let pulled_at_ms = (this.now_ms)();
-            let until = Instant::now() + Duration::from_millis(this.bounds.batch_ms_max);
             let registry = this.switchboard.current();
             let mut decided = Decided::default();
             for delivery in deliveries {

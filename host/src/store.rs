@@ -9,6 +9,8 @@ use crate::plan::Plan;
 use crate::plugin::{Manifest, PluginName, Version};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 
 /// Everything one transaction writes: all of it or none.
@@ -244,12 +246,32 @@ pub struct Page {
 #[error("{0:#}")]
 pub struct StoreError(#[from] pub anyhow::Error);
 
+/// The first wait before a commit is tried again, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+
+/// Commits, trying again until the store takes it: durable when this returns. While the disk is full nothing is
+/// decided or performed anew, and the permits that the caller holds keep it from beginning more.
+///
+/// Cancel-safe, as [`Store::commit`].
+pub async fn commit_until_taken<S: Store>(store: &S, batch: Batch) {
+    let (mut wait, wait_max) = RETRY;
+    let batch = Arc::new(batch);
+    while let Err(error) = store.commit(Arc::clone(&batch)).await {
+        tracing::error!(events = batch.events.len(), "failed to record, will try again in {wait:?}: {error}");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(wait_max);
+    }
+}
+
 /// What is remembered. Cancel-safe throughout: a write that was handed over happens whole or not at all,
 /// whether or not anyone waits for it.
 pub trait Store: Send + Sync + 'static {
     /// Writes the batch in one transaction; durable when this returns. An event whose receipt is known
     /// already is left as it is, with its plans.
-    fn commit(&self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn commit(
+        &self,
+        batch: impl Into<Arc<Batch>> + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The effects due at this time, oldest first.
     fn effects_due(

@@ -268,3 +268,23 @@ async fn the_newest_deployment_of_each_plugin_is_active() {
     assert_eq!(active.iter().map(|it| it.version.clone()).collect::<Vec<_>>(), [second.version]);
     assert!(active[0].version != first);
 }
+
+#[tokio::test]
+async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let saboteur = rusqlite::Connection::open(dir.path().join("store.sqlite")).expect("opens");
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON effects BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    saboteur.execute_batch(refuse).expect("the store refuses effects from here on");
+    let batch = |n| Batch { events: vec![decided(&version, n)], ..Batch::default() };
+    let error = store.commit(batch(1)).await.expect_err("is refused").to_string();
+    assert!(error.contains("no room"), "{error}");
+    let (waiting, held) = (store.clone(), batch(2));
+    let taken = tokio::spawn(async move { tidegate::store::commit_until_taken(&waiting, held).await });
+    assert!(store.commit(batch(3)).await.is_err(), "it still refuses");
+    assert!(!taken.is_finished());
+    saboteur.execute_batch("DROP TRIGGER refuse").expect("the store takes effects again");
+    taken.await.expect("ends when the store takes it");
+    let (rows, _) = store.events(ALL).await.expect("reads");
+    assert_eq!(rows.iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt(2)]);
+}

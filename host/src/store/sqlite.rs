@@ -66,8 +66,8 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.0.writer.commit(batch).await
+    async fn commit(&self, batch: impl Into<Arc<Batch>> + Send) -> Result<(), StoreError> {
+        self.0.writer.commit(batch.into()).await
     }
 
     async fn effects_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueEffect>, StoreError> {

@@ -11,6 +11,7 @@ use crate::store::{
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Batches that share one transaction at most, so that the first of them does not wait too long.
@@ -19,7 +20,7 @@ const BATCHES_PER_TRANSACTION_MAX: usize = 32;
 pub(super) struct Writer(mpsc::Sender<Waiting>);
 
 struct Waiting {
-    batch: Batch,
+    batch: Arc<Batch>,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -45,7 +46,7 @@ impl Writer {
         Ok(Self(sender))
     }
 
-    pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    pub(super) async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         let gone = || StoreError(anyhow::anyhow!("the store's writer has stopped"));
         self.0.send(Waiting { batch, answer }).await.map_err(|_| gone())?;
@@ -56,8 +57,12 @@ impl Writer {
 /// Writes all batches in one transaction, then answers; if that fails, each in its own, so that one batch
 /// that cannot be written takes no other with it.
 fn commit_all(db: &mut Connection, versions: &mut HashMap<Version, i64>, waiting: Vec<Waiting>) {
-    let together = commit(db, versions, waiting.iter().map(|waiting| &waiting.batch));
+    let together = commit(db, versions, waiting.iter().map(|waiting| waiting.batch.as_ref()));
     let alone = waiting.len() == 1;
+    if together.is_err() {
+        // What was rolled back may have made the versions that are remembered here.
+        versions.clear();
+    }
     match together {
         Err(error) if alone => {
             for waiting in waiting {
@@ -67,7 +72,7 @@ fn commit_all(db: &mut Connection, versions: &mut HashMap<Version, i64>, waiting
         }
         Err(_) => {
             for waiting in waiting {
-                let result = commit(db, versions, std::iter::once(&waiting.batch));
+                let result = commit(db, versions, std::iter::once(waiting.batch.as_ref()));
                 let _ = waiting.answer.send(result.map_err(StoreError));
             }
         }
