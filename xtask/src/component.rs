@@ -15,6 +15,7 @@ pub(crate) const RUST_TARGET: &str = "wasm32-unknown-unknown";
 /// written only when its bytes would differ. Each guest has a target directory of its own under `root/target`: two
 /// crates of one name would overwrite each other's module in a shared one.
 pub(crate) fn build_rust_component(root: &Path, dir: &Path, out: &Path) -> Result<()> {
+    crate::tools::ensure_target(RUST_TARGET)?;
     let target_dir =
         root.join("target/guests").join(dir.file_name().context("a guest's directory has a name")?);
     let status = Command::new("cargo")

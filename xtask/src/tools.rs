@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The compiler's targets that are not the machine's own: the Worker's and the plugins'.
-const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
+const TARGETS: [&str; 1] = ["wasm32-unknown-unknown"];
 
 /// The pinned tools.
 pub(crate) struct Tools(Vec<Tool>);
