@@ -65,9 +65,10 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     }));
     let mut host = Host::start(&config, data, embedded).await?;
     let sources = [(config.dev.source.to_string(), vec![state.source_token.clone()])];
+    let worker_build = find_worker_build(&config.dev.worker_build);
     let edge = Edge {
         binary: &workerd,
-        build: &config.dev.worker_build,
+        build: &worker_build,
         queue_binding,
         sources: &sources,
         dir: &data.join("edge"),
@@ -126,6 +127,15 @@ async fn bind_queue(config: &Config, data: &Path, state: &State) -> Result<Serve
         }
         result => result,
     }
+}
+
+/// The built Worker where the configuration says, or else in the repository that this command was built in: so it
+/// starts from any working directory.
+fn find_worker_build(configured: &Path) -> PathBuf {
+    let command = std::env::current_exe().unwrap_or_default();
+    let places = std::iter::once(Path::new("")).chain(command.ancestors().skip(1));
+    let found = places.map(|place| place.join(configured)).find(|build| build.is_dir());
+    found.unwrap_or_else(|| configured.to_owned())
 }
 
 /// The port of the last start where the configuration leaves it open, so that URLs stay.
