@@ -258,7 +258,10 @@ async fn the_conformance_suite_says_that_the_token_is_wrong() -> anyhow::Result<
     let output = queue.conform(WRONG_TOKEN).await?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.code() == Some(1) && output.stdout.is_empty(), "{output:?}");
-    ensure!(said.lines().count() == 1 && said.starts_with("error: set up a queue for the suite: "), "{said}");
-    ensure!(said.contains("403") && said.contains("Authentication error"), "{said}");
+    ensure!(said.lines().count() == 1 && said.starts_with("error: set up a queue for the suite"), "{said}");
+    ensure!(
+        said.contains("403") && said.contains("Authentication error") && said.contains("check the base URL"),
+        "{said}"
+    );
     Ok(())
 }
