@@ -202,7 +202,7 @@ async fn run_store(envelopes: &[String]) -> f64 {
 fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
     let event = tidegate::read::read(Envelope::open(text).expect("an envelope"));
     let question = Question { event: &event, attempt: 1, settings: &active.settings };
-    let answer = sandbox.ask(&active.code, &question, &active.manifest.limits);
+    let answer = sandbox.ask(&active.code, &question, &active.limits);
     let asked = Asked {
         receipt: event.receipt,
         active,

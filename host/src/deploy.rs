@@ -59,7 +59,6 @@ impl<S: Store> Deployer<S> {
     /// # Errors
     /// When the manifest or the component is refused, or the store cannot record it.
     pub async fn deploy(&self, manifest: Manifest, component: Vec<u8>) -> Result<Deployed, DeployError> {
-        manifest.check_limits(&self.limits)?;
         let version = Version::of(&component, &manifest);
         let deployment = Deployment { version, manifest, component, deployed_at_ms: (self.now_ms)() };
         let active = self.prepare(&deployment).await?;
@@ -93,6 +92,7 @@ impl<S: Store> Deployer<S> {
     }
 
     async fn prepare(&self, deployment: &Deployment) -> Result<Active, DeployError> {
+        let limits = deployment.manifest.limits(&self.limits)?;
         let grants = deployment.manifest.grants().map_err(ManifestError::Host)?;
         let (sandbox, component) = (Arc::clone(&self.sandbox), deployment.component.clone());
         let compiled = tokio::task::spawn_blocking(move || sandbox.prepare(&component)).await;
@@ -101,6 +101,7 @@ impl<S: Store> Deployer<S> {
             settings: deployment.manifest.settings.clone().into_iter().collect(),
             manifest: deployment.manifest.clone(),
             grants,
+            limits,
             code: compiled.expect("compiling a component does not panic")?,
         })
     }

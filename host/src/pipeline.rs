@@ -181,7 +181,7 @@ impl<S: Store> Pipeline<S> {
     fn ask(&self, active: &Active, event: &Event, attempt: u32) -> Plan {
         let question = Question { event, attempt, settings: &active.settings };
         let asked_at = Instant::now();
-        let answer = self.sandbox.ask(&active.code, &question, &active.manifest.limits);
+        let answer = self.sandbox.ask(&active.code, &question, &active.limits);
         let asked_us = u64::try_from(asked_at.elapsed().as_micros()).unwrap_or(u64::MAX);
         let asked = Asked {
             receipt: event.receipt,

@@ -124,9 +124,26 @@ pub struct Manifest {
     /// Names and values it is given with each event.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
-    /// Limits of one call where they differ from the defaults.
+    /// Limits of one call, where it asks for less than the operator allows.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: LimitsAsked,
+}
+
+/// The limits a manifest names; what it does not name is the operator's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each is explained where it is enforced, in `Limits`")]
+pub struct LimitsAsked {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_time_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_elements: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<usize>,
 }
 
 fn default_component() -> String {
@@ -188,23 +205,30 @@ impl Manifest {
         self.kinds.iter().any(|wanted| wanted == "*" || wanted == kind)
     }
 
-    /// Checks the manifest's limits against the operator's.
+    /// The limits it runs under: what it asks for, the operator's where it asks for nothing.
     ///
     /// # Errors
-    /// Names the first limit that is too high.
-    pub fn check_limits(&self, allowed: &Limits) -> Result<(), ManifestError> {
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let pairs = [
-            ("wall_time_ms", self.limits.wall_time_ms, allowed.wall_time_ms),
-            ("memory_bytes", count(self.limits.memory_bytes), count(allowed.memory_bytes)),
-            ("table_elements", count(self.limits.table_elements), count(allowed.table_elements)),
-            ("result_bytes", count(self.limits.result_bytes), count(allowed.result_bytes)),
-            ("decisions", count(self.limits.decisions), count(allowed.decisions)),
-        ];
-        match pairs.into_iter().find(|(_, asked, allowed)| asked > allowed) {
-            Some((name, asked, allowed)) => Err(ManifestError::Limit { name, asked, allowed }),
-            None => Ok(()),
-        }
+    /// Names the first limit that is over the operator's.
+    pub fn limits(&self, allowed: &Limits) -> Result<Limits, ManifestError> {
+        let bytes_or_count = |name, asked: Option<usize>, allowed: usize| {
+            let widen = |n| u64::try_from(n).unwrap_or(u64::MAX);
+            lower(name, asked.map(widen), widen(allowed)).map(|n| usize::try_from(n).unwrap_or(allowed))
+        };
+        let asked = &self.limits;
+        Ok(Limits {
+            wall_time_ms: lower("wall_time_ms", asked.wall_time_ms, allowed.wall_time_ms)?,
+            memory_bytes: bytes_or_count("memory_bytes", asked.memory_bytes, allowed.memory_bytes)?,
+            table_elements: bytes_or_count("table_elements", asked.table_elements, allowed.table_elements)?,
+            result_bytes: bytes_or_count("result_bytes", asked.result_bytes, allowed.result_bytes)?,
+            decisions: bytes_or_count("decisions", asked.decisions, allowed.decisions)?,
+        })
+    }
+}
+
+fn lower(name: &'static str, asked: Option<u64>, allowed: u64) -> Result<u64, ManifestError> {
+    match asked {
+        Some(asked) if asked > allowed => Err(ManifestError::Limit { name, asked, allowed }),
+        asked => Ok(asked.unwrap_or(allowed)),
     }
 }
 
@@ -217,7 +241,8 @@ mod tests {
     #[test]
     fn a_minimal_manifest_is_enough() {
         let manifest = Manifest::parse(MINIMAL).expect("a valid manifest");
-        assert_eq!((manifest.component.as_str(), manifest.limits), ("plugin.wasm", Limits::default()));
+        assert_eq!(manifest.component.as_str(), "plugin.wasm");
+        assert_eq!(manifest.limits(&Limits::default()).expect("it asks for none"), Limits::default());
         assert!(manifest.wants("asset.update") && !manifest.wants("asset.create"));
     }
 
@@ -243,7 +268,17 @@ mod tests {
     fn a_manifest_cannot_raise_a_limit() {
         let text = format!("{MINIMAL}[limits]\nwall_time_ms = 60000\n");
         let manifest = Manifest::parse(&text).expect("well formed");
-        let error = manifest.check_limits(&Limits::default()).expect_err("over the limit").to_string();
+        let error = manifest.limits(&Limits::default()).expect_err("over the limit").to_string();
         assert!(error.contains("wall_time_ms = 60000"), "{error}");
+    }
+
+    #[test]
+    fn a_limit_that_is_not_asked_for_is_the_operators() {
+        let manifest = Manifest::parse(&format!("{MINIMAL}[limits]\ndecisions = 3\n")).expect("well formed");
+        for wall_time_ms in [50, 5_000] {
+            let allowed = Limits { wall_time_ms, ..Limits::default() };
+            let limits = manifest.limits(&allowed).expect("none is over the operator's");
+            assert_eq!(limits, Limits { decisions: 3, ..allowed });
+        }
     }
 }

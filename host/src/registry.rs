@@ -1,6 +1,7 @@
 //! The plugins that decide now. An immutable value swapped whole: whoever holds one sees no change.
 
 use crate::effect::Grants;
+use crate::limits::Limits;
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::sandbox::Prepared;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,8 @@ pub struct Active {
     pub grants: Grants,
     /// Its settings as the contract gives them, ordered by name.
     pub settings: Vec<(String, String)>,
+    /// The limits of one call.
+    pub limits: Limits,
     /// Its compiled code.
     pub code: Prepared,
 }
