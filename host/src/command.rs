@@ -57,6 +57,12 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Prints one JSON object per line.
+fn print_json<T: serde::Serialize>(rows: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
+    let lines = rows.into_iter().map(|row| Ok(serde_json::to_string(&row)? + "\n"));
+    print(&lines.collect::<anyhow::Result<String>>()?)
+}
+
 /// Whether people read standard output; then it may have colours.
 fn on_a_terminal() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()

@@ -51,6 +51,7 @@ const IMPURE: [&str; 16] = [
     "async fn",
 ];
 
+#[derive(Clone)]
 struct Source {
     path: String,
     /// The file without its tests and comments.
@@ -152,13 +153,9 @@ fn adapters_are_named_where_the_parts_are_put_together() {
         only_in(
             &[&ASSEMBLY[..], &[home]].concat(),
             &[adapter],
-            &sources.iter().filter(|source| !source.path.starts_with(&own)).map(clone).collect::<Vec<_>>(),
+            &sources.iter().filter(|source| !source.path.starts_with(&own)).cloned().collect::<Vec<_>>(),
         );
     }
-}
-
-fn clone(source: &Source) -> Source {
-    Source { path: source.path.clone(), code: source.code.clone() }
 }
 
 #[test]

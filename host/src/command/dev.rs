@@ -194,7 +194,7 @@ impl Edge<'_> {
 
 fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
     if json {
-        return super::print(&format!("{}\n", serde_json::to_string(ready)?));
+        return super::print_json([ready]);
     }
     super::print(&format!(
         "Tidegate is ready. Ctrl-C stops it; all its state is in {data}.\n\n\

@@ -53,7 +53,7 @@ async fn list(json: bool, last: Option<usize>, state: Option<&str>, data: &Path)
         after = format!("?after={next}");
         for event in page.events.into_iter().filter(|event| state.is_none_or(|state| event.state == state)) {
             if json && rows_max == usize::MAX {
-                super::print(&format!("{}\n", serde_json::to_string(&event)?))?;
+                super::print_json([&event])?;
                 continue;
             }
             kept.push_back(event);
@@ -64,8 +64,7 @@ async fn list(json: bool, last: Option<usize>, state: Option<&str>, data: &Path)
         }
     }
     if json {
-        let lines = kept.iter().map(|event| Ok(serde_json::to_string(event)? + "\n"));
-        return super::print(&lines.collect::<anyhow::Result<String>>()?);
+        return super::print_json(&kept);
     }
     let rows: Vec<_> = kept.iter().map(row).collect();
     let mut text = table::render(
@@ -100,7 +99,7 @@ fn dash(text: &str) -> String {
 async fn show(receipt: Receipt, json: bool, data: &Path) -> anyhow::Result<()> {
     let event: EventRow = super::client(data)?.get(&format!("/api/v1/events/{receipt}")).await?;
     if json {
-        return super::print(&format!("{}\n", serde_json::to_string(&event)?));
+        return super::print_json([&event]);
     }
     super::print(&timeline(&event))
 }

@@ -18,8 +18,7 @@ pub(crate) async fn run(command: Command, data: &Path) -> anyhow::Result<()> {
     let Command::List { json } = command;
     let parked: Vec<ParkedRow> = super::client(data)?.get("/api/v1/parked").await?;
     if json {
-        let lines = parked.iter().map(|row| Ok(serde_json::to_string(row)? + "\n"));
-        return super::print(&lines.collect::<anyhow::Result<String>>()?);
+        return super::print_json(&parked);
     }
     if parked.is_empty() {
         return super::print("nothing is parked\n");

@@ -51,7 +51,7 @@ async fn deploy(args: Deploy, data: &Path) -> anyhow::Result<()> {
     let request = package(&args)?;
     let deployed: Deployed = client.post("/api/v1/plugins", &request).await?;
     if args.json {
-        return super::print(&format!("{}\n", serde_json::to_string(&deployed)?));
+        return super::print_json([&deployed]);
     }
     let before = deployed.before.map_or_else(String::new, |before| format!(" (before: {})", before.short()));
     super::print(&format!(
@@ -96,8 +96,7 @@ fn package(args: &Deploy) -> anyhow::Result<DeployRequest> {
 async fn list(json: bool, data: &Path) -> anyhow::Result<()> {
     let plugins: Vec<PluginRow> = super::client(data)?.get("/api/v1/plugins").await?;
     if json {
-        let lines = plugins.iter().map(|row| Ok(serde_json::to_string(row)? + "\n"));
-        return super::print(&lines.collect::<anyhow::Result<String>>()?);
+        return super::print_json(&plugins);
     }
     if plugins.is_empty() {
         return super::print("no plugin is deployed; type: tidegate plugin deploy DIR\n");

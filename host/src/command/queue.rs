@@ -97,11 +97,7 @@ async fn serve(args: Serve, data: &Path) -> anyhow::Result<()> {
         queues,
     };
     let stopped = super::stopped()?;
-    super::print(&if args.json {
-        format!("{}\n", serde_json::to_string(&ready)?)
-    } else {
-        for_people(&ready)
-    })?;
+    if args.json { super::print_json([&ready]) } else { super::print(&for_people(&ready)) }?;
     server.serve(stopped).await.context("serve the queue")
 }
 
@@ -136,10 +132,6 @@ async fn conform(args: Conform) -> anyhow::Result<ExitCode> {
         }
     })
     .await?;
-    super::print(&if args.json {
-        format!("{}\n", serde_json::to_string(&report)?)
-    } else {
-        format!("{report}\n")
-    })?;
+    if args.json { super::print_json([&report]) } else { super::print(&format!("{report}\n")) }?;
     Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

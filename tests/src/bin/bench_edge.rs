@@ -5,8 +5,8 @@
 //! does not, so it is printed too.
 
 use anyhow::Context as _;
-use serde_json::json;
 use std::time::Duration;
+use tidegate_tests::bench;
 use tidegate_tests::edge::{Edge, live_path, root};
 use tidegate_tests::load::{self, LoadReport};
 use tidegate_tests::recorder::{Mood, Recorder};
@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
         ("edge-cpu", "us", |run| run.cpu_us),
     ];
     for (name, unit, figure) in figures {
-        println!("{}", line(name, median(ours, figure), unit, median(floor, figure)));
+        println!("{}", bench::figure_against(name, median(ours, figure), unit, median(floor, figure)));
     }
     Ok(())
 }
@@ -80,12 +80,6 @@ fn cpu_time(process: u32) -> anyhow::Result<Duration> {
     Ok(total)
 }
 
-fn line(name: &str, value: f64, unit: &str, against: f64) -> serde_json::Value {
-    json!({ "name": name, "value": value, "unit": unit, "against": against, "ratio": value / against })
-}
-
 fn median(runs: &[Run], figure: Figure) -> f64 {
-    let mut figures: Vec<f64> = runs.iter().map(figure).collect();
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
+    bench::median(&runs.iter().map(figure).collect::<Vec<_>>())
 }
