@@ -11,6 +11,6 @@ mod receipt;
 mod source;
 
 pub use body::Digest;
-pub use envelope::{Envelope, EnvelopeError, Header, Unsealed};
+pub use envelope::{Body, Envelope, EnvelopeError, Header, Unsealed, VaultBody};
 pub use receipt::{Receipt, ReceiptError};
 pub use source::{SourceName, SourceNameError, is_label};

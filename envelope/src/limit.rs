@@ -6,7 +6,7 @@ pub const MESSAGE_BYTES_MAX: usize = 128_000 - 100;
 
 /// Bytes of the largest body carried inside an envelope. Base64 makes four bytes of three, and the
 /// envelope around it takes up to [`ENVELOPE_OVERHEAD_BYTES_MAX`], so any body of this size fits in a message.
-pub const BODY_INLINE_BYTES_MAX: usize = 90 * 1024;
+pub const BODY_INLINE_BYTES_MAX: usize = 87 * 1024;
 
 /// Bytes of everything in an envelope but its body: field names, receipt, hash, headers.
 pub const ENVELOPE_OVERHEAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - BODY_INLINE_BYTES_MAX.div_ceil(3) * 4;
@@ -21,6 +21,9 @@ pub const HEADER_VALUE_ESCAPED_BYTES_MAX: usize = 2 * HEADER_VALUE_BYTES_MAX;
 /// Bytes in the longest source name.
 pub const SOURCE_NAME_BYTES_MAX: usize = 63;
 
-/// The request headers worth keeping, lower case. Everything else is dropped at the edge: cookies and
-/// credentials never reach the queue.
+/// Headers in an envelope at most.
+pub const HEADERS_MAX: usize = 12;
+
+/// The request headers worth keeping whatever the source's profile, lower case. A profile adds its own; everything
+/// else is dropped at the edge: cookies and credentials never reach the queue.
 pub const HEADERS_KEPT: [&str; 4] = ["user-agent", "content-encoding", "traceparent", "cf-connecting-ip"];

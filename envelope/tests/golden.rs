@@ -1,7 +1,7 @@
 //! Every version's golden files open in every later one: an envelope outlives the edge that wrote it.
 
 use std::path::Path;
-use tidegate_envelope::{Envelope, EnvelopeError, Receipt, SourceName, Unsealed};
+use tidegate_envelope::{Body, Digest, Envelope, EnvelopeError, Receipt, SourceName, Unsealed, VaultBody};
 
 fn golden(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
@@ -21,11 +21,7 @@ const V1: [Case; 3] = [
     Case {
         file: "v1-text.json",
         method: "POST",
-        headers: &[
-            ("cf-connecting-ip", "2001:db8::7"),
-            ("Cookie", "never kept"),
-            ("User-Agent", "AssetSonar/1.0 \"quoted\""),
-        ],
+        headers: &[("user-agent", "AssetSonar/1.0 \"quoted\""), ("cf-connecting-ip", "2001:db8::7")],
         content_type: Some("application/json"),
         body: "{\"id\":9007199254740993,\"name\":\"Spare-02 \u{fc}\\n\"}\r\n".as_bytes(),
     },
@@ -52,10 +48,52 @@ fn version_1_is_written_as_it_always_was() {
             source: &source,
             method: case.method,
             headers: case.headers,
+            profile: None,
             content_type: case.content_type,
-            body: case.body,
         };
-        assert_eq!(unsealed.seal().expect("it fits"), golden(case.file), "{}", case.file);
+        assert_eq!(unsealed.seal(case.body).expect("it fits"), golden(case.file), "{}", case.file);
+    }
+}
+
+#[test]
+fn a_profile_is_written_and_read() {
+    let source = SourceName::new("repository").expect("a name");
+    let unsealed = Unsealed {
+        receipt: receipt(),
+        source: &source,
+        profile: Some("github"),
+        method: "POST",
+        headers: &[("x-github-event", "push")],
+        content_type: Some("application/json"),
+    };
+    assert_eq!(unsealed.seal(b"{}").expect("it fits"), golden("v1-profile.json"));
+    let envelope = Envelope::open(&golden("v1-profile.json")).expect("golden");
+    assert_eq!(envelope.profile.as_deref(), Some("github"));
+}
+
+#[test]
+fn version_2_says_where_the_body_is() {
+    let source = SourceName::new("amj").expect("a name");
+    let unsealed = Unsealed {
+        receipt: receipt(),
+        source: &source,
+        profile: Some("amj"),
+        method: "POST",
+        headers: &[],
+        content_type: Some("application/json"),
+    };
+    for (file, vault) in [
+        ("v2-whole.json", VaultBody { bytes: 200_000, total_bytes: Some(200_000), truncated: false }),
+        (
+            "v2-truncated.json",
+            VaultBody { bytes: 33_554_432, total_bytes: Some(60_000_000), truncated: true },
+        ),
+        ("v2-endless.json", VaultBody { bytes: 33_554_432, total_bytes: None, truncated: true }),
+    ] {
+        let sha256 = Digest::of(b"the bytes kept");
+        assert_eq!(unsealed.seal_reference(vault, sha256).expect("it fits"), golden(file), "{file}");
+        let envelope = Envelope::open(&golden(file)).expect("golden");
+        assert_eq!((envelope.sha256, envelope.body), (sha256, Body::Vault(vault)), "{file}");
     }
 }
 
@@ -68,7 +106,7 @@ fn version_1_is_read_as_it_always_was() {
         assert_eq!(envelope.received_at_ms, 1_795_000_000_123);
         assert_eq!(envelope.method, case.method);
         assert_eq!(envelope.content_type.as_deref(), case.content_type);
-        assert_eq!(envelope.body, case.body, "{}", case.file);
+        assert_eq!(envelope.body, Body::Inline(case.body.to_vec()), "{}", case.file);
     }
     let kept: Vec<_> = Envelope::open(&golden("v1-text.json"))
         .expect("golden")
@@ -89,11 +127,11 @@ fn a_field_that_version_1_gains_does_not_stop_an_older_reader() {
 #[test]
 fn a_newer_version_says_to_update_the_host_whatever_its_shape() {
     for text in [
-        golden("v1-text.json").replacen(r#""v":1"#, r#""v":2"#, 1),
-        r#"{"v":2,"everything":"else is new"}"#.to_owned(),
+        golden("v1-text.json").replacen(r#""v":1"#, r#""v":3"#, 1),
+        r#"{"v":3,"everything":"else is new"}"#.to_owned(),
     ] {
-        let error = Envelope::open(&text).expect_err("version 2 is not known yet");
-        assert!(matches!(error, EnvelopeError::UnknownVersion(2)), "{error:?}");
+        let error = Envelope::open(&text).expect_err("version 3 is not known yet");
+        assert!(matches!(error, EnvelopeError::UnknownVersion(3)), "{error:?}");
         assert!(error.to_string().contains("update the host"), "{error}");
     }
 }

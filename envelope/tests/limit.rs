@@ -1,23 +1,25 @@
 //! The limits hold for the worst bytes there are, and any bytes come back as they went in.
 
 use tidegate_envelope::limit::{
-    BODY_INLINE_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_KEPT, MESSAGE_BYTES_MAX, SOURCE_NAME_BYTES_MAX,
+    BODY_INLINE_BYTES_MAX, HEADER_VALUE_BYTES_MAX, HEADERS_KEPT, HEADERS_MAX, MESSAGE_BYTES_MAX,
+    SOURCE_NAME_BYTES_MAX,
 };
-use tidegate_envelope::{Digest, Envelope, EnvelopeError, Receipt, SourceName, Unsealed};
+use tidegate_envelope::{Body, Digest, Envelope, EnvelopeError, Receipt, SourceName, Unsealed};
 
 /// Everything but the body at its longest: each value full of a character that JSON makes six bytes of.
 fn seal_at_the_limits(body: &[u8]) -> Result<String, EnvelopeError> {
     let long = "\u{1}".repeat(HEADER_VALUE_BYTES_MAX * 4);
-    let headers = HEADERS_KEPT.map(|name| (name, long.as_str()));
+    // One more than is kept.
+    let headers = vec![("x-webhook-of-some-length-or-other", long.as_str()); HEADERS_MAX + 1];
     Unsealed {
         receipt: Receipt::new((1 << 48) - 1, u128::MAX),
         source: &SourceName::new(&"s".repeat(SOURCE_NAME_BYTES_MAX)).expect("the longest name"),
         method: &long,
         headers: &headers,
+        profile: Some("the-name-of-a-profile"),
         content_type: Some(&long),
-        body,
     }
-    .seal()
+    .seal(body)
 }
 
 #[test]
@@ -26,7 +28,7 @@ fn the_largest_body_of_the_worst_bytes_fits_in_a_message() {
         let body = vec![byte; BODY_INLINE_BYTES_MAX];
         let message = seal_at_the_limits(&body).expect("a body at the limit");
         assert!(message.len() <= MESSAGE_BYTES_MAX, "byte {byte:#04x}: {} bytes", message.len());
-        assert_eq!(Envelope::open(&message).expect("it opens").body, body, "byte {byte:#04x}");
+        assert_eq!(Envelope::open(&message).expect("it opens").body, Body::Inline(body), "byte {byte:#04x}");
     }
 }
 
@@ -59,10 +61,10 @@ fn a_long_header_is_cut_between_characters() {
         source: &SourceName::new("amj").expect("a name"),
         method: "POST",
         headers: &[("user-agent", &long)],
+        profile: None,
         content_type: Some(&long),
-        body: b"",
     }
-    .seal()
+    .seal(b"")
     .expect("it fits");
     let envelope = Envelope::open(&message).expect("it opens");
     let cut = "x".repeat(HEADER_VALUE_BYTES_MAX - 2);
@@ -91,11 +93,11 @@ fn any_bytes_come_back_as_they_went_in() {
             source: &source,
             method: "POST",
             headers: &headers,
+            profile: None,
             content_type: None,
-            body: &body,
         };
-        let envelope = Envelope::open(&unsealed.seal().expect("it fits")).expect("it opens");
-        assert_eq!(envelope.body, body, "seed {seed}, round {round}");
+        let envelope = Envelope::open(&unsealed.seal(&body).expect("it fits")).expect("it opens");
+        assert_eq!(envelope.body, Body::Inline(body.clone()), "seed {seed}, round {round}");
         assert_eq!((envelope.receipt, envelope.sha256), (receipt, Digest::of(&body)));
         let kept: Vec<_> = envelope.headers.iter().map(|h| (h.0.as_str(), h.1.as_str())).collect();
         assert_eq!(kept, headers, "seed {seed}, round {round}");

@@ -74,15 +74,15 @@ fn envelope(n: u64) -> String {
     let unsealed = Unsealed {
         receipt: Receipt::new(1_700_000_000_000 + n / 10, n.into()),
         source: &source,
+        profile: Some("amj"),
         method: "POST",
         headers: &[
             ("user-agent", "Asset Management for Jira"),
             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         ],
         content_type: Some("application/json"),
-        body: body.as_bytes(),
     };
-    unsealed.seal().expect("fits in an envelope")
+    unsealed.seal(body.as_bytes()).expect("fits in an envelope")
 }
 
 /// A host's middle, with plugins/rust at work.

@@ -7,14 +7,17 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use tidegate_envelope::Envelope;
+use tidegate_envelope::{Body, Envelope};
 
 /// Reads what the envelope's body says.
 #[must_use]
 pub fn read(envelope: Envelope) -> Event {
-    let fields = std::str::from_utf8(&envelope.body)
-        .ok()
-        .and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
+    let body = match envelope.body {
+        Body::Inline(body) => body,
+        Body::Vault(_) => Vec::new(),
+    };
+    let fields =
+        std::str::from_utf8(&body).ok().and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
     let kind = fields.as_ref().and_then(|fields| text(fields.event_type)).unwrap_or_default();
     let asset = fields.map(|fields| fields.asset());
     let occurred_at_ms = asset.as_ref().and_then(|asset| {
@@ -31,7 +34,7 @@ pub fn read(envelope: Envelope) -> Event {
         arrival: Arrival::First,
         content_type: envelope.content_type,
         sha256: envelope.sha256,
-        body: envelope.body,
+        body,
         asset,
     }
 }
@@ -139,10 +142,11 @@ mod tests {
             source: SourceName::new("amj").expect("a valid name"),
             received_at_ms: 1_700_000_000_000,
             method: "POST".into(),
+            profile: None,
             headers: vec![],
             content_type: None,
             sha256: Digest::of(body),
-            body: body.to_vec(),
+            body: Body::Inline(body.to_vec()),
         })
     }
 

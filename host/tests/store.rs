@@ -8,7 +8,7 @@ use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
     Batch, Deployment, EffectOutcome, EffectState, EventSeq, Page, Recorded, Replan, Store, Stray,
 };
-use tidegate_envelope::{Digest, Envelope, Receipt, SourceName};
+use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
 const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -34,10 +34,11 @@ fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
         source: SourceName::new("amj").expect("a valid name"),
         received_at_ms: NOW_MS + n,
         method: "POST".into(),
+        profile: None,
         headers: vec![],
         content_type: Some("application/json".into()),
         sha256: Digest::of(&body),
-        body,
+        body: Body::Inline(body),
     });
     Recorded { event, queued_at_ms: NOW_MS + 1, pulled_at_ms: NOW_MS + 2, decided_at_ms: NOW_MS + 3, plans }
 }

@@ -286,13 +286,13 @@ async fn without_the_setting_for_development_loopback_is_refused() -> anyhow::Re
     let envelope = Unsealed {
         receipt,
         source: &SourceName::new("amj")?,
+        profile: Some("amj"),
         method: "POST",
         headers: &[],
         content_type: Some("application/json"),
-        body: body.as_bytes(),
     };
     let url = format!("{base}/accounts/00000000000000000000000000000000/queues/{}/messages", queue.id);
-    let message = serde_json::json!({ "body": envelope.seal()?, "content_type": "text" });
+    let message = serde_json::json!({ "body": envelope.seal(body.as_bytes())?, "content_type": "text" });
     let client = reqwest::Client::builder().no_proxy().build()?;
     client.post(url).bearer_auth(TOKEN).json(&message).send().await?.error_for_status()?;
 

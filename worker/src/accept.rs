@@ -1,9 +1,9 @@
 //! What to do with one request. Pure: clock, randomness and sources come in as data; sending is the shell's.
 
 use crate::head::Head;
-use crate::sources::Sources;
 use tidegate_envelope::limit::{BODY_INLINE_BYTES_MAX, HEADERS_KEPT};
 use tidegate_envelope::{Receipt, Unsealed};
+use tidegate_source::Sources;
 
 /// The header that becomes the envelope's content type.
 const CONTENT_TYPE: &str = "content-type";
@@ -63,7 +63,7 @@ pub fn accept(sources: &Sources, arrival: &Arrival<'_>) -> Verdict {
             _ => Verdict::NotFound,
         };
     };
-    let Some(source) = sources.find(source_and_token) else {
+    let Some(found) = sources.find(source_and_token) else {
         return Verdict::NotFound;
     };
     let Body::Whole(body) = arrival.body else {
@@ -72,17 +72,22 @@ pub fn accept(sources: &Sources, arrival: &Arrival<'_>) -> Verdict {
     let receipt = Receipt::new(arrival.now_ms, arrival.random);
     let unsealed = Unsealed {
         receipt,
-        source,
+        source: &found.source.name,
+        profile: Some(found.source.profile.name()),
         method: arrival.head.method,
-        headers: &arrival.head.headers,
+        headers: &headers_kept(&arrival.head),
         content_type: arrival.head.header(CONTENT_TYPE),
-        body,
     };
-    match unsealed.seal() {
+    match unsealed.seal(body) {
         Ok(message) => Verdict::Accepted { receipt, message },
         // The shell stops at the same limit, so this is its last line of defence, not the usual way.
         Err(_) => Verdict::TooLarge,
     }
+}
+
+/// The headers that become part of the envelope.
+fn headers_kept<'a>(head: &Head<'a>) -> Vec<(&'a str, &'a str)> {
+    head.headers.iter().copied().filter(|(name, _)| HEADERS_KEPT.contains(name)).collect()
 }
 
 /// The shell's limit: it stops reading a body past this many bytes.

@@ -9,8 +9,8 @@
 use crate::accept::{self, Arrival, Body};
 use crate::answer::Answer;
 use crate::head::Head;
-use crate::sources::Sources;
 use std::cell::RefCell;
+use tidegate_source::Sources;
 use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Date, Env, console_error, wasm_bindgen};
 

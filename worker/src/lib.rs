@@ -19,8 +19,6 @@
 pub mod accept;
 pub mod answer;
 pub mod head;
-pub mod sources;
-pub mod token;
 
 #[cfg(target_family = "wasm")]
 pub mod edge;

@@ -1,11 +1,11 @@
 //! What the edge does with a request: tables of cases, and any bytes at all.
 
 use tidegate_envelope::limit::BODY_INLINE_BYTES_MAX;
-use tidegate_envelope::{Envelope, Receipt};
+use tidegate_envelope::{Body as Kept, Envelope, Receipt};
+use tidegate_source::Sources;
 use tidegate_worker::accept::{Arrival, Body, Verdict, accept, headers_wanted};
 use tidegate_worker::answer::{Answer, Status};
 use tidegate_worker::head::Head;
-use tidegate_worker::sources::Sources;
 
 const LIVE: &str = "/in/amj/correct-horse-battery";
 const NOW_MS: u64 = 1_795_000_000_123;
@@ -53,7 +53,7 @@ fn the_message_carries_the_request_and_nothing_secret() {
     assert_eq!(envelope.received_at_ms, NOW_MS);
     assert_eq!(envelope.source.as_str(), "amj");
     assert_eq!(envelope.content_type.as_deref(), Some("application/json"));
-    assert_eq!(envelope.body, b"\xff\x00");
+    assert_eq!(envelope.body, Kept::Inline(b"\xff\x00".to_vec()));
     assert_eq!(envelope.headers.len(), 1, "{:?}", envelope.headers);
 }
 

@@ -7,7 +7,7 @@ use tidegate::event::{Asset, Event, Reference};
 use tidegate::limits::Limits;
 use tidegate::read;
 use tidegate::sandbox::Question;
-use tidegate_envelope::{Digest, Envelope};
+use tidegate_envelope::{Body, Digest, Envelope};
 
 const PLUGINS: [&str; 2] = ["plugins/rust/plugin.wasm", "plugins/javascript/plugin.wasm"];
 
@@ -21,10 +21,11 @@ fn told(body: &[u8]) -> Event {
         source: like.source,
         received_at_ms: like.received_at_ms,
         method: "POST".to_owned(),
+        profile: None,
         headers: vec![],
         content_type: like.content_type,
         sha256: Digest::of(body),
-        body: body.to_vec(),
+        body: Body::Inline(body.to_vec()),
     })
 }
 

@@ -5,7 +5,7 @@ use crate::plugin::{PluginName, Version};
 use crate::store::{Deployment, DueAsk, DueEffect, EffectSeq, EventSeq};
 use anyhow::Context as _;
 use rusqlite::{Connection, Row, params};
-use tidegate_envelope::{Digest, Envelope, Receipt, SourceName};
+use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
 pub(super) fn effects_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow::Result<Vec<DueEffect>> {
     let mut statement = db.prepare_cached(
@@ -48,10 +48,11 @@ fn envelope(row: &Row<'_>) -> anyhow::Result<Envelope> {
         source: SourceName::new(row.get_ref(2)?.as_str()?)?,
         received_at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
         method: String::new(),
+        profile: None,
         headers: Vec::new(),
         content_type: row.get(4)?,
         sha256: Digest::from_bytes(row.get(5)?),
-        body: row.get(6)?,
+        body: Body::Inline(row.get(6)?),
     })
 }
 
