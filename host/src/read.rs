@@ -2,23 +2,49 @@
 //! says gives an event with less in it.
 
 use crate::event::{Arrival, Asset, Event, Reference};
+use crate::finding;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use tidegate_envelope::{Body, Envelope};
+use tidegate_envelope::{Body, Envelope, Header};
 
-/// Reads what the envelope's body says.
+/// What an envelope holds.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the larger one is nearly every one: a box would be made for each event"
+)]
+pub enum Opened {
+    /// All of an event.
+    Event(Event),
+    /// All but the body, which the vault has: fetch it, then [`read_fetched`].
+    Elsewhere(Envelope),
+}
+
+/// Reads what the envelope says.
 #[must_use]
-pub fn read(envelope: Envelope) -> Event {
-    let body = match envelope.body {
-        Body::Inline(body) => body,
-        Body::Vault(_) => Vec::new(),
-    };
+pub fn read(mut envelope: Envelope) -> Opened {
+    match &mut envelope.body {
+        Body::Vault(_) => Opened::Elsewhere(envelope),
+        Body::Inline(body) => {
+            let body = std::mem::take(body);
+            Opened::Event(read_fetched(envelope, body))
+        }
+    }
+}
+
+/// Reads what the envelope and its body, which came another way, say.
+#[must_use]
+pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
+    let profile = envelope.profile.as_deref().and_then(tidegate_source::profile::find);
+    let topic =
+        profile.map(|profile| profile.topic(&names_and_values(&envelope.headers), &body)).unwrap_or_default();
     let fields =
         std::str::from_utf8(&body).ok().and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
-    let kind = fields.as_ref().and_then(|fields| text(fields.event_type)).unwrap_or_default();
+    let kind = topic.kind.or_else(|| text(fields.as_ref()?.event_type)).unwrap_or_default();
+    let findings = finding::of(&envelope, &body, fields.is_some());
     let asset = fields.map(|fields| fields.asset());
     let occurred_at_ms = asset.as_ref().and_then(|asset| {
         let stamp = if kind == "asset.create" { &asset.created_at } else { &asset.updated_at };
@@ -28,7 +54,7 @@ pub fn read(envelope: Envelope) -> Event {
         receipt: envelope.receipt,
         source: envelope.source,
         kind,
-        subject: asset.as_ref().and_then(|asset| asset.id.clone()).unwrap_or_default(),
+        subject: topic.subject.or_else(|| asset.as_ref()?.id.clone()).unwrap_or_default(),
         received_at_ms: envelope.received_at_ms,
         occurred_at_ms,
         arrival: Arrival::First,
@@ -36,7 +62,12 @@ pub fn read(envelope: Envelope) -> Event {
         sha256: envelope.sha256,
         body,
         asset,
+        findings,
     }
+}
+
+fn names_and_values(headers: &[Header]) -> Vec<(&str, &str)> {
+    headers.iter().map(|Header(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The sender's time as milliseconds since the Unix epoch. It writes `2022-09-14 03:03:44.456537` and names
@@ -134,20 +165,32 @@ fn reference(raw: Option<&RawValue>) -> Option<Reference> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidegate_envelope::{Digest, Receipt, SourceName};
+    use tidegate_envelope::{Digest, Receipt, SourceName, VaultBody};
 
     fn event(body: &[u8]) -> Event {
-        read(Envelope {
+        read_fetched(envelope(body), body.to_vec())
+    }
+
+    fn envelope(body: &[u8]) -> Envelope {
+        Envelope {
             receipt: Receipt::new(1_700_000_000_000, 7),
             source: SourceName::new("amj").expect("a valid name"),
             received_at_ms: 1_700_000_000_000,
             method: "POST".into(),
-            profile: None,
+            profile: Some("amj".into()),
             headers: vec![],
             content_type: None,
             sha256: Digest::of(body),
             body: Body::Inline(body.to_vec()),
-        })
+        }
+    }
+
+    #[test]
+    fn a_body_in_the_vault_is_read_once_it_is_fetched() {
+        let mut envelope = envelope(b"{}");
+        envelope.body = Body::Vault(VaultBody { bytes: 8, total_bytes: Some(8), truncated: false });
+        let Opened::Elsewhere(envelope) = read(envelope) else { panic!("the vault has it") };
+        assert_eq!(read_fetched(envelope, b"{\"id\":1}".to_vec()).subject, "1");
     }
 
     #[test]
