@@ -1,6 +1,5 @@
 //! What is odd about a request that was kept all the same. Pure; knows nothing of what follows from it.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -22,10 +21,22 @@ pub const METHOD: &str = "method";
 pub const CONTENT_TYPE: &str = "content-type";
 /// No body at all.
 pub const EMPTY: &str = "empty";
-/// The body is not UTF-8.
+/// The body is not UTF-8; it is read with U+FFFD in the place of what is no text.
 pub const NOT_UTF8: &str = "not-utf8";
 /// The body is not JSON, or JSON nested deeper than is read.
 pub const NOT_JSON: &str = "not-json";
+/// A byte order mark stands before the JSON; it is read without.
+pub const BOM: &str = "bom";
+/// Something stands after the JSON value; it is read without.
+pub const TRAILING: &str = "trailing";
+/// A key stands twice in one object; the last one counts.
+pub const DUPLICATE_KEY: &str = "duplicate-key";
+/// An integer that not every reader keeps exact; this one does.
+pub const BIG_INTEGER: &str = "big-integer";
+/// An escape of half a character; it is read as U+FFFD.
+pub const LONE_SURROGATE: &str = "lone-surrogate";
+/// The event stands inside an object with one key; it is read from there.
+pub const WRAPPED: &str = "wrapped";
 /// The body is JSON, but not an object.
 pub const NOT_AN_OBJECT: &str = "not-an-object";
 /// Only the first part of the body was kept.
@@ -45,10 +56,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is odd about a request, one after the other. Only the sender of asset events is known to send nothing but
+/// What is odd about a request, one after the other; `in_body` is what its body was found to have. Only the sender of asset events is known to send nothing but
 /// JSON by POST; of others only what was lost is odd.
 #[must_use]
-pub fn of(envelope: &Envelope, body: &[u8], is_object: bool) -> Vec<Finding> {
+pub fn of(envelope: &Envelope, body: &[u8], in_body: Vec<Finding>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Body::Vault(VaultBody { bytes, total_bytes, truncated: true }) = envelope.body {
         let total = total_bytes.map_or_else(|| "more".to_owned(), |total| total.to_string());
@@ -66,19 +77,10 @@ pub fn of(envelope: &Envelope, body: &[u8], is_object: bool) -> Vec<Finding> {
     }
     if body.is_empty() {
         findings.push(Finding::new(EMPTY, "no body"));
-    } else if !is_object {
-        findings.push(unread(body));
+    } else {
+        findings.extend(in_body);
     }
     findings
-}
-
-/// Why a body that is there is no JSON object.
-fn unread(body: &[u8]) -> Finding {
-    match std::str::from_utf8(body).map(serde_json::from_str::<IgnoredAny>) {
-        Err(error) => Finding::new(NOT_UTF8, error.to_string()),
-        Ok(Err(error)) => Finding::new(NOT_JSON, error.to_string()),
-        Ok(Ok(_)) => Finding::new(NOT_AN_OBJECT, "JSON, but no object that can be read"),
-    }
 }
 
 /// Whether a content type is JSON's, whatever its parameters.
@@ -117,7 +119,7 @@ mod tests {
             ("POST", Some("Application/Problem+JSON"), b"{}", &[]),
             ("GET", None, b"", &["method", "content-type", "empty"]),
             ("POST", Some("text/plain"), b"{}", &["content-type"]),
-            ("POST", json, b"\xff", &["not-utf8"]),
+            ("POST", json, b"\xff", &["not-utf8", "not-json"]),
             ("POST", json, b"{", &["not-json"]),
             ("POST", json, deep.as_bytes(), &["not-json"]),
             ("POST", json, b"[]", &["not-an-object"]),
@@ -144,7 +146,7 @@ mod tests {
                 sha256: Digest::of(b"{}"),
                 body: Body::Vault(VaultBody { bytes: 2, total_bytes, truncated: true }),
             };
-            let findings = of(&envelope, b"{}", true);
+            let findings = of(&envelope, b"{}", Vec::new());
             assert_eq!(findings.len(), 1);
             assert!(findings[0].detail.starts_with(detail), "{findings:?}");
         }

@@ -27,4 +27,5 @@ pub mod registry;
 pub mod retry;
 pub mod revisit;
 pub mod sandbox;
+pub mod scan;
 pub mod store;

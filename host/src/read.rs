@@ -2,9 +2,10 @@
 //! says gives an event with less in it.
 
 use crate::event::{Arrival, Asset, Event, Reference};
-use crate::finding;
+use crate::finding::{self, Finding};
+use crate::scan;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -41,10 +42,17 @@ pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
     let profile = envelope.profile.as_deref().and_then(tidegate_source::profile::find);
     let topic =
         profile.map(|profile| profile.topic(&names_and_values(&envelope.headers), &body)).unwrap_or_default();
-    let fields =
-        std::str::from_utf8(&body).ok().and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
+    let mut scanned = scan::scan(&body);
+    let mut fields = serde_json::from_str::<Fields<'_>>(&scanned.text).ok();
+    if let Some(inner) = fields.as_ref().and_then(Fields::unwrapped) {
+        scanned.findings.push(Finding::new(finding::WRAPPED, "the event stands under a single key"));
+        fields = Some(inner);
+    }
+    if scanned.is_json && fields.is_none() {
+        scanned.findings.push(Finding::new(finding::NOT_AN_OBJECT, "JSON, but no object"));
+    }
     let kind = topic.kind.or_else(|| text(fields.as_ref()?.event_type)).unwrap_or_default();
-    let findings = finding::of(&envelope, &body, fields.is_some());
+    let findings = finding::of(&envelope, &body, scanned.findings);
     let asset = fields.map(|fields| fields.asset());
     let occurred_at_ms = asset.as_ref().and_then(|asset| {
         let stamp = if kind == "asset.create" { &asset.created_at } else { &asset.updated_at };
@@ -93,9 +101,18 @@ struct Fields<'a> {
     created_at: Option<&'a RawValue>,
     updated_at: Option<&'a RawValue>,
     field_values: Option<&'a RawValue>,
+    /// How many keys there are, known or not, and the value of the last one.
+    keys: usize,
+    last: Option<&'a RawValue>,
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    /// The event inside an object that has nothing else: the sender speaks of "wrapped event types" and shows none.
+    fn unwrapped(&self) -> Option<Self> {
+        let only = self.last.filter(|_| self.keys == 1 && self.event_type.is_none())?;
+        serde_json::from_str::<Self>(only.get()).ok().filter(|inner| inner.event_type.is_some())
+    }
+
     fn asset(&self) -> Asset {
         Asset {
             id: text(self.id),
@@ -123,6 +140,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    let value: &'de RawValue = map.next_value()?;
+                    fields.keys += 1;
+                    fields.last = Some(value);
                     let field = match key.as_ref() {
                         "event_type" => &mut fields.event_type,
                         "id" => &mut fields.id,
@@ -133,12 +153,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                         "created_at" => &mut fields.created_at,
                         "updated_at" => &mut fields.updated_at,
                         "field_values" => &mut fields.field_values,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
+                        _ => continue,
                     };
-                    *field = Some(map.next_value()?);
+                    *field = Some(value);
                 }
                 Ok(fields)
             }
@@ -207,10 +224,39 @@ mod tests {
     }
 
     #[test]
+    fn a_wrapped_event_is_found() {
+        for (json, kind, subject) in [
+            (r#"{"event":{"event_type":"asset.update","id":675}}"#, "asset.update", "675"),
+            (r#"{"event":{"event_type":"asset.update","id":675},"id":1}"#, "", "1"),
+            (r#"{"event":{"id":675}}"#, "", ""),
+            (r#"{"event_type":{"event_type":"asset.update"}}"#, "", ""),
+        ] {
+            let event = event(json.as_bytes());
+            assert_eq!((event.kind.as_str(), event.subject.as_str()), (kind, subject), "{json}");
+            assert_eq!(
+                event.findings.iter().any(|it| it.code == "wrapped"),
+                kind == "asset.update",
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_nearly_json_still_says_what_it_is_about() {
+        for body in [
+            &b"\xef\xbb\xbf{\"id\":675,\"name\":\"a\"}"[..],
+            b"{\"id\":675,\"name\":\"\xff\"} and more",
+            br#"{"id":675,"name":"\ud800"}"#,
+        ] {
+            let event = event(body);
+            assert_eq!(event.subject, "675", "{}", String::from_utf8_lossy(body));
+            assert_eq!(event.body, body);
+        }
+    }
+
+    #[test]
     fn any_bytes_make_an_event() {
-        for body in
-            [&b""[..], b"null", b"[1]", b"\xff\xfe", b"{", b"{\"id\":{}}", b"{\"id\":1}x", b"\"text\""]
-        {
+        for body in [&b""[..], b"null", b"[1]", b"\xff\xfe", b"{", b"{\"id\":{}}", b"\"text\""] {
             let event = event(body);
             assert_eq!((event.kind.as_str(), event.subject.as_str()), ("", ""), "{body:?}");
             assert_eq!(event.body, body);
