@@ -88,11 +88,11 @@ mod tests {
             ("correct-horse-battery", 110),
             ("correct-horse-battery-staple", 146),
             ("previous-horse-battery-staple", 152),
-            ("s3cretS3CRETs3cret", 71),
+            ("s3cretS3CRETs3cret", 107),
             ("Zm9vYmFyYmF6cXV4MTIzNA", 130),
             ("dGhpcyBpcyAxNiBieXRl-w", 132),
             ("It's a Secret to Everybody", 170),
-            ("пароль пароль", 46),
+            ("пароль пароль", 85),
         ] {
             assert_eq!(bits(text), expected, "{text}");
         }
