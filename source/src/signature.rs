@@ -158,6 +158,8 @@ pub(crate) fn check_time(text: &str, now_s: u64, tolerance_s: u64) -> Result<(),
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
     use super::*;
 
     #[test]
