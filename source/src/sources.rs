@@ -241,7 +241,9 @@ impl fmt::Display for SourcesError {
                     "SOURCES is not JSON like {{\"amj\":{{\"profile\":\"amj\",\"tokens\":[\"<token>\"]}}}} (line {line}, column {column})"
                 )
             }
-            Self::Empty => f.write_str("SOURCES names no source"),
+            Self::Empty => f.write_str(
+                "SOURCES names no source; add one, like {\"amj\":{\"profile\":\"amj\",\"tokens\":[\"<token>\"]}}",
+            ),
             Self::Name(error) => write!(f, "SOURCES: {error}"),
             Self::NamedTwice(source) => {
                 write!(
