@@ -24,5 +24,6 @@ pub mod recent;
 pub mod registry;
 pub mod retry;
 pub mod revisit;
+pub mod rhythm;
 pub mod sandbox;
 pub mod store;
