@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` is the map. The story of one batch is [`pipeline::Pipeline::process`].
 
 pub mod admin;
+pub mod alert;
 pub mod config;
 pub mod decision;
 pub mod deploy;
@@ -27,3 +28,4 @@ pub mod revisit;
 pub mod rhythm;
 pub mod sandbox;
 pub mod store;
+pub mod vigil;
