@@ -136,6 +136,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         now_ms,
         chance: || 0.5,
         recorded: Arc::new(Notify::new()),
+        heard: Arc::default(),
     });
     let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
     let bounds = PumpBounds {

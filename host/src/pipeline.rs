@@ -2,6 +2,7 @@
 //! Knows nothing of SQL, HTTP or wasm.
 
 use crate::event::{Arrival, Event};
+use crate::heard::{self, Heard};
 use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
 use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
 use crate::recent::{Recent, Seen};
@@ -38,6 +39,7 @@ pub struct Pipeline<S> {
     recent: Mutex<Recent>,
     asking: Semaphore,
     recorded: Arc<Notify>,
+    heard: Arc<Heard>,
 }
 
 /// What a pipeline is made of.
@@ -58,6 +60,8 @@ pub struct Parts<S> {
     pub chance: fn() -> f64,
     /// Told after each batch: effects may be due.
     pub recorded: Arc<Notify>,
+    /// Told which sources the events of each batch came from.
+    pub heard: Arc<Heard>,
 }
 
 /// A batch of deliveries, decided but not yet recorded.
@@ -91,6 +95,7 @@ impl<S: Store> Pipeline<S> {
             chance: parts.chance,
             recent: Mutex::new(recent),
             recorded: parts.recorded,
+            heard: parts.heard,
         })
     }
 
@@ -101,11 +106,12 @@ impl<S: Store> Pipeline<S> {
     /// run out, and it comes again.
     pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) -> usize {
         let decided = self.decide(deliveries).await;
-        let claims = claims(&decided.batch);
+        let (claims, spans) = (claims(&decided.batch), heard::spans(&decided.batch.events));
         let unasked = decided.unasked.len();
         // Not put back when the store fails: each time around counts as an attempt, and the queue gives up after some.
         store::commit_until_taken(&self.store, decided.batch).await;
         self.remember(claims);
+        self.heard.note(spans);
         self.recorded.notify_waiters();
         let asked = decided.leases.into_iter().map(Lease::ack);
         let settled: Vec<Settle> =

@@ -184,10 +184,10 @@ impl Rhythm {
     }
 
     fn learn(&mut self, slot: u64, active: f64) {
-        if slot % (7 * 24 * 12) == 0 {
+        if slot.is_multiple_of(7 * 24 * 12) {
             self.longest *= LONGEST_KEPT_PER_WEEK;
         }
-        let first_of_hour = slot % 12 == 0;
+        let first_of_hour = slot.is_multiple_of(12);
         let Some(hour) = self.hours.get_mut(hour_of(slot * SLOT_MS)) else { return };
         if first_of_hour {
             hour.active *= KEPT_PER_WEEK;

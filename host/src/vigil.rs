@@ -119,6 +119,12 @@ impl Vigil {
         }
     }
 
+    /// The edge accepted an event of this source at this time, before anybody watched.
+    pub fn remember(&mut self, source: &SourceName, at_ms: u64) {
+        let memory = &mut self.watched(source).memory;
+        memory.last_ms = memory.last_ms.max(Some(at_ms));
+    }
+
     /// Events of this source were recorded: the edge accepted the first and the last of them at these times.
     pub fn recorded(&mut self, source: &SourceName, first_ms: u64, last_ms: u64, now_ms: u64) -> Vec<Alert> {
         let watched = self.watched(source);

@@ -1,6 +1,6 @@
 //! `tidegate run`: a host in production.
 
-use crate::assembly::Host;
+use crate::assembly::{Host, Secrets};
 use anyhow::Context as _;
 use std::path::Path;
 use tidegate::config::Config;
@@ -23,7 +23,7 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
         visibility_timeout_ms: config.queue.visibility_timeout_ms,
         batch_max: config.queue.batch_max,
     })?;
-    let mut host = Host::start(config, data, queue).await?;
+    let mut host = Host::start(config, data, queue, &Secrets::from_env()).await?;
     let stopped = super::stopped()?;
     tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");
     tokio::select! {

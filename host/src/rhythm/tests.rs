@@ -1,6 +1,7 @@
 //! Weeks of made-up sources: whom silence may surprise, and how soon.
 
 use super::*;
+use std::ops::RangeInclusive;
 
 /// Monday, 2026-03-02 0:00 UTC.
 const MONDAY_MS: u64 = 1_772_409_600_000;
@@ -14,7 +15,7 @@ struct Dice(u64);
 impl Dice {
     fn one_in(&mut self, sides: u64) -> bool {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides == 0
+        (self.0 >> 33).is_multiple_of(sides)
     }
 }
 
@@ -99,8 +100,8 @@ fn noticed_after_min(rhythm: &Rhythm) -> Option<u64> {
 #[test]
 fn no_source_is_called_quiet_for_its_nights_and_weekends_and_each_is_when_it_stops() {
     let tuesday_noon_ms = DAY_MS + 12 * HOUR_MS;
-    for (name, source, stops_ms, noticed_min) in [
-        ("busy", busy as Source, tuesday_noon_ms, 10..=20),
+    let cases: [(&str, Source, u64, RangeInclusive<u64>); 7] = [
+        ("busy", busy, tuesday_noon_ms, 10..=20),
         ("busy at night", busy, 3 * HOUR_MS, 10..=20),
         ("steady", steady, tuesday_noon_ms, 60..=240),
         ("office", office, DAY_MS + 10 * HOUR_MS, 30..=150),
@@ -108,7 +109,8 @@ fn no_source_is_called_quiet_for_its_nights_and_weekends_and_each_is_when_it_sto
         ("office, at the weekend", office, 4 * DAY_MS + 18 * HOUR_MS, 62 * 60..=67 * 60),
         ("bursts", bursts, DAY_MS + 10 * HOUR_MS, 600..=20_000),
         ("nightly", nightly, DAY_MS + 3 * HOUR_MS + 55 * MINUTE_MS, 21 * 60..=24 * 60),
-    ] {
+    ];
+    for (name, source, stops_ms, noticed_min) in cases {
         let (rhythm, alarms) = live(source, 12 * WEEK_MS + stops_ms, None);
         let at_most = if name == "bursts" { 2 } else { 0 };
         assert!(alarms.len() <= at_most, "{name}: called quiet {} times: {alarms:?}", alarms.len());
@@ -126,7 +128,8 @@ fn what_happens_within_one_hour_a_week_is_no_rhythm() {
 
 #[test]
 fn summer_time_is_no_silence() {
-    for source in [office as Source, busy] {
+    let sources: [Source; 2] = [office, busy];
+    for source in sources {
         assert_eq!(live(source, 9 * WEEK_MS, Some(6)).1, Vec::<u64>::new());
     }
 }
