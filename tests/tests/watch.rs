@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tidegate::alert::Gap;
 use tidegate::store::watched::AlertRow;
-use tidegate::vigil::report::{SourceState, SourcesReport};
+use tidegate::vigil::report::{SourceRow, SourceState, SourcesReport};
 use tidegate_envelope::SourceName;
 use tidegate_source::status::{SourceStatus, Status, Tally};
 use tidegate_tests::edge_status::{EdgeStatus, TOKEN};
@@ -139,7 +139,7 @@ async fn a_cut_off_has_the_steps_to_end_it_and_the_events_after_it_date_the_gap(
     let steps = data["steps"].to_string();
     let profile = tidegate_source::profile::find("amj").context("the profile exists")?;
     ensure!(profile.resume_steps().iter().all(|step| steps.contains(step)), "{steps}");
-    let report: SourcesReport = dev.cli.json(&["source", "list", "--json"]).await?;
+    let report: SourcesReport = dev.cli.json(&["source", "status", "--json"]).await?;
     let row = report.sources.first().context("the source is listed")?;
     ensure!(row.state == SourceState::CutOff && row.left == Some(0) && !row.steps.is_empty(), "{row:?}");
 
@@ -153,8 +153,8 @@ async fn a_cut_off_has_the_steps_to_end_it_and_the_events_after_it_date_the_gap(
 
     edge.set(Some(status(0, Some(failed_ms), Some(after.received_at_ms))?));
     let well = until("the source is well again", async || {
-        let report: SourcesReport = dev.cli.json(&["source", "list", "--json"]).await?;
-        Ok(report.sources.into_iter().find(|row| row.state == SourceState::Ok))
+        let sources: Vec<SourceRow> = dev.cli.rows(&["source", "list", "--json"]).await?;
+        Ok(sources.into_iter().find(|row| row.state == SourceState::Ok))
     });
     ensure!(well.await?.left == Some(3), "nothing is used up");
     ensure!(receiver.notices().len() == 2, "each was said once");
@@ -201,7 +201,7 @@ async fn a_silence_longer_than_allowed_and_an_edge_that_does_not_answer_are_told
     let notices = receiver.until("the word on the edge", unreachable).await?;
     let (_, data) = verified(notices.last().context("it came")?)?;
     ensure!(data["why"].as_str().is_some_and(|why| why.contains("503")), "{data}");
-    let report: SourcesReport = dev.cli.json(&["source", "list", "--json"]).await?;
+    let report: SourcesReport = dev.cli.json(&["source", "status", "--json"]).await?;
     ensure!(report.edge.and_then(|edge| edge.failure).is_some_and(|why| why.contains("503")), "it is listed");
     Ok(())
 }
@@ -219,7 +219,7 @@ async fn a_watch_that_is_set_up_wrong_is_refused_at_start_with_what_to_do() -> a
                 ("TIDEGATE_ALERTS_URL", "https://hooks.example/x"),
                 ("TIDEGATE_ALERTS_SECRET", "whsec_c2hvcnQ="),
             ],
-            &["TIDEGATE_ALERTS_SECRET", "5 bytes", "16", "make one"],
+            &["TIDEGATE_ALERTS_SECRET", "40 bits", "128", "make one"],
         ),
         (
             &[

@@ -7,9 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt;
-
-/// Bytes of the shortest secret: 128 bits.
-pub const SECRET_BYTES_MIN: usize = 16;
+use tidegate_source::strength::{BITS_MIN, bits_of_bytes};
 
 /// What alerts are signed with.
 #[derive(Clone)]
@@ -24,11 +22,11 @@ pub enum SecretError {
     /// What follows is not base64.
     #[error("what follows `whsec_` is not base64; make one: echo whsec_$(head -c 24 /dev/urandom | base64)")]
     Base64,
-    /// It has fewer than [`SECRET_BYTES_MIN`] bytes.
+    /// It can be guessed.
     #[error(
-        "it has {0} bytes and needs {SECRET_BYTES_MIN}; make one: echo whsec_$(head -c 24 /dev/urandom | base64)"
+        "it has {0} bits of the {BITS_MIN} that a secret must have; make one: echo whsec_$(head -c 24 /dev/urandom | base64)"
     )]
-    Short(usize),
+    Weak(usize),
 }
 
 impl Secret {
@@ -39,7 +37,8 @@ impl Secret {
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let encoded = text.trim().strip_prefix("whsec_").ok_or(SecretError::Prefix)?;
         let bytes = STANDARD.decode(encoded).map_err(|_| SecretError::Base64)?;
-        if bytes.len() < SECRET_BYTES_MIN { Err(SecretError::Short(bytes.len())) } else { Ok(Self(bytes)) }
+        let bits = bits_of_bytes(&bytes);
+        if bits < BITS_MIN { Err(SecretError::Weak(bits)) } else { Ok(Self(bytes)) }
     }
 
     /// The value of `webhook-signature` for this message.
@@ -90,9 +89,10 @@ mod tests {
         for (text, error) in [
             ("", SecretError::Prefix),
             ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", SecretError::Prefix),
-            ("whsec_", SecretError::Short(0)),
+            ("whsec_", SecretError::Weak(0)),
             ("whsec_not base64", SecretError::Base64),
-            ("whsec_MfKQ9r8GKYqrTwjUPD8I", SecretError::Short(15)),
+            ("whsec_MfKQ9r8GKYqrTwjUPD8I", SecretError::Weak(120)),
+            ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", SecretError::Weak(8)),
         ] {
             let found = Secret::parse(text).expect_err(text);
             assert_eq!(found, error, "{text}");

@@ -109,6 +109,15 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     serving.await?.context("stop the queue")
 }
 
+/// Where the source of the `tidegate dev` on this directory takes events; `None` when there was none.
+pub(crate) fn request_url(config: &Config, data: &Path) -> anyhow::Result<Option<String>> {
+    let state = State::load(data)?;
+    Ok(state.map(|state| {
+        let listen = remembered(state.request_port, config.dev.request_listen);
+        format!("http://{listen}/in/{}/{}", config.dev.source, state.source_token)
+    }))
+}
+
 /// Listens where the last start did, or elsewhere when another program has taken that.
 async fn bind_queue(config: &Config, data: &Path, state: &State) -> Result<Server, ServeError> {
     let options = |listen| ServeOptions {
