@@ -143,6 +143,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         chance: || 0.5,
         recorded: Arc::new(Notify::new()),
         edge: None,
+        heard: Arc::default(),
     });
     let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
     let bounds = PumpBounds {

@@ -6,6 +6,7 @@ pub mod client;
 use crate::deploy::{DeployError, Deployer};
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::store::{EventSeq, Page, Store, StoreError};
+use crate::vigil::report::SourcesReport;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use tidegate_envelope::Receipt;
+use tokio::sync::watch;
 
 /// Bytes of the largest request: a component of 48 MiB as base64.
 const REQUEST_BYTES_MAX: usize = 64 << 20;
@@ -30,6 +32,8 @@ pub struct Admin<S> {
     pub store: S,
     /// What deploys.
     pub deployer: Arc<Deployer<S>>,
+    /// How the sources are.
+    pub sources: watch::Receiver<Arc<SourcesReport>>,
     /// Who may ask: the bearer token, compared in constant time.
     pub token: String,
 }
@@ -83,6 +87,9 @@ pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
         .route("/api/v1/events", get(events::<S>))
         .route("/api/v1/events/{receipt}", get(event::<S>))
         .route("/api/v1/parked", get(parked::<S>))
+        .route("/api/v1/sources", get(sources::<S>))
+        .route("/api/v1/gaps", get(gaps::<S>))
+        .route("/api/v1/alerts", get(alerts::<S>))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&admin), authorize::<S>))
         .route(
@@ -155,6 +162,19 @@ async fn event<S: Store + Clone>(
 
 async fn parked<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
     Ok(Json(admin.store.parked(PAGE_ROWS_MAX).await?).into_response())
+}
+
+async fn sources<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    let report = Arc::clone(&admin.sources.borrow());
+    Json(&*report).into_response()
+}
+
+async fn gaps<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
+    Ok(Json(admin.store.gaps(PAGE_ROWS_MAX).await?).into_response())
+}
+
+async fn alerts<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
+    Ok(Json(admin.store.alerts(PAGE_ROWS_MAX).await?).into_response())
 }
 
 /// An answer that says what was wrong.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
+use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::config::Config;
 use tidegate::deploy::Deployer;
 use tidegate::edge::EdgeClient;
@@ -22,6 +23,9 @@ use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::watched::Sending;
+use tidegate::vigil::VigilRules;
+use tidegate::watch::{self as watching, Watch};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -33,8 +37,25 @@ const DRAIN_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct HostParts<Q> {
     /// What it pulls from, at least one.
     pub(crate) queues: Vec<Q>,
-    /// The Worker; `None` when the operator did not say where it is.
-    pub(crate) edge: Option<EdgeClient>,
+    /// What stands in no file.
+    pub(crate) secrets: Secrets,
+}
+
+/// What stands in no file.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    /// What the edge knows as `HOST_TOKEN`.
+    pub(crate) edge_token: Option<String>,
+    /// What alerts are signed with.
+    pub(crate) alerts_secret: Option<String>,
+}
+
+impl Secrets {
+    /// The operator's, from the environment.
+    pub(crate) fn from_env() -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self { edge_token: set("TIDEGATE_EDGE_TOKEN"), alerts_secret: set("TIDEGATE_ALERTS_SECRET") }
+    }
 }
 
 /// A host at work. Stop it with [`Host::stop`]; dropping it stops it at once, and nothing is lost by that.
@@ -52,9 +73,10 @@ impl Host {
         data: &Path,
         parts: HostParts<Q>,
     ) -> anyhow::Result<Self> {
-        let HostParts { queues, edge } = parts;
+        let HostParts { queues, secrets } = parts;
+        let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
         let (stop, stopped) = watch::channel(false);
-        let recorded = Arc::new(Notify::new());
+        let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let store = SqliteStore::open(data)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let asking_max = if config.sandbox.asking_max == 0 { cores } else { config.sandbox.asking_max };
@@ -89,7 +111,8 @@ impl Host {
                 now_ms,
                 chance: fastrand::f64,
                 recorded: Arc::clone(&recorded),
-                edge,
+                edge: edge.clone(),
+                heard: Arc::clone(&heard),
             })
             .await?,
         );
@@ -103,8 +126,32 @@ impl Host {
             recorded: Arc::clone(&recorded),
         };
         let mut tasks = JoinSet::new();
-        let admin = serve_admin(config, store.clone(), deployer, &mut tasks, stopped.clone()).await?;
+        let (report, sources) = watch::channel(Arc::default());
+        let raised = Arc::new(Notify::new());
+        let watch = Watch {
+            store: store.clone(),
+            edge,
+            poll: Duration::from_millis(config.edge.poll_ms),
+            rules: VigilRules {
+                silence_max_ms: Some(config.alerts.silence_max_ms).filter(|max_ms| *max_ms > 0),
+            },
+            sending: if target.is_some() { Sending::On } else { Sending::Off },
+            heard,
+            report,
+            raised: Arc::clone(&raised),
+            now_ms,
+        };
+        let admin_parts =
+            Admin { store: store.clone(), deployer, sources, token: crate::command::random_token()? };
+        let admin = serve_admin(config, admin_parts, &mut tasks, stopped.clone()).await?;
         admin.write(data)?;
+        tasks.spawn(watching::run(watch, stopped.clone()));
+        if let Some(target) = target {
+            let (store, retry) =
+                (store.clone(), RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) });
+            let sender = AlertSender { store, target, retry, now_ms, chance: fastrand::f64, raised };
+            tasks.spawn(alert_sender::run(sender, stopped.clone()));
+        }
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
         let bounds = pump_bounds(config, queues.len());
@@ -136,17 +183,15 @@ impl Host {
 
 async fn serve_admin(
     config: &Config,
-    store: SqliteStore,
-    deployer: Arc<Deployer<SqliteStore>>,
+    admin: Admin<SqliteStore>,
     tasks: &mut JoinSet<()>,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Address> {
     let listener = TcpListener::bind(config.admin.listen)
         .await
         .with_context(|| format!("listen on {} (admin.listen)", config.admin.listen))?;
-    let token = crate::command::random_token()?;
-    let address = Address { url: format!("http://{}", listener.local_addr()?), token: token.clone() };
-    let router = admin::router(Admin { store, deployer, token });
+    let address = Address { url: format!("http://{}", listener.local_addr()?), token: admin.token.clone() };
+    let router = admin::router(admin);
     tasks.spawn(async move {
         let until_stopped = async move {
             // The sender is dropped only when the whole host is.
@@ -157,6 +202,27 @@ async fn serve_admin(
         }
     });
     Ok(address)
+}
+
+/// The edge, where one is configured.
+fn edge(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<EdgeClient>> {
+    if config.edge.url.is_empty() {
+        tracing::warn!(
+            "edge.url is not set: nobody tells when a sender is about to stop, and large bodies wait"
+        );
+        return Ok(None);
+    }
+    let token = secrets.edge_token.as_deref();
+    let token = token.context("edge.url is set: set TIDEGATE_EDGE_TOKEN to the Worker's HOST_TOKEN, too")?;
+    EdgeClient::new(&config.edge.url, token).map(Some)
+}
+
+/// Where alerts go, if anywhere.
+fn target(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<Target>> {
+    if config.alerts.url.is_empty() {
+        return Ok(None);
+    }
+    Target::new(&config.alerts.url, secrets.alerts_secret.as_deref()).map(Some)
 }
 
 fn rules(config: &Config) -> PlanRules {

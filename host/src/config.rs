@@ -2,6 +2,7 @@
 
 use crate::limits::Limits;
 use anyhow::Context as _;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,17 @@ const ENV_PREFIX: &str = "TIDEGATE_";
 /// Any free port of this machine.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Variables of other meaning that share the prefix: secrets, tools, and options of the command line.
-const ENV_OTHERS: [&str; 8] =
-    ["QUEUE_TOKEN", "EDGE_TOKEN", "DATA", "CONFIG", "WORKERD", "TOOLS", "HOST", "ADMIN_TOKEN"];
+const ENV_OTHERS: [&str; 9] = [
+    "QUEUE_TOKEN",
+    "EDGE_TOKEN",
+    "ALERTS_SECRET",
+    "DATA",
+    "CONFIG",
+    "WORKERD",
+    "TOOLS",
+    "HOST",
+    "ADMIN_TOKEN",
+];
 
 macro_rules! sections {
     ($($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $default:expr),* $(,)? })*) => { $(
@@ -39,6 +49,7 @@ sections! {
     Config {
         queue: QueueSection = QueueSection::default(),
         edge: EdgeSection = EdgeSection::default(),
+        alerts: AlertsSection = AlertsSection::default(),
         pump: PumpSection = PumpSection::default(),
         admin: AdminSection = AdminSection::default(),
         store: StoreSection = StoreSection::default(),
@@ -59,6 +70,8 @@ sections! {
     }
     /// The Worker, as the host speaks to it.
     EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000, bodies_max: usize = 4 }
+    /// Where the operator is told when a source is in trouble.
+    AlertsSection { url: String = String::new(), silence_max_ms: u64 = 0 }
     /// How fast it is pulled.
     PumpSection { in_flight_max: usize = 1_000, poll_busy_ms: u64 = 250, poll_idle_ms: u64 = 30_000 }
     /// The admin API.
@@ -118,7 +131,7 @@ impl Config {
                 (1_000..=43_200_000).contains(&self.queue.visibility_timeout_ms),
                 "queue.visibility_timeout_ms must be 1000 to 43200000",
             ),
-            (self.edge.poll_ms >= 1_000, "edge.poll_ms must be at least 1000"),
+            ((100..=3_600_000).contains(&self.edge.poll_ms), "edge.poll_ms must be 100 to 3600000"),
             (self.edge.bodies_max > 0, "edge.bodies_max must be at least 1"),
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
@@ -133,6 +146,24 @@ impl Config {
             None => Ok(()),
         }
     }
+}
+
+/// A URL that a secret may travel to: `https`, or `http` to this machine.
+///
+/// # Errors
+/// When it is neither.
+pub fn secure_url(text: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(text)
+        .with_context(|| format!("`{}` is no URL", text.chars().take(40).collect::<String>()))?;
+    let local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && local);
+    anyhow::ensure!(secure, "it must be https, or http to this machine: secrets travel to it");
+    Ok(url)
 }
 
 /// Sets `TIDEGATE_<SECTION>_<KEY>`. Other variables are left alone, unless they have the prefix: then they are typos.
@@ -192,6 +223,32 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_travels_only_where_it_is_safe() {
+        for (text, safe) in [
+            ("https://edge.example", true),
+            ("https://edge.example/hook?key=1", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost/x", true),
+            ("http://edge.example", false),
+            ("http://127.0.0.1.example", false),
+            ("http://10.0.0.1", false),
+            ("ftp://127.0.0.1", false),
+            ("edge.example", false),
+            ("", false),
+        ] {
+            assert_eq!(secure_url(text).is_ok(), safe, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_in_the_environment_are_no_keys() {
+        let env =
+            [("TIDEGATE_EDGE_TOKEN", "x"), ("TIDEGATE_ALERTS_SECRET", "x"), ("TIDEGATE_QUEUE_TOKEN", "x")];
+        assert_eq!(load("", &env).expect("loads"), Config::default());
+    }
+
+    #[test]
     fn a_wrong_key_or_value_has_an_address() {
         for (text, env, parts) in [
             ("[queue]\nbatch_max = 7\nbatch_maxx = 7\n", None, &["batch_maxx", "line 3"][..]),
@@ -200,6 +257,10 @@ mod tests {
             ("[queue\n", None, &["line 1"]),
             ("[queue]\nbatch_max = 101\n", None, &["queue.batch_max", "1 to 100"]),
             ("[admin]\nlisten = \"0.0.0.0:1\"\n", None, &["admin.listen", "loopback"]),
+            ("[alerts]\nurls = \"\"\n", None, &["urls", "line 2"]),
+            ("[edge]\nurl = \"\"\npoll = 1\n", None, &["poll", "line 3"]),
+            ("[edge]\npoll_ms = 99\n", None, &["edge.poll_ms", "100 to"]),
+            ("", Some(("TIDEGATE_EDGE_URLS", "x")), &["TIDEGATE_EDGE_URLS"]),
             ("", Some(("TIDEGATE_QUEUE_BATCHES", "1")), &["TIDEGATE_QUEUE_BATCHES"]),
             ("", Some(("TIDEGATE_QUEUE_BATCH_MAX", "many")), &["TIDEGATE_QUEUE_BATCH_MAX", "many"]),
         ] {

@@ -28,32 +28,18 @@ impl EdgeClient {
     /// # Errors
     /// When the URL is none that can be asked, or the token cannot stand in a header. It is never shown.
     pub fn new(url: &str, token: &str) -> anyhow::Result<Self> {
-        let mut base = Url::parse(url).context("read edge.url")?;
-        ensure!(
-            matches!(base.scheme(), "http" | "https") && base.query().is_none(),
-            "edge.url is the http or https URL of the Worker, like https://events.example.com"
-        );
-        let loopback = match base.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        ensure!(
-            base.scheme() == "https" || loopback,
-            "edge.url must begin with https: a token goes with each request"
-        );
+        let mut base = crate::config::secure_url(url).context("read edge.url")?;
+        ensure!(base.query().is_none(), "edge.url is the Worker's URL without a query");
         base.set_path(&format!("{}/", base.path().trim_end_matches('/')));
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
             .ok()
             .filter(|_| !token.trim().is_empty())
             .context("TIDEGATE_EDGE_TOKEN is empty or has a character that no token has")?;
         authorization.set_sensitive(true);
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(ANSWER_MAX)
-            .build()
-            .context("make a client of the edge")?;
+        let builder = Client::builder().redirect(redirect::Policy::none()).connect_timeout(ANSWER_MAX);
+        // A proxy is for what is far away.
+        let builder = if base.scheme() == "http" { builder.no_proxy() } else { builder };
+        let client = builder.build().context("make a client of the edge")?;
         Ok(Self { client, base, authorization })
     }
 
@@ -65,7 +51,13 @@ impl EdgeClient {
         let response = self.ask(Method::GET, "status", ANSWER_MAX).await?;
         let response = refused(response).await?;
         let bytes = read(response, STATUS_BYTES_MAX).await?;
-        serde_json::from_slice(&bytes).context("read the edge's status")
+        let status: Status = serde_json::from_slice(&bytes).context("read the edge's status")?;
+        ensure!(
+            status.v == 1,
+            "the edge's status has version {}, this host knows 1: update the host",
+            status.v
+        );
+        Ok(status)
     }
 
     /// A body from the vault; `None` when it is not there (any more). Cancel-safe.

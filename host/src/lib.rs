@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` is the map. The story of one batch is [`pipeline::Pipeline::process`].
 
 pub mod admin;
+pub mod alert;
 pub mod config;
 pub mod decision;
 pub mod deploy;
@@ -13,6 +14,7 @@ pub mod event;
 pub mod executor;
 pub mod fault;
 pub mod finding;
+pub mod heard;
 pub mod limits;
 pub mod outbox;
 pub mod pipeline;
@@ -26,6 +28,9 @@ pub mod recent;
 pub mod registry;
 pub mod retry;
 pub mod revisit;
+pub mod rhythm;
 pub mod sandbox;
 pub mod scan;
 pub mod store;
+pub mod vigil;
+pub mod watch;

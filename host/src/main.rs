@@ -44,6 +44,9 @@ enum Command {
     /// See what is out of the way and needs a person.
     #[command(subcommand)]
     Parked(command::parked::Command),
+    /// See how the senders are, test one, rotate its token.
+    #[command(subcommand)]
+    Source(command::source::Command),
     /// The durable queue by itself, and the conformance suite of its contract.
     #[command(subcommand)]
     Queue(command::queue::Command),
@@ -82,6 +85,9 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Parked(command) => {
                 command::parked::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Source(command) => {
+                command::source::run(command, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Queue(command) => command::queue::run(command, &cli.data).await,
             Command::Config => {

@@ -5,6 +5,7 @@ mod elsewhere;
 
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
+use crate::heard::{self, Heard};
 use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
 use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
 use crate::read::{self, Opened};
@@ -46,6 +47,7 @@ pub struct Pipeline<S> {
     fetching: Semaphore,
     recorded: Arc<Notify>,
     edge: Option<EdgeClient>,
+    heard: Arc<Heard>,
 }
 
 /// What a pipeline is made of.
@@ -68,6 +70,8 @@ pub struct Parts<S> {
     pub recorded: Arc<Notify>,
     /// Where the bodies are that do not fit in an envelope; `None` when the operator did not say.
     pub edge: Option<EdgeClient>,
+    /// Told which sources the events of each batch came from.
+    pub heard: Arc<Heard>,
 }
 
 /// A batch of deliveries, decided but not yet recorded.
@@ -116,6 +120,7 @@ impl<S: Store> Pipeline<S> {
             recent: Mutex::new(recent),
             recorded: parts.recorded,
             edge: parts.edge,
+            heard: parts.heard,
         })
     }
 
@@ -137,11 +142,12 @@ impl<S: Store> Pipeline<S> {
 
     /// Records what was decided, then acknowledges it. Says how many deliveries there was no time to ask about.
     async fn record<Q: Queue>(&self, queue: &Q, decided: Decided) -> usize {
-        let claims = claims(&decided.batch);
+        let (claims, spans) = (claims(&decided.batch), heard::spans(&decided.batch.events));
         let unasked = decided.unasked.len();
         // Not put back when the store fails: each time around counts as an attempt, and the queue gives up after some.
         store::commit_until_taken(&self.store, decided.batch).await;
         self.remember(claims);
+        self.heard.note(spans);
         self.recorded.notify_waiters();
         let asked = decided.leases.into_iter().map(Lease::ack);
         let settled: Vec<Settle> =

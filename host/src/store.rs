@@ -2,7 +2,9 @@
 //! the host was written here first. Knows nothing of SQL.
 
 pub mod sqlite;
+pub mod watched;
 
+use crate::alert::Gap;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::finding::Finding;
@@ -13,6 +15,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
+use watched::{AlertRow, DueAlert, LastVigil, WatchedBatch};
 
 /// Everything one transaction writes: all of it or none.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub struct Batch {
     pub outcomes: Vec<EffectOutcome>,
     /// Versions that become active.
     pub deployments: Vec<Deployment>,
+    /// What watching the sources gave.
+    pub watched: WatchedBatch,
 }
 
 /// One event with what was decided about it.
@@ -221,11 +226,11 @@ pub struct EffectRow {
 /// Something out of the way that needs a person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParkedRow {
-    /// `event` (a plugin's plan), `effect` or `stray`.
+    /// `event` (a plugin's plan), `effect`, `stray` or `alert`.
     pub what: String,
-    /// The event's receipt; absent for a stray.
+    /// The event's receipt; absent for a stray and an alert.
     pub receipt: Option<Receipt>,
-    /// Which plugin; absent for a stray.
+    /// Which plugin; absent for a stray and an alert.
     pub plugin: Option<PluginName>,
     /// For an effect: its key.
     pub key: Option<String>,
@@ -317,4 +322,23 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is parked, oldest first.
     fn parked(&self, rows_max: usize) -> impl Future<Output = Result<Vec<ParkedRow>, StoreError>> + Send;
+
+    /// What the last vigil over the sources left. Called once, at start.
+    fn last_vigil(&self) -> impl Future<Output = Result<LastVigil, StoreError>> + Send;
+
+    /// The alerts due at this time, oldest first.
+    fn alerts_due(
+        &self,
+        now_ms: u64,
+        rows_max: usize,
+    ) -> impl Future<Output = Result<Vec<DueAlert>, StoreError>> + Send;
+
+    /// When the first alert later than this time is due, in milliseconds since the Unix epoch.
+    fn next_alert_at_ms(&self, now_ms: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// The last so many alerts, oldest first.
+    fn alerts(&self, rows_max: usize) -> impl Future<Output = Result<Vec<AlertRow>, StoreError>> + Send;
+
+    /// The last so many gaps, oldest first.
+    fn gaps(&self, rows_max: usize) -> impl Future<Output = Result<Vec<Gap>, StoreError>> + Send;
 }

@@ -1,5 +1,8 @@
 //! The contract of a store, run against the one that ships.
 
+#[path = "store/watched.rs"]
+mod watched;
+
 use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
 use tidegate::event::Arrival;
 use tidegate::plan::{Plan, Verdict};
@@ -289,4 +292,39 @@ async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
     taken.await.expect("ends when the store takes it");
     let (rows, _) = store.events(ALL).await.expect("reads");
     assert_eq!(rows.iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt(2)]);
+}
+
+/// Made by the code of the first schema: two events decided by `notice`, one of them a duplicate's original, one
+/// event that waits, one that is parked, and a stray.
+const STORE_V1: &[u8] = include_bytes!("golden/store-v1.sqlite");
+
+#[tokio::test]
+async fn a_store_of_the_first_schema_opens_and_keeps_everything() {
+    let dir = dir();
+    std::fs::write(dir.path().join("store.sqlite"), STORE_V1).expect("the golden file is copied");
+    let store = SqliteStore::open(dir.path()).expect("opens");
+    let (rows, _) = store.events(ALL).await.expect("reads");
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row.receipt, row.state.as_str(), row.class.as_str(), row.effects.len()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (receipt(1), "decided", "first", 1),
+            (receipt(2), "waiting", "first", 0),
+            (receipt(3), "parked", "first", 0),
+            (receipt(4), "decided", "duplicate", 0),
+        ]
+    );
+    assert_eq!(store.effects_due(NOW_MS + 3, 10).await.expect("reads")[0].effect, effect(1));
+    assert_eq!(store.asks_due(NOW_MS + 50, 10).await.expect("reads").len(), 1);
+    assert_eq!(store.parked(10).await.expect("reads").len(), 2);
+    assert_eq!(store.active().await.expect("reads")[0].component, b"component");
+    // And it is one of this schema from now on.
+    let (_, version) = (store.alerts(10).await.expect("reads"), deployment(b"component").version);
+    commit_events(&store, vec![decided(&version, 5)]).await;
+    drop(store);
+    let (rows, _) = reopen(&dir).await.events(ALL).await.expect("reads");
+    assert_eq!(rows.len(), 5);
 }

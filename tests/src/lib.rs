@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod edge;
+pub mod edge_status;
 pub mod load;
 pub mod receiver;
 pub mod recorder;

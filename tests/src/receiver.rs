@@ -22,6 +22,8 @@ pub struct Notice {
     pub path: String,
     /// Its `Idempotency-Key`; empty when it has none.
     pub key: String,
+    /// All of its headers.
+    pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
     /// What it was answered with.
@@ -131,7 +133,7 @@ async fn take(
         if let Some(statuses) = path.strip_prefix("/answers/") {
             answer = nth_answer(statuses, before.count());
         }
-        notices.push(Notice { path, key, body, status: answer.as_u16() });
+        notices.push(Notice { path, key, headers, body, status: answer.as_u16() });
     });
     if !pause.is_zero() {
         tokio::time::sleep(pause).await;

@@ -2,7 +2,7 @@
 
 mod state;
 
-use crate::assembly::{Host, HostParts};
+use crate::assembly::{Host, HostParts, Secrets};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use state::State;
@@ -63,7 +63,8 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         // Sent or dropped: either way it is over.
         let _ = queue_stopped.await;
     }));
-    let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], edge: None }).await?;
+    let parts = HostParts { queues: vec![embedded], secrets: Secrets::from_env() };
+    let mut host = Host::start(&config, data, parts).await?;
     let sources = [(config.dev.source.to_string(), vec![state.source_token.clone()])];
     let worker_build = find_worker_build(&config.dev.worker_build);
     let edge = Edge {
@@ -107,6 +108,15 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     host.stop().await;
     drop(stop_queue);
     serving.await?.context("stop the queue")
+}
+
+/// Where the source of the `tidegate dev` on this directory takes events; `None` when there was none.
+pub(crate) fn request_url(config: &Config, data: &Path) -> anyhow::Result<Option<String>> {
+    let state = State::load(data)?;
+    Ok(state.map(|state| {
+        let listen = remembered(state.request_port, config.dev.request_listen);
+        format!("http://{listen}/in/{}/{}", config.dev.source, state.source_token)
+    }))
 }
 
 /// Listens where the last start did, or elsewhere when another program has taken that.

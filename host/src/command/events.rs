@@ -105,7 +105,7 @@ async fn show(receipt: Receipt, json: bool, data: &Path) -> anyhow::Result<()> {
 }
 
 /// The event's way, each step with the milliseconds since it was accepted.
-fn timeline(event: &EventRow) -> String {
+pub(super) fn timeline(event: &EventRow) -> String {
     let mut text = format!(
         "{}  {} {} of {} ({})\n",
         event.receipt,

@@ -1,10 +1,9 @@
 //! `tidegate run`: a host in production.
 
-use crate::assembly::{Host, HostParts};
+use crate::assembly::{Host, HostParts, Secrets};
 use anyhow::Context as _;
 use std::path::Path;
 use tidegate::config::Config;
-use tidegate::edge::EdgeClient;
 use tidegate::queue::rest::{RestQueue, RestQueueConfig, Token};
 
 #[derive(clap::Args)]
@@ -29,7 +28,8 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
         })
     });
     let queues = queues.collect::<anyhow::Result<Vec<_>>>()?;
-    let mut host = Host::start(config, data, HostParts { queues, edge: edge(config)? }).await?;
+    let parts = HostParts { queues, secrets: Secrets::from_env() };
+    let mut host = Host::start(config, data, parts).await?;
     let stopped = super::stopped()?;
     tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");
     tokio::select! {
@@ -39,19 +39,6 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
     tracing::info!("stopping: finishing what was pulled");
     host.stop().await;
     Ok(())
-}
-
-/// The Worker, when the operator says where it is.
-fn edge(config: &Config) -> anyhow::Result<Option<EdgeClient>> {
-    if config.edge.url.is_empty() {
-        tracing::warn!(
-            "edge.url is not set: nobody tells when the sender is about to stop, and large bodies wait"
-        );
-        return Ok(None);
-    }
-    let token = std::env::var("TIDEGATE_EDGE_TOKEN")
-        .context("set TIDEGATE_EDGE_TOKEN to the Worker's secret HOST_TOKEN: edge.url is set")?;
-    EdgeClient::new(&config.edge.url, &token).map(Some)
 }
 
 fn set(value: &str, key: &str) -> anyhow::Result<String> {

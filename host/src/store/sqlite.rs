@@ -4,9 +4,12 @@
 mod queries;
 mod rows;
 mod schema;
+mod watched;
 mod writer;
 
+use super::watched::{AlertRow, DueAlert, LastVigil};
 use super::{Batch, Deployment, DueAsk, DueEffect, EventRow, EventSeq, Page, ParkedRow, Store, StoreError};
+use crate::alert::Gap;
 use anyhow::Context as _;
 use rusqlite::Connection;
 use std::fs::File;
@@ -104,5 +107,25 @@ impl Store for SqliteStore {
 
     async fn parked(&self, rows_max: usize) -> Result<Vec<ParkedRow>, StoreError> {
         self.read(move |db| rows::parked(db, rows_max)).await
+    }
+
+    async fn last_vigil(&self) -> Result<LastVigil, StoreError> {
+        self.read(watched::last_vigil).await
+    }
+
+    async fn alerts_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueAlert>, StoreError> {
+        self.read(move |db| watched::alerts_due(db, now_ms, rows_max)).await
+    }
+
+    async fn next_alert_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
+        self.read(move |db| watched::next_alert_at_ms(db, now_ms)).await
+    }
+
+    async fn alerts(&self, rows_max: usize) -> Result<Vec<AlertRow>, StoreError> {
+        self.read(move |db| watched::alerts(db, rows_max)).await
+    }
+
+    async fn gaps(&self, rows_max: usize) -> Result<Vec<Gap>, StoreError> {
+        self.read(move |db| watched::gaps(db, rows_max)).await
     }
 }

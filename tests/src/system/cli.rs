@@ -56,6 +56,22 @@ impl Cli {
         Ok(said)
     }
 
+    /// Runs it and reads what it prints: one JSON value per line.
+    ///
+    /// # Errors
+    /// When it fails, or prints something else.
+    pub async fn rows<T: serde::de::DeserializeOwned>(&self, args: &[&str]) -> anyhow::Result<Vec<T>> {
+        rows(&self.output(args).await?)
+    }
+
+    /// Runs it and reads what it prints: one JSON value.
+    ///
+    /// # Errors
+    /// As [`Cli::rows`].
+    pub async fn json<T: serde::de::DeserializeOwned>(&self, args: &[&str]) -> anyhow::Result<T> {
+        serde_json::from_str(&self.output(args).await?).context("read what tidegate printed")
+    }
+
     /// Deploys a plugin with its notices going to this URL.
     ///
     /// # Errors

@@ -22,14 +22,23 @@ pub(super) struct State {
 }
 
 impl State {
+    /// What the last start left, if there was one.
+    pub(super) fn load(data: &Path) -> anyhow::Result<Option<Self>> {
+        let path = data.join("dev.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let state = serde_json::from_str(&text)
+            .with_context(|| format!("read {}: delete it to get new secrets and URLs", path.display()))?;
+        Ok(Some(state))
+    }
+
     /// What the last start left, or new secrets.
     pub(super) fn load_or_make(data: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data).with_context(|| format!("make the directory {}", data.display()))?;
-        let path = data.join("dev.json");
-        if path.exists() {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            return serde_json::from_str(&text)
-                .with_context(|| format!("read {}: delete it to get new secrets and URLs", path.display()));
+        if let Some(state) = Self::load(data)? {
+            return Ok(state);
         }
         let state = Self {
             source_token: crate::command::random_token()?,

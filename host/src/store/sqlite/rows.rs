@@ -110,6 +110,7 @@ pub(super) fn parked(db: &Connection, rows_max: usize) -> anyhow::Result<Vec<Par
         "SELECT 'event', event_seq, plugin, NULL, why, decided_at_ms AS at FROM plans WHERE state = 2
          UNION ALL SELECT 'effect', event_seq, plugin, record, what, at_ms FROM effects WHERE state = 2
          UNION ALL SELECT 'stray', NULL, NULL, NULL, why, pulled_at_ms FROM strays
+         UNION ALL SELECT 'alert', NULL, NULL, NULL, kind || ': ' || what, at_ms FROM alerts WHERE state = 2
          ORDER BY at LIMIT ?1",
     )?;
     let mut rows = statement.query([limit(rows_max)])?;

@@ -24,6 +24,14 @@ pub(super) mod state {
         }
     }
 
+    /// The word for an alert's state.
+    pub(in super::super) const fn of_alert(state: i64) -> &'static str {
+        match state {
+            SKIPPED => "logged",
+            other => of_effect(other),
+        }
+    }
+
     /// The word for an effect's state.
     pub(in super::super) const fn of_effect(state: i64) -> &'static str {
         match state {

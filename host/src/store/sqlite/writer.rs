@@ -100,6 +100,7 @@ fn commit<'a>(
         batch.strays.iter().try_for_each(|it| stray(&transaction, it)).context("write a stray")?;
         batch.replans.iter().try_for_each(|it| replan(&transaction, versions, it)).context("write a plan")?;
         batch.outcomes.iter().try_for_each(|it| outcome(&transaction, it)).context("write an outcome")?;
+        super::watched::write(&transaction, &batch.watched)?;
     }
     transaction.commit().context("commit")
 }

@@ -1,0 +1,362 @@
+//! What the operator is told when a source is in trouble: the words, and the JSON that travels. Pure: knows nothing
+//! of when it is said (`vigil`) or how it is sent (`alert::sender`).
+
+pub mod sender;
+pub mod signature;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use tidegate_envelope::{Digest, SourceName};
+use tidegate_source::profile;
+
+/// Something that the operator should know, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alert {
+    /// The edge did not answer a source's sender with a 2xx: the first time after all was well.
+    Failing(Trouble),
+    /// One more failure in a row, and the sender stops delivering.
+    NearlyCutOff(Trouble),
+    /// The sender has every reason to have stopped delivering.
+    CutOff(Trouble),
+    /// Nothing comes from a source, for longer than its rhythm explains.
+    Silent {
+        /// Which.
+        source: SourceName,
+        /// The name of its profile, where it is known.
+        profile: Option<String>,
+        /// When it was last heard of, in milliseconds since the Unix epoch.
+        since_ms: u64,
+        /// When this was noticed.
+        at_ms: u64,
+    },
+    /// Events come again. What was sent in the gap is lost, unless the sender keeps it.
+    Resumed {
+        /// The name of the source's profile, where it is known.
+        profile: Option<String>,
+        /// The gap.
+        gap: Gap,
+        /// When this was noticed.
+        at_ms: u64,
+    },
+    /// The edge does not say how its sources are.
+    EdgeUnreachable {
+        /// Since when, in milliseconds since the Unix epoch.
+        since_ms: u64,
+        /// What it did instead.
+        why: String,
+        /// When this was noticed.
+        at_ms: u64,
+    },
+}
+
+/// How a source's sender has been answered lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which source.
+    pub source: SourceName,
+    /// The name of its profile.
+    pub profile: String,
+    /// Answers since the last 2xx that were not 2xx.
+    pub failures_in_row: u32,
+    /// How many more until the sender stops delivering; `None` when it does not count.
+    pub left: Option<u32>,
+    /// The status and the text of the last of them.
+    pub last_failure: Option<String>,
+    /// When that was, in milliseconds since the Unix epoch.
+    pub last_failure_ms: Option<u64>,
+    /// When a 2xx was given last.
+    pub last_success_ms: Option<u64>,
+    /// When this was noticed.
+    pub at_ms: u64,
+}
+
+/// A time in which events may have been lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Whose.
+    pub source: SourceName,
+    /// The last sign of life before it, in milliseconds since the Unix epoch.
+    pub from_ms: u64,
+    /// The first one after it.
+    pub to_ms: u64,
+    /// What it followed.
+    pub after: GapCause,
+}
+
+/// What a gap followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapCause {
+    /// So many failures in a row that the sender stops delivering.
+    CutOff,
+    /// A silence that the source's rhythm does not explain.
+    Silence,
+}
+
+impl GapCause {
+    /// The word for it, as it is stored and listed.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::CutOff => "cut-off",
+            Self::Silence => "silence",
+        }
+    }
+
+    /// The cause of this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::CutOff, Self::Silence].into_iter().find(|cause| cause.word() == word)
+    }
+}
+
+impl Alert {
+    /// Its type, as the receiver sees it: `source.cut_off`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Failing(_) => "source.failing",
+            Self::NearlyCutOff(_) => "source.nearly_cut_off",
+            Self::CutOff(_) => "source.cut_off",
+            Self::Silent { .. } => "source.silent",
+            Self::Resumed { .. } => "source.resumed",
+            Self::EdgeUnreachable { .. } => "edge.unreachable",
+        }
+    }
+
+    /// The source it is about, if it is about one.
+    #[must_use]
+    pub const fn source(&self) -> Option<&SourceName> {
+        match self {
+            Self::Failing(trouble) | Self::NearlyCutOff(trouble) | Self::CutOff(trouble) => {
+                Some(&trouble.source)
+            }
+            Self::Silent { source, .. } => Some(source),
+            Self::Resumed { gap, .. } => Some(&gap.source),
+            Self::EdgeUnreachable { .. } => None,
+        }
+    }
+
+    /// When it was raised, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn at_ms(&self) -> u64 {
+        match self {
+            Self::Failing(trouble) | Self::NearlyCutOff(trouble) | Self::CutOff(trouble) => trouble.at_ms,
+            Self::Silent { at_ms, .. }
+            | Self::Resumed { at_ms, .. }
+            | Self::EdgeUnreachable { at_ms, .. } => *at_ms,
+        }
+    }
+
+    /// Its id, the same each time it is sent: what a receiver recognises a repeat by.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let source = self.source().map_or("", SourceName::as_str);
+        let digest = Digest::of(format!("{} {source} {}", self.kind(), self.at_ms()).as_bytes());
+        let hex = digest.as_bytes().iter().take(16).fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        format!("alert_{hex}")
+    }
+
+    /// What happened, in one sentence.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Failing(trouble) => format!("{}{}", trouble.failed(), trouble.what_is_left()),
+            Self::NearlyCutOff(trouble) => {
+                format!(
+                    "{} {} failures in a row{}",
+                    trouble.failed(),
+                    trouble.failures_in_row,
+                    trouble.what_is_left()
+                )
+            }
+            Self::CutOff(trouble) => format!(
+                "{} {} failures in a row: expect that its sender has switched delivery off",
+                trouble.failed(),
+                trouble.failures_in_row
+            ),
+            Self::Silent { source, since_ms, .. } => {
+                format!("nothing has come from {source} since {}, which is not like it", time(*since_ms))
+            }
+            Self::Resumed { gap, .. } => format!(
+                "events from {} come again; what was sent between {} and {} may be lost",
+                gap.source,
+                time(gap.from_ms),
+                time(gap.to_ms)
+            ),
+            Self::EdgeUnreachable { since_ms, why, .. } => {
+                format!("the edge has not said how its sources are since {}: {why}", time(*since_ms))
+            }
+        }
+    }
+
+    /// What a person does about it: one step per line.
+    #[must_use]
+    pub fn steps(&self) -> Vec<String> {
+        let fixed = |steps: &[&str]| steps.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>();
+        match self {
+            Self::Failing(trouble) | Self::NearlyCutOff(trouble) => vec![
+                format!("See why: tidegate source status {}", trouble.source),
+                "Look at the Worker's logs and its queue: until a request is answered with a 2xx, each one counts.".into(),
+            ],
+            Self::CutOff(trouble) => {
+                let test = format!("See that the edge takes events again: tidegate source test {} --url <its URL>", trouble.source);
+                [vec![test], resume_steps(Some(&trouble.profile))].concat()
+            }
+            Self::Silent { source, profile, .. } => {
+                let test = format!("See that the edge takes events: tidegate source test {source} --url <its URL>");
+                [vec![test], resume_steps(profile.as_deref())].concat()
+            }
+            Self::Resumed { gap, .. } => vec![
+                format!("See all gaps: tidegate source gaps {}", gap.source),
+                "Compare what the sender has with what arrived: events of that time do not come again by themselves.".into(),
+            ],
+            Self::EdgeUnreachable { .. } => fixed(&[
+                "Check edge.url in tidegate.toml: <edge.url>/healthz must answer.",
+                "Check that TIDEGATE_EDGE_TOKEN is what `wrangler secret put HOST_TOKEN` was given.",
+            ]),
+        }
+    }
+
+    /// The body that is sent: type, timestamp and data, as Standard Webhooks has it
+    /// (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        let mut data = match self {
+            Self::Failing(trouble) | Self::NearlyCutOff(trouble) | Self::CutOff(trouble) => json!({
+                "source": trouble.source,
+                "profile": trouble.profile,
+                "failures_in_row": trouble.failures_in_row,
+                "left": trouble.left,
+                "last_failure": trouble.last_failure,
+                "last_failure_at": trouble.last_failure_ms.map(time),
+                "last_success_at": trouble.last_success_ms.map(time),
+            }),
+            Self::Silent { source, profile, since_ms, .. } => {
+                json!({ "source": source, "profile": profile, "since": time(*since_ms) })
+            }
+            Self::Resumed { profile, gap, .. } => json!({
+                "source": gap.source,
+                "profile": profile,
+                "gap": { "from": time(gap.from_ms), "to": time(gap.to_ms), "after": gap.after },
+            }),
+            Self::EdgeUnreachable { since_ms, why, .. } => json!({ "since": time(*since_ms), "why": why }),
+        };
+        if let Some(data) = data.as_object_mut() {
+            data.insert("summary".into(), self.summary().into());
+            data.insert("steps".into(), self.steps().into());
+        }
+        json!({ "type": self.kind(), "timestamp": time(self.at_ms()), "data": data })
+    }
+}
+
+impl Trouble {
+    fn failed(&self) -> String {
+        let why = self.last_failure.as_ref().map_or_else(String::new, |why| format!(" with {why}"));
+        format!("the edge answered the sender of {}{why};", self.source)
+    }
+
+    fn what_is_left(&self) -> String {
+        match self.left {
+            Some(1) => ": one more, and its sender switches delivery off".into(),
+            Some(left) => format!(" {left} more in a row, and its sender switches delivery off"),
+            None => " how its sender punishes that is not known".into(),
+        }
+    }
+}
+
+/// What a person does to have a sender of this profile deliver again.
+#[must_use]
+pub fn resume_steps(profile: Option<&str>) -> Vec<String> {
+    let known = profile.and_then(profile::find).or_else(|| profile::find("generic"));
+    known
+        .map(|profile| profile.resume_steps().iter().map(|step| (*step).to_owned()).collect())
+        .unwrap_or_default()
+}
+
+/// RFC 3339, UTC, to the second.
+fn time(ms: u64) -> String {
+    let stamp = i64::try_from(ms / 1_000).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
+    stamp.map_or_else(|| ms.to_string(), |stamp| stamp.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT_MS: u64 = 1_668_143_107_302;
+
+    fn trouble(failures_in_row: u32, left: Option<u32>) -> Trouble {
+        Trouble {
+            source: SourceName::new("amj").expect("a valid name"),
+            profile: "amj".into(),
+            failures_in_row,
+            left,
+            last_failure: Some("503 no store confirmed".into()),
+            last_failure_ms: Some(AT_MS - 1_000),
+            last_success_ms: None,
+            at_ms: AT_MS,
+        }
+    }
+
+    fn all() -> Vec<Alert> {
+        let source = SourceName::new("amj").expect("a valid name");
+        let gap =
+            Gap { source: source.clone(), from_ms: AT_MS - 5_000, to_ms: AT_MS, after: GapCause::CutOff };
+        vec![
+            Alert::Failing(trouble(1, Some(2))),
+            Alert::NearlyCutOff(trouble(2, Some(1))),
+            Alert::CutOff(trouble(3, Some(0))),
+            Alert::Silent { source, profile: Some("amj".into()), since_ms: AT_MS - 9_000, at_ms: AT_MS },
+            Alert::Resumed { profile: Some("amj".into()), gap, at_ms: AT_MS },
+            Alert::EdgeUnreachable { since_ms: AT_MS - 9_000, why: "401 wrong token".into(), at_ms: AT_MS },
+        ]
+    }
+
+    #[test]
+    fn every_alert_says_what_happened_and_what_to_do() {
+        for (alert, kind, words) in all()
+            .into_iter()
+            .zip([
+                ("source.failing", ["amj", "503 no store confirmed", "2 more in a row"]),
+                ("source.nearly_cut_off", ["amj", "2 failures in a row", "one more"]),
+                ("source.cut_off", ["amj", "3 failures in a row", "switched delivery off"]),
+                ("source.silent", ["amj", "2022-11-11T05:04:58Z", "not like it"]),
+                ("source.resumed", ["amj", "2022-11-11T05:05:02Z and 2022-11-11T05:05:07Z", "may be lost"]),
+                ("edge.unreachable", ["the edge", "401 wrong token", "2022-11-11T05:04:58Z"]),
+            ])
+            .map(|(alert, (kind, words))| (alert, kind, words))
+        {
+            let payload = alert.payload();
+            assert_eq!(payload["type"], kind);
+            assert_eq!(payload["timestamp"], "2022-11-11T05:05:07Z");
+            let summary = payload["data"]["summary"].as_str().expect("a summary");
+            for word in words {
+                assert!(summary.contains(word), "{kind}: `{summary}` should say `{word}`");
+            }
+            assert!(!alert.steps().is_empty(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_cut_off_sender_is_enabled_by_the_steps_of_its_profile() {
+        let amj = profile::find("amj").expect("the profile exists");
+        let payload = Alert::CutOff(trouble(3, Some(0))).payload();
+        let steps = payload["data"]["steps"].as_array().expect("steps");
+        for step in amj.resume_steps() {
+            assert!(steps.iter().any(|it| it == step), "{step}");
+        }
+        assert!(!resume_steps(Some("no such profile")).is_empty());
+    }
+
+    #[test]
+    fn an_id_is_the_same_each_time_and_another_for_each_alert() {
+        let ids: std::collections::BTreeSet<_> = all().iter().map(Alert::id).collect();
+        assert_eq!(ids.len(), all().len());
+        assert_eq!(Alert::Failing(trouble(1, Some(2))).id(), Alert::Failing(trouble(9, None)).id());
+    }
+}

@@ -1,0 +1,72 @@
+//! `tidegate source`: how the senders are, and what an operator does about them.
+
+mod list;
+mod sample;
+mod secrets;
+
+use std::path::{Path, PathBuf};
+use tidegate::config::Config;
+use tidegate_envelope::SourceName;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// One line per source: how it is, and how many failures are left until its sender stops delivering.
+    List {
+        /// One JSON object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// All that is known of one source, or of all: failures, tokens, vault, rhythm, and what to do.
+    Status {
+        /// Which source.
+        #[arg(value_parser = SourceName::new)]
+        name: Option<SourceName>,
+        /// One JSON object: now_ms, edge, sources.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Times in which events may have been lost.
+    Gaps {
+        /// Of which source.
+        #[arg(value_parser = SourceName::new)]
+        name: Option<SourceName>,
+        /// One JSON object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the operator was told, and whether it was sent.
+    Alerts {
+        /// About which source.
+        #[arg(value_parser = SourceName::new)]
+        name: Option<SourceName>,
+        /// One JSON object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Post the sender's sample event to the source's URL and follow it until it is decided.
+    ///
+    /// Plugins see it and may act on it: the asset's name is "Tidegate test" and its id 0.
+    Test(sample::Args),
+    /// Give a source a new token, and later take the old ones away.
+    ///
+    /// Both are live until --finish, so that no event meets a URL that is unknown.
+    Rotate(secrets::RotateArgs),
+    /// Read a file of sources as the edge does, but strictly: the first fault, and where it is.
+    Check {
+        /// The file: what `wrangler secret put SOURCES` is given.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+pub(crate) async fn run(command: Command, config: &Config, data: &Path) -> anyhow::Result<()> {
+    match command {
+        Command::List { json } => list::list(json, data).await,
+        Command::Status { name, json } => list::status(name.as_ref(), json, data).await,
+        Command::Gaps { name, json } => list::gaps(name.as_ref(), json, data).await,
+        Command::Alerts { name, json } => list::alerts(name.as_ref(), json, data).await,
+        Command::Test(args) => sample::run(&args, config, data).await,
+        Command::Rotate(args) => secrets::rotate(&args, data).await,
+        Command::Check { file } => secrets::check(&file),
+    }
+}

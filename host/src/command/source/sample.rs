@@ -1,0 +1,120 @@
+//! `tidegate source test`: the sender's sample event, sent the way the sender does and followed to its end.
+
+use crate::command::{client, dev, events, print, print_json};
+use anyhow::{Context as _, bail, ensure};
+use reqwest::{Client as Http, StatusCode, Url, redirect};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+use tidegate::admin::client::Client;
+use tidegate::config::{Config, secure_url};
+use tidegate::store::EventRow;
+use tidegate::vigil::report::SourcesReport;
+use tidegate_envelope::{Receipt, SourceName};
+use tokio::time::Instant;
+
+/// What the sender's documentation shows
+/// (<https://asset-management-for-jira.readme.io/reference/using-the-events-api>).
+const SAMPLE: &str = include_str!("../../../../tests/samples/asset-update.json");
+/// What the sender would wait for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
+/// The pause between two looks at what became of it.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which source.
+    #[arg(value_parser = SourceName::new)]
+    name: SourceName,
+    /// Its request URL; with `tidegate dev` on this directory it is known.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// How long to wait until it is decided, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    wait: u64,
+    /// Print what became of it as one JSON object, as `events show --json` does.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &Args, config: &Config, data: &Path) -> anyhow::Result<()> {
+    let url = request_url(args, config, data)?;
+    let host = client(data)?;
+    // Asked first: what cannot be followed is not sent.
+    let _: SourcesReport = host.get("/api/v1/sources").await?;
+    let started = Instant::now();
+    let receipt = post(url, &args.name).await?;
+    let say = |text: String| if args.json { Ok(()) } else { print(&text) };
+    say(format!("the edge took it in {} ms: receipt {receipt}\n", started.elapsed().as_millis()))?;
+    let event = follow(&host, receipt, Duration::from_secs(args.wait)).await?;
+    if args.json {
+        print_json([&event])?;
+    } else {
+        print(&events::timeline(&event))?;
+    }
+    ensure!(event.state == "decided", "it is {}: see `tidegate parked list`", event.state);
+    say(format!("{} works: from the edge to the decision in {} ms\n", args.name, since(&event)))
+}
+
+const fn since(event: &EventRow) -> u64 {
+    event.decided_at_ms.saturating_sub(event.received_at_ms)
+}
+
+fn request_url(args: &Args, config: &Config, data: &Path) -> anyhow::Result<Url> {
+    let known = match &args.url {
+        Some(url) => Some(url.clone()),
+        None => dev::request_url(config, data)?.filter(|_| config.dev.source == args.name),
+    };
+    let url =
+        known.with_context(|| format!("say where {} is: --url https://<your domain>/in/...", args.name))?;
+    let url = secure_url(&url).context("--url")?;
+    let its = format!("/in/{}/", args.name);
+    ensure!(url.path().contains(&its), "--url is not one of {}: its path has {its}<token>", args.name);
+    Ok(url)
+}
+
+/// Posts the sample. No other event has the same bytes: it would be taken for its duplicate.
+async fn post(url: Url, name: &SourceName) -> anyhow::Result<Receipt> {
+    let mut event: Value = serde_json::from_str(SAMPLE).context("read the sample event")?;
+    event["id"] = 0.into();
+    event["name"] = format!("Tidegate test {}", jiff::Timestamp::now()).into();
+    let http = Http::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX).build()?;
+    let response = http.post(url).json(&event).send().await.map_err(reqwest::Error::without_url);
+    let response =
+        response.context("the edge gave no answer within 3 seconds, which its sender counts as a failure")?;
+    match response.status() {
+        status if status.is_success() => {}
+        StatusCode::NOT_FOUND => bail!("the edge answered 404: it knows no source {name} with this token"),
+        StatusCode::UNAUTHORIZED => {
+            bail!("the edge answered 401: the sender of {name} signs its requests, and this test cannot")
+        }
+        StatusCode::SERVICE_UNAVAILABLE => bail!("the edge answered 503: no store took the event in time"),
+        status => bail!("the edge answered {status}, which its sender counts as a failure"),
+    }
+    let answer: Value =
+        response.json().await.map_err(reqwest::Error::without_url).context("read the edge's answer")?;
+    let receipt =
+        answer.get("receipt").and_then(Value::as_str).context("the edge's answer has no receipt")?;
+    receipt.parse().context("read the receipt")
+}
+
+/// Waits until the event needs nothing more to be decided.
+async fn follow(host: &Client, receipt: Receipt, wait: Duration) -> anyhow::Result<EventRow> {
+    let until = Instant::now() + wait;
+    loop {
+        // Not known yet, or the host is starting: either way there is time left to see.
+        let event: anyhow::Result<EventRow> = host.get(&format!("/api/v1/events/{receipt}")).await;
+        match event {
+            Ok(event) if event.state != "waiting" => return Ok(event),
+            Ok(_) if Instant::now() >= until => {
+                bail!("it is still waiting to be decided after {wait:?}: tidegate events show {receipt}")
+            }
+            Err(error) if Instant::now() >= until => {
+                return Err(error.context(format!(
+                    "the edge took it, and the host did not have it within {wait:?}: does it pull from the same queue?"
+                )));
+            }
+            _ => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
