@@ -38,7 +38,9 @@ const fn well(answered_s: u64) -> Step {
 }
 
 const fn failing(in_row: u32, failed_s: u64) -> Step {
-    Edge { in_row, failed_s: Some(failed_s), answered_s: Some(5) }
+    // The last answer before the failures was at 5 s.
+    let answered_s = if failed_s > 5 { Some(5) } else { None };
+    Edge { in_row, failed_s: Some(failed_s), answered_s }
 }
 
 const fn recovered(failed_s: u64, answered_s: u64) -> Step {
@@ -111,7 +113,7 @@ type Case<'a> = (&'a str, &'a [(u64, Step, &'a [&'a str])]);
 #[test]
 fn each_alert_is_raised_once_per_episode() {
     let silence_max = VigilRules { silence_max_ms: Some(MINUTE_MS) };
-    let cases: [(VigilRules, Case<'_>); 11] = [
+    let cases: [(VigilRules, Case<'_>); 12] = [
         (
             VigilRules::default(),
             (
@@ -179,6 +181,22 @@ fn each_alert_is_raised_once_per_episode() {
                     (700, recovered(30, 690), &[]),
                     (701, Tick, &[]),
                     (711, failing(1, 710), &["source.failing"]),
+                ],
+            ),
+        ),
+        (
+            VigilRules::default(),
+            (
+                "the edge's word comes later than the event that makes it old",
+                &[
+                    (1, well(0), &[]),
+                    (11, failing(3, 10), &["source.cut_off"]),
+                    (16, Event(16), &["source.resumed"]),
+                    (17, failing(3, 10), &[]),
+                    (18, recovered(10, 16), &[]),
+                    (26, Event(26), &[]),
+                    (27, failing(3, 25), &["source.failing"]),
+                    (28, recovered(25, 26), &[]),
                 ],
             ),
         ),

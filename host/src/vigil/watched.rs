@@ -160,10 +160,14 @@ impl Watched {
         let tally = &status.tally;
         let fresh = tally.last_failure_ms > self.memory.last_failure_ms;
         self.memory.last_failure_ms = self.memory.last_failure_ms.max(tally.last_failure_ms);
+        if !fresh {
+            return None;
+        }
+        // An event may have overtaken the edge's word: then the failures are over, whatever it says.
+        let over = self.memory.last_ms > tally.last_failure_ms;
         let level = match (tally.failures_in_row, status.left) {
-            (0, _) if !fresh => return None,
-            (1.., Some(0)) => Level::CutOff,
-            (1.., Some(1)) => Level::NearlyCutOff,
+            (1.., Some(0)) if !over => Level::CutOff,
+            (1.., Some(1)) if !over => Level::NearlyCutOff,
             _ => Level::Failing,
         };
         let since_ms = tally.last_failure_ms.unwrap_or(now_ms);
