@@ -127,24 +127,33 @@ export class Remembered {
 }
 
 // Puts a body into the vault: the first `bytesMax` bytes of it. Gives how many those are, how many there were
-// (undefined when that is not known) and the hash of those kept. Fails when the vault does not confirm a part in time.
+// (undefined when that is not known) and the hash of those kept; or undefined when the vault does not confirm a part in
+// time. Fails when the sender hangs up.
 export async function putInVault(body, vault, receipt, bytesMax) {
   const digest = new crypto.DigestStream("SHA-256");
   const hashing = digest.getWriter();
   let bytes = 0;
-  let putting = Promise.resolve(); // the part before is written while the next one is read
-  putting.catch(() => {});
+  let confirmed = Promise.resolve(true); // for the part before: it is written while the next one is read
   for (let number = 0; ; number += 1) {
     const chunk = await body.chunk(bytesMax - bytes);
-    await putting;
+    if (!(await confirmed)) return undefined;
     if (chunk.byteLength === 0 && number > 0) break;
     bytes += chunk.byteLength;
     await hashing.write(chunk);
-    putting = within(vault.keepChunk(receipt, number, chunk), CHUNK_MS_MAX);
-    putting.catch(() => {}); // awaited in the next round; until then no error is unhandled
+    confirmed = isConfirmed(vault.keepChunk(receipt, number, chunk), receipt);
   }
-  await within(vault.completeBody(receipt, bytes), CHUNK_MS_MAX);
+  if (!(await isConfirmed(vault.completeBody(receipt, bytes), receipt))) return undefined;
   const rest = await body.rest();
   await hashing.close();
   return { bytes, total: body.ended ? bytes + rest : undefined, sha256: new Uint8Array(await digest.digest) };
+}
+
+async function isConfirmed(put, receipt) {
+  try {
+    await within(put, CHUNK_MS_MAX);
+    return true;
+  } catch (error) {
+    console.error(`failed to put the body of ${receipt} into a vault: ${error}`);
+    return false;
+  }
 }

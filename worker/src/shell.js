@@ -96,7 +96,7 @@ async function keep(request, here, to, ctx, body, reading) {
   let said = accept(to.place, head, body, now);
   if (said[0] === "V") {
     const receipt = said.slice(1);
-    const kept = await putAside(here, to, ctx, receipt, body === undefined ? reading : new Remembered(body));
+    const kept = await putInVault(body === undefined ? reading : new Remembered(body), here.vault(to.name), receipt, here.bodyBytesMax);
     if (kept === undefined) return answer(ANSWERS.undelivered, to, here, ctx);
     said = seal(to.place, head, receipt, kept.bytes, kept.total, kept.sha256);
     now = Date.now();
@@ -123,16 +123,6 @@ async function store(here, to, ctx, started, shard, receipt, message) {
   }
   const vault = () => here.vault(to.name);
   return climb({ first, failed, started, shards: here.shards, shard, vault, receipt, message, ctx });
-}
-
-// Puts a body into the vault; undefined when that fails.
-async function putAside(here, to, ctx, receipt, body) {
-  try {
-    return await putInVault(body, here.vault(to.name), receipt, here.bodyBytesMax);
-  } catch (error) {
-    console.error(`failed to put the body of ${receipt} into the vault of ${to.name}: ${error}`);
-    return undefined; // what is there of it, the vault removes itself
-  }
 }
 
 // Method and headers in one text, for `Head::read`.

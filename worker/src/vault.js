@@ -167,12 +167,12 @@ export class Vault extends DurableObject {
   // Messages to send together: of one shard, and not with one that was refused before.
   due(now, skip, count) {
     const rows = this.sql.exec(
-      "SELECT number, shard, text, refused FROM message WHERE at_ms <= ? ORDER BY refused, number LIMIT ? OFFSET ?",
-      now - SETTLE_MS, count, skip);
+      "SELECT number, shard, text, length(CAST(text AS BLOB)) AS bytes, refused FROM message WHERE at_ms <= ? " +
+      "ORDER BY refused, number LIMIT ? OFFSET ?", now - SETTLE_MS, count, skip);
     const batch = [];
     let bytes = 0;
     for (const row of rows) {
-      bytes += 3 * row.text.length; // no text has more bytes
+      bytes += row.bytes;
       const alike = batch.length === 0 || (row.shard === batch[0].shard && row.refused === batch[0].refused);
       if (batch.length > 0 && (!alike || bytes > BATCH_BYTES_MAX)) break;
       batch.push(row);
