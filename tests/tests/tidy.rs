@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ASSEMBLY: [&str; 3] = ["host/src/assembly.rs", "host/src/main.rs", "host/src/command/"];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 20] = [
+const PURE: [&str; 22] = [
     "envelope/src/",
     "worker/src/accept.rs",
     "worker/src/answer.rs",
@@ -19,6 +19,7 @@ const PURE: [&str; 20] = [
     "host/src/event.rs",
     "host/src/executor/verdict.rs",
     "host/src/fault.rs",
+    "host/src/finding.rs",
     "host/src/limits.rs",
     "host/src/plan.rs",
     "host/src/plugin.rs",
@@ -28,6 +29,7 @@ const PURE: [&str; 20] = [
     "host/src/registry.rs",
     "host/src/retry.rs",
     "host/src/retry/",
+    "host/src/scan.rs",
 ];
 
 /// Words of I/O, clocks and chance.
