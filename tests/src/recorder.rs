@@ -119,6 +119,12 @@ impl Recorder {
         self.shared.borrow().largest_bytes
     }
 
+    /// Sends that have come since the start, whatever became of them.
+    #[must_use]
+    pub fn sends_so_far(&self) -> usize {
+        self.shared.borrow().sends
+    }
+
     /// Waits until so many sends have come since the start, whatever became of them.
     pub async fn sends(&self, count: usize) {
         let mut changes = self.shared.subscribe();

@@ -115,10 +115,13 @@ async function store(here, to, ctx, started, shard, receipt, message) {
   const home = here.shards[shard];
   let first;
   let failed = false;
-  if (!home.isLate(started)) {
+  if (home.comesFirst(started)) {
     first = home.send(message);
     const whether = await confirmed(first);
-    if (whether === true) return true;
+    if (whether === true) {
+      home.late = 0;
+      return true;
+    }
     failed = whether === false;
   }
   const vault = () => here.vault(to.name);

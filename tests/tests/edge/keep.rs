@@ -39,6 +39,39 @@ async fn every_method_and_every_body_within_the_limit_is_on_the_queue_before_the
 }
 
 #[tokio::test]
+async fn odd_requests_are_events_like_any_other() {
+    let stage = Stage::set().await;
+    let deep = "[".repeat(50_000);
+    for (method, headers, body) in [
+        ("GET", "Content-Length: 4\r\n", "body"),
+        ("HEAD", "Content-Length: 4\r\n", "body"),
+        ("TRACE", "", ""),
+        ("PROPFIND", "Content-Type: \u{e4}/;=\r\n", "x"),
+        ("POST", "Content-Type:\r\nUser-Agent:\r\nTraceparent: a:b:c\r\n", "{}"),
+        ("POST", "Content-Encoding: gzip\r\n", "not gzip"),
+        ("POST", "Expect: 100-continue\r\n", "x"),
+        ("POST", "Content-Type: application/json\r\n", &deep),
+    ] {
+        let length = if headers.contains("Content-Length") {
+            String::new()
+        } else {
+            format!("Content-Length: {}\r\n", body.len())
+        };
+        let head = format!("{method} {} HTTP/1.1\r\nHost: x\r\n{headers}{length}\r\n{body}", live_path());
+        let mut sender = Chunked::raw(&stage.edge, &head).await;
+        let status = match sender.status().await {
+            // What `Expect` asks for; the answer itself follows it.
+            100 => sender.next_status().await,
+            status => status,
+        };
+        assert_eq!(status, 202, "{method} {headers}");
+        let envelope = stage.envelope();
+        assert_eq!(envelope.method, method);
+        assert_eq!(envelope.body.inline(), Some(body.as_bytes()), "{method} {headers}");
+    }
+}
+
+#[tokio::test]
 async fn a_chunked_body_arrives_byte_for_byte() {
     let stage = Stage::set().await;
     let body: Vec<u8> = (0..BODY_INLINE_BYTES_MAX).map(|i| u8::try_from(i % 251).expect("a byte")).collect();

@@ -169,9 +169,14 @@ pub(crate) struct Chunked {
 
 impl Chunked {
     pub(crate) async fn open(edge: &Edge, path: &str) -> Self {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Self::raw(edge, &head).await
+    }
+
+    /// A request with any head.
+    pub(crate) async fn raw(edge: &Edge, head: &str) -> Self {
         let stream = TcpStream::connect(edge.workerd.addr()).await.expect("connect");
         let (read, mut write) = stream.into_split();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
         write.write_all(head.as_bytes()).await.expect("send the head");
         Self { read, write }
     }
@@ -189,6 +194,18 @@ impl Chunked {
 
     pub(crate) async fn end(&mut self) -> std::io::Result<()> {
         self.write.write_all(b"0\r\n\r\n").await
+    }
+
+    /// The status after an interim one.
+    pub(crate) async fn next_status(&mut self) -> u16 {
+        let mut line = Vec::new();
+        while line != b"\r\n" {
+            line.clear();
+            while !line.ends_with(b"\r\n") {
+                line.push(self.read.read_u8().await.expect("the edge answers"));
+            }
+        }
+        self.status().await
     }
 
     pub(crate) async fn status(&mut self) -> u16 {
