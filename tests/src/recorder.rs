@@ -143,8 +143,7 @@ type Queue = State<Arc<watch::Sender<Shared>>>;
 async fn message(State(shared): Queue, headers: HeaderMap, body: Bytes) -> Response {
     let header =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let message =
-        Recorded { format: header("X-Msg-Fmt"), queue: header("X-Queue"), batched: false, body };
+    let message = Recorded { format: header("X-Msg-Fmt"), queue: header("X-Queue"), batched: false, body };
     answer(&shared, vec![message]).await
 }
 

@@ -35,7 +35,8 @@ async fn a_worker_without_sources_says_so_and_takes_nothing() {
 
 #[tokio::test]
 async fn a_source_that_is_wrong_takes_no_other_with_it_and_is_named() {
-    let sources = format!(r#"{{"bad":["short"],"amj":["{TOKEN}"],"odd":{{"profile":"none","tokens":["{TOKEN}"]}}}}"#);
+    let sources =
+        format!(r#"{{"bad":["short"],"amj":["{TOKEN}"],"odd":{{"profile":"none","tokens":["{TOKEN}"]}}}}"#);
     let stage = Stage::set_with(|options| {
         options.sources = sources;
         options.body_bytes_max = Some(1);

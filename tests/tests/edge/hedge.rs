@@ -118,7 +118,8 @@ async fn no_store_no_2xx_and_nothing_acknowledged_is_lost() {
     stage.queue.set_mood(Mood::Takes);
     let mut delivered = Vec::new();
     while !acknowledged.iter().all(|receipt| delivered.contains(receipt)) {
-        let some = timeout(PATIENCE, stage.queue.take_all(1)).await.expect("what was acknowledged is delivered");
+        let some =
+            timeout(PATIENCE, stage.queue.take_all(1)).await.expect("what was acknowledged is delivered");
         delivered.extend(receipts(&some));
     }
 }
@@ -171,7 +172,8 @@ async fn what_one_queue_refuses_or_keeps_waiting_the_next_one_takes() {
         // By the ladder where that queue is the next one, by the vault's alarm where it is not.
         let mut delivered = Vec::new();
         while !acknowledged.iter().all(|receipt| delivered.contains(receipt)) {
-            delivered.extend(receipts(&timeout(PATIENCE, more[1].take_all(1)).await.expect("they are taken")));
+            delivered
+                .extend(receipts(&timeout(PATIENCE, more[1].take_all(1)).await.expect("they are taken")));
         }
     }
 }
@@ -203,7 +205,8 @@ async fn a_worker_without_a_vault_says_so_and_still_takes_events() {
     let client = crate::stage::client();
     let health = client.get(edge.url("/healthz")).send().await.expect("the edge answers");
     assert!(health.text().await.expect("text").contains("the Durable Object VAULT is not bound"));
-    let post = async || client.post(edge.live_url()).body("{}").send().await.expect("the edge answers").status();
+    let post =
+        async || client.post(edge.live_url()).body("{}").send().await.expect("the edge answers").status();
     assert_eq!(post().await, 202);
     queue.set_mood(Mood::Overloaded);
     assert_eq!(post().await, 503);

@@ -33,13 +33,15 @@ fn hex_mac(text: &[u8]) -> String {
 
 async fn github(stage: &Stage, body: &[u8], signature: &str) -> Response {
     let request = stage.client.post(stage.edge.url(&format!("/in/gh/{TOKEN}"))).body(body.to_vec());
-    let request = request.timeout(PATIENCE).header("X-GitHub-Event", "push").header("X-Hub-Signature-256", signature);
+    let request =
+        request.timeout(PATIENCE).header("X-GitHub-Event", "push").header("X-Hub-Signature-256", signature);
     request.send().await.expect("the edge answers")
 }
 
 async fn failures(stage: &Stage, source: &str) -> (u64, Option<String>) {
     let status = stage.status().await;
-    let found = status.sources.into_iter().find(|status| status.source.as_str() == source).expect("it is live");
+    let found =
+        status.sources.into_iter().find(|status| status.source.as_str() == source).expect("it is live");
     (found.tally.failures, found.tally.last_failure)
 }
 
@@ -108,13 +110,15 @@ async fn a_body_too_large_for_its_signature_to_be_checked_is_refused_and_says_so
 #[tokio::test]
 async fn a_challenge_is_answered_once_its_signature_is_right() {
     let stage = stage().await;
-    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let now_s =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let post = async |body: &str, mac: &str| {
         let request = stage.client.post(stage.edge.url(&format!("/in/chat/{TOKEN}"))).body(body.to_owned());
         let request = request.header("X-Slack-Request-Timestamp", now_s.to_string());
         request.header("X-Slack-Signature", format!("v0={mac}")).send().await.expect("the edge answers")
     };
-    let challenge = r#"{"type":"url_verification","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}"#;
+    let challenge =
+        r#"{"type":"url_verification","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}"#;
     let response = post(challenge, &hex_mac(format!("v0:{now_s}:{challenge}").as_bytes())).await;
     assert_eq!(response.status(), 200);
     let answer = response.text().await.expect("text");
@@ -140,7 +144,8 @@ async fn a_sender_of_cloudevents_is_told_that_it_is_welcome() {
     assert_eq!(response.headers()["allow"], "POST");
     assert_eq!(stage.queue.take().len(), 0);
 
-    let response = stage.client.post(&url).header("ce-id", "1").header("ce-type", "x").body("{}").send().await;
+    let response =
+        stage.client.post(&url).header("ce-id", "1").header("ce-type", "x").body("{}").send().await;
     assert_eq!(response.expect("the edge answers").status(), 202);
     let names: Vec<_> = stage.envelope().headers.into_iter().map(|header| header.0).collect();
     assert_eq!(names, ["ce-id", "ce-type"]);

@@ -43,7 +43,12 @@ impl Stage {
         Self { edge, queue, client }
     }
 
-    pub(crate) async fn send(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> (u16, String) {
         let method = method.parse().expect("a method");
         let request = self.client.request(method, self.edge.url(path)).body(body);
         let response = request.send().await.expect("the edge answers");
@@ -125,7 +130,8 @@ impl Stage {
     /// The files of the vaults' objects.
     pub(crate) fn vault_files(&self) -> Vec<PathBuf> {
         let dir = self.edge.dir().join("vaults/vault");
-        let files = std::fs::read_dir(&dir).expect("the vaults' folder").map(|entry| entry.expect("a file").path());
+        let files =
+            std::fs::read_dir(&dir).expect("the vaults' folder").map(|entry| entry.expect("a file").path());
         let databases = files.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
         databases.filter(|path| !path.ends_with("metadata.sqlite")).collect()
     }
