@@ -12,7 +12,7 @@ const OK_JSON = { headers: { "Content-Type": "application/json" } };
 const OK_BYTES = { headers: { "Content-Type": "application/octet-stream" } };
 
 // Answers a request on one of the host's paths.
-export async function answerHost(to, request, here, ctx) {
+export async function answerHost({ request, to, here, ctx }) {
   if (!is_host(request.headers.get("authorization") ?? "")) return say(ANSWERS.unauthorized);
   const reads = request.method === "GET" || request.method === "HEAD";
   if (to.kind === "status") return reads ? status(to, here) : say(ANSWERS.status_method);

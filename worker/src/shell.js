@@ -23,15 +23,20 @@ let edge; // what is known of the bindings
 
 export default {
   async fetch(request, env, ctx) {
-    let here;
-    let to;
+    let call;
     try {
-      here = edge !== undefined && edge.env === env ? edge : open(env);
-      to = here.routes.get(request.url) ?? find(here, request.url);
-      if (to.kind === "source") return await take(request, here, to, ctx);
-      return to.kind === "say" ? say(to.answer) : await answerHost(to, request, here, ctx);
+      const here = edge !== undefined && edge.env === env ? edge : open(env);
+      const to = here.routes.get(request.url) ?? find(here, request.url);
+      call = { request, to, here, ctx };
+      if (to.kind === "say") return say(to.answer);
+      if (to.kind !== "source") return await answerHost(call);
+      // The usual case first, and without touching `request.body`: that alone makes a stream object.
+      const length = request.headers.get("content-length");
+      if (length !== null && Number(length) <= to.whole_bytes_max) return await keep(call, await request.bytes());
+      if (request.body === null) return await keep(call, NO_BYTES);
+      return await keepStream(call, length !== null);
     } catch (error) {
-      return broken(error, env, here, to, ctx);
+      return broken(error, env, call);
     }
   },
 };
@@ -69,65 +74,51 @@ function find(here, url) {
   return to;
 }
 
-// Takes an event of a live source.
-async function take(request, here, to, ctx) {
-  // The usual case first, and without touching `request.body`: that alone makes a stream object.
-  const length = request.headers.get("content-length");
-  if (length === null || Number(length) > to.whole_bytes_max) {
-    return request.body === null ? keep(request, here, to, ctx, NO_BYTES)
-      : takeStream(request, here, to, ctx, length !== null);
-  }
-  return keep(request, here, to, ctx, await request.bytes());
-}
-
-// Takes an event whose body is large, or does not say how large it is.
-async function takeStream(request, here, to, ctx, isLarge) {
-  const reading = new Reading(request.body, Date.now());
+// Keeps an event whose body is large, or does not say how large it is.
+async function keepStream(call, isLarge) {
+  const reading = new Reading(call.request.body, Date.now());
   try {
-    const body = isLarge ? undefined : await reading.whole(to.whole_bytes_max);
-    return await keep(request, here, to, ctx, body, reading);
+    return await keep(call, isLarge ? undefined : await reading.whole(call.to.whole_bytes_max), reading);
   } finally {
     reading.close();
   }
 }
 
-// Asks what to do with a request, and does it. Without `body`, its bytes are still in `reading`.
-async function keep(request, here, to, ctx, body, reading) {
-  const head = headOf(request, to.headers);
+// Asks what to do with a request, and does it: an event is made durable, then acknowledged. Without `body`, its bytes
+// are still in `reading`.
+async function keep(call, body, reading) {
+  const { to, here, ctx } = call;
+  const head = headOf(call.request, to.headers);
   let now = Date.now();
   let said = accept(to.place, head, body, now);
   if (said[0] === "V") {
-    const receipt = said.slice(1);
-    const kept = await putInVault(body === undefined ? reading : new Remembered(body), here.vault(to.name), receipt, here.bodyBytesMax);
-    if (kept === undefined) return answer(ANSWERS.undelivered, to, here, ctx);
-    said = seal(to.place, head, receipt, kept.bytes, kept.total, kept.sha256);
+    said = await putAside(call, head, said.slice(1), body === undefined ? reading : new Remembered(body));
     now = Date.now();
   }
-  if (said[0] !== "K") return answer(JSON.parse(said.slice(1)), to, here, ctx);
+  if (said[0] !== "K") return answer(call, JSON.parse(said.slice(1)));
+  // The digit of its queue, its receipt, the message.
+  const shard = Number(said[1]);
   const receipt = said.slice(2, 28);
-  if (!(await store(here, to, ctx, now, Number(said[1]), receipt, said.slice(28)))) {
-    return answer(ANSWERS.undelivered, to, here, ctx);
+  const message = said.slice(28);
+  const home = here.shards[shard];
+  const first = home.comesFirst(now) ? home.send(message) : undefined;
+  const whether = first === undefined ? undefined : await confirmed(first);
+  if (whether === true) home.late = 0;
+  else {
+    const vault = () => here.vault(to.name);
+    const failed = whether === false;
+    const rest = { first, failed, started: now, shards: here.shards, shard, vault, receipt, message, ctx };
+    if (!(await climb(rest))) return answer(call, ANSWERS.undelivered);
   }
-  if (to.counter.succeeded(to.token, now)) tell(here, to, ctx);
+  if (to.counter.succeeded(to.token, now)) tell(call);
   return new Response(to.accepted === 204 ? null : `{"receipt":"${receipt}"}`, to.response);
 }
 
-// Makes a message durable. Gives whether a store confirmed it.
-async function store(here, to, ctx, started, shard, receipt, message) {
-  const home = here.shards[shard];
-  let first;
-  let failed = false;
-  if (home.comesFirst(started)) {
-    first = home.send(message);
-    const whether = await confirmed(first);
-    if (whether === true) {
-      home.late = 0;
-      return true;
-    }
-    failed = whether === false;
-  }
-  const vault = () => here.vault(to.name);
-  return climb({ first, failed, started, shards: here.shards, shard, vault, receipt, message, ctx });
+// Puts a body into the vault, then asks what to do: as `accept` says it.
+async function putAside({ to, here }, head, receipt, body) {
+  const kept = await putInVault(body, here.vault(to.name), receipt, here.bodyBytesMax);
+  if (kept === undefined) return `S${JSON.stringify(ANSWERS.undelivered)}`;
+  return seal(to.place, head, receipt, kept.bytes, kept.total, kept.sha256);
 }
 
 // Method and headers in one text, for `Head::read`.
@@ -142,21 +133,23 @@ function headOf(request, names) {
 }
 
 // Gives an answer to a source's sender that is not the usual one, and counts it.
-function answer(said, to, here, ctx) {
-  if (said.status >= 300) to.counter.failed(to.token, Date.now(), said.why);
-  if (said.status >= 300 || to.counter.succeeded(to.token, Date.now())) tell(here, to, ctx);
+function answer(call, said) {
+  const { to } = call;
+  const failed = said.status >= 300;
+  if (failed) to.counter.failed(to.token, Date.now(), said.why);
+  if (failed || to.counter.succeeded(to.token, Date.now())) tell(call);
   return say(said);
 }
 
 // Tells the source's vault how its sender was answered, after the answer.
-function tell(here, to, ctx) {
+function tell({ to, here, ctx }) {
   ctx.waitUntil(to.counter.tell(() => here.vault(to.name)));
 }
 
 // A wasm trap (out of memory, a panic in a dependency) leaves the instance in an unknown state: a new one is made.
 // Requests in flight hold nothing in wasm, so they are not disturbed, and the vault uses none. What else ends here is
 // a sender that hung up while its body was read. Either way nobody was told that the event is kept.
-function broken(error, env, here, to, ctx) {
+function broken(error, env, call) {
   console.error(`failed to handle a request: ${error}`);
   if (error instanceof WebAssembly.RuntimeError) {
     __wbg_reset_state();
@@ -167,5 +160,5 @@ function broken(error, env, here, to, ctx) {
       console.error(`failed to start again: ${again}`);
     }
   }
-  return to?.kind === "source" ? answer(ANSWERS.broken, to, here, ctx) : say(ANSWERS.broken);
+  return call?.to.kind === "source" ? answer(call, ANSWERS.broken) : say(ANSWERS.broken);
 }
