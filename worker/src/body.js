@@ -18,9 +18,11 @@ export class Reading {
   constructor(stream, arrived) {
     this.reader = stream.getReader({ mode: "byob" });
     this.arrived = arrived;
-    this.parts = []; // read, and not taken yet
-    this.bytes = 0; // in `parts`
+    this.scratch = new ArrayBuffer(READ_BYTES); // lent to each read
+    this.held = new Uint8Array(2 * READ_BYTES); // its first `bytes` were read, and not taken yet
+    this.bytes = 0;
     this.ended = false;
+    this.over = false; // its time was up
     this.limit = undefined; // a promise of the time when no more is read
     this.limitTimer = undefined;
     this.readUntil(BODY_MS_MAX);
@@ -34,69 +36,60 @@ export class Reading {
     });
   }
 
-  // Reads on: the bytes that came, or undefined at the end, or null when the time is up.
+  // Reads on: the bytes that came, until the next read; or undefined at the end, or when the time is up.
   async read() {
-    const read = this.reader.read(new Uint8Array(READ_BYTES));
+    if (this.ended || this.over) return undefined;
+    const read = this.reader.read(new Uint8Array(this.scratch));
     const came = await Promise.race([read, this.limit]);
     if (came === undefined) {
       read.catch(() => {}); // nobody waits for it any more
-      return null;
+      this.over = true;
+      return undefined;
     }
-    if (came.done) this.ended = true;
-    return came.done ? undefined : came.value;
+    if (came.done) {
+      this.ended = true;
+      return undefined;
+    }
+    this.scratch = came.value.buffer;
+    return came.value;
   }
 
-  // The whole body, or undefined when it is larger: then what was read is still there to be taken.
+  // Reads until so many bytes are held, or there are no more. Parts may be as small as a byte: they are copied
+  // together, or each would hold a buffer of its own.
+  async hold(bytes) {
+    while (this.bytes < bytes) {
+      const part = await this.read();
+      if (part === undefined) return;
+      if (this.bytes + part.byteLength > this.held.byteLength) {
+        const larger = new Uint8Array(2 * this.held.byteLength);
+        larger.set(this.held.subarray(0, this.bytes));
+        this.held = larger;
+      }
+      this.held.set(part, this.bytes);
+      this.bytes += part.byteLength;
+    }
+  }
+
+  // The whole body; or undefined when it is larger or does not end in time: then what was read is still held.
   async whole(bytesMax) {
-    while (this.bytes <= bytesMax) {
-      const part = await this.read();
-      if (part === undefined) return this.take(this.bytes);
-      if (part === null) return undefined;
-      this.parts.push(part);
-      this.bytes += part.byteLength;
-    }
-    return undefined;
+    await this.hold(bytesMax + 1);
+    return this.ended && this.bytes <= bytesMax ? this.held.subarray(0, this.bytes) : undefined;
   }
 
-  // The first bytes of what was read, at most so many.
-  take(bytesMax) {
-    const taken = new Uint8Array(Math.min(bytesMax, this.bytes));
-    let at = 0;
-    while (at < taken.byteLength) {
-      const part = this.parts[0];
-      const fits = part.subarray(0, taken.byteLength - at);
-      taken.set(fits, at);
-      at += fits.byteLength;
-      if (fits.byteLength === part.byteLength) this.parts.shift();
-      else this.parts[0] = part.subarray(fits.byteLength);
-    }
-    this.bytes -= at;
-    return taken;
-  }
-
-  // The next part for the vault, at most so many bytes; empty at the end of the body or of the time.
+  // The next part for the vault, at most so many bytes; empty when there is no more.
   async chunk(bytesMax) {
-    const bytes = Math.min(bytesMax, CHUNK_BYTES);
-    while (this.bytes < bytes && !this.ended) {
-      const part = await this.read();
-      if (part === undefined || part === null) break;
-      this.parts.push(part);
-      this.bytes += part.byteLength;
-    }
-    return this.take(bytes);
+    await this.hold(Math.min(bytesMax, CHUNK_BYTES));
+    const chunk = this.held.slice(0, Math.min(bytesMax, CHUNK_BYTES, this.bytes));
+    this.held.copyWithin(0, chunk.byteLength, this.bytes);
+    this.bytes -= chunk.byteLength;
+    return chunk;
   }
 
   // Counts what is left, as long as there is time for it.
   async rest() {
     let bytes = this.bytes;
-    this.parts = [];
-    this.bytes = 0;
     this.readUntil(REST_MS_MAX);
-    while (!this.ended) {
-      const part = await this.read();
-      if (part === null) break;
-      bytes += part?.byteLength ?? 0;
-    }
+    for (let part = await this.read(); part !== undefined; part = await this.read()) bytes += part.byteLength;
     return bytes;
   }
 
