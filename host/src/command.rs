@@ -41,9 +41,14 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// 128 bits from the operating system, as 32 hexadecimal digits.
+/// A secret: 192 bits, so that hardly any run of digits is taken for a weaker one.
 pub(crate) fn random_token() -> anyhow::Result<String> {
-    let mut bytes = [0; 16];
+    random_hex::<24>()
+}
+
+/// So many random bytes from the operating system, in hexadecimal digits.
+pub(crate) fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("draw a random token: {error}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -11,6 +11,9 @@ use std::path::Path;
 pub(super) struct State {
     /// The only secret in the request URL.
     pub(super) source_token: String,
+    /// The bearer token of the host at the edge. Not there in what older versions left: then a new one is made.
+    #[serde(default)]
+    pub(super) edge_token: String,
     /// The bearer token of the queue's REST API.
     pub(super) queue_token: String,
     /// The account that the embedded queue plays.
@@ -37,13 +40,18 @@ impl State {
     /// What the last start left, or new secrets.
     pub(super) fn load_or_make(data: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data).with_context(|| format!("make the directory {}", data.display()))?;
-        if let Some(state) = Self::load(data)? {
+        if let Some(mut state) = Self::load(data)? {
+            if state.edge_token.is_empty() {
+                state.edge_token = crate::command::random_token()?;
+                state.save(data)?;
+            }
             return Ok(state);
         }
         let state = Self {
             source_token: crate::command::random_token()?,
+            edge_token: crate::command::random_token()?,
             queue_token: crate::command::random_token()?,
-            account_id: crate::command::random_token()?,
+            account_id: crate::command::random_hex::<16>()?,
             request_port: 0,
             queue_port: 0,
         };
