@@ -33,6 +33,14 @@ use tokio::task::JoinSet;
 /// The longest that stopping waits for what is under way. What is not finished then was not acknowledged.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
+/// What differs between a host in production and one that is tried out.
+pub(crate) struct HostParts<Q> {
+    /// What it pulls from, at least one.
+    pub(crate) queues: Vec<Q>,
+    /// What stands in no file.
+    pub(crate) secrets: Secrets,
+}
+
 /// What stands in no file.
 #[derive(Default)]
 pub(crate) struct Secrets {
@@ -59,14 +67,14 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Starts a host that pulls from this queue and keeps its state in this directory.
+    /// Starts a host that pulls from these queues and keeps its state in this directory.
     pub(crate) async fn start<Q: Queue>(
         config: &Config,
         data: &Path,
-        queue: Q,
-        secrets: &Secrets,
+        parts: HostParts<Q>,
     ) -> anyhow::Result<Self> {
-        let (edge, target) = (edge(config, secrets)?, target(config, secrets)?);
+        let HostParts { queues, secrets } = parts;
+        let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let store = SqliteStore::open(data)?;
@@ -98,10 +106,12 @@ impl Host {
                     asking_max,
                     batch_ms_max: config.queue.visibility_timeout_ms / 2,
                     recent_events_max: config.store.recent_events_max,
+                    fetching_max: config.edge.bodies_max,
                 },
                 now_ms,
                 chance: fastrand::f64,
                 recorded: Arc::clone(&recorded),
+                edge: edge.clone(),
                 heard: Arc::clone(&heard),
             })
             .await?,
@@ -144,7 +154,10 @@ impl Host {
         }
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
-        tasks.spawn(pump::run(Arc::new(queue), pipeline, pump_bounds(config), stopped));
+        let bounds = pump_bounds(config, queues.len());
+        for queue in queues {
+            tasks.spawn(pump::run(Arc::new(queue), Arc::clone(&pipeline), bounds, stopped.clone()));
+        }
         Ok(Self { admin, stop, tasks })
     }
 
@@ -194,6 +207,9 @@ async fn serve_admin(
 /// The edge, where one is configured.
 fn edge(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<EdgeClient>> {
     if config.edge.url.is_empty() {
+        tracing::warn!(
+            "edge.url is not set: nobody tells when a sender is about to stop, and large bodies wait"
+        );
         return Ok(None);
     }
     let token = secrets.edge_token.as_deref();
@@ -230,9 +246,10 @@ fn executor_config(config: &Config) -> ExecutorConfig {
     }
 }
 
-fn pump_bounds(config: &Config) -> PumpBounds {
+/// The bounds of each of so many pumps: together they hold what the operator allows.
+fn pump_bounds(config: &Config, pumps: usize) -> PumpBounds {
     PumpBounds {
-        in_flight_max: config.pump.in_flight_max,
+        in_flight_max: (config.pump.in_flight_max / pumps.max(1)).max(1),
         batch_max: config.queue.batch_max,
         poll: PollPolicy { busy_ms: config.pump.poll_busy_ms, idle_ms: config.pump.poll_idle_ms, factor: 2 },
         permanent_retry_ms: config.pump.poll_idle_ms,

@@ -64,11 +64,12 @@ sections! {
         base_url: String = "https://api.cloudflare.com/client/v4".into(),
         account_id: String = String::new(),
         queue_id: String = String::new(),
+        more_queue_ids: Vec<String> = Vec::new(),
         visibility_timeout_ms: u64 = 60_000,
         batch_max: usize = 100,
     }
-    /// The edge that is asked how its sources are.
-    EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000 }
+    /// The Worker, as the host speaks to it.
+    EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000, bodies_max: usize = 4 }
     /// Where the operator is told when a source is in trouble.
     AlertsSection { url: String = String::new(), silence_max_ms: u64 = 0 }
     /// How fast it is pulled.
@@ -131,6 +132,7 @@ impl Config {
                 "queue.visibility_timeout_ms must be 1000 to 43200000",
             ),
             ((100..=3_600_000).contains(&self.edge.poll_ms), "edge.poll_ms must be 100 to 3600000"),
+            (self.edge.bodies_max > 0, "edge.bodies_max must be at least 1"),
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
@@ -184,7 +186,7 @@ fn override_from(tables: &mut toml::Table, name: &str, value: &str) -> anyhow::R
             .ok()
             .and_then(|mut table| table.remove("value"))
             .with_context(|| {
-                format!("{name} in the environment: `{value}` is not a number or true or false")
+                format!("{name} in the environment: `{value}` is not a number, a list, or true or false")
             })?,
     };
     Ok(())

@@ -58,16 +58,11 @@ impl SourcesFile {
     /// # Errors
     /// The first fault, and the line it is in.
     pub fn parse(text: &str) -> Result<Self, FileError> {
-        match Sources::parse(text) {
-            Err(error) => return Err(FileError::Fault { line: None, error }),
-            Ok(sources) => {
-                if let Some((line, error)) = sources.into_fault() {
-                    return Err(FileError::Fault { line: Some(line), error });
-                }
-            }
+        let whole = |error| FileError::Fault { line: None, error };
+        if let Some((line, error)) = Sources::read(text).map_err(whole)?.into_fault() {
+            return Err(FileError::Fault { line: Some(line), error });
         }
-        let entries = entries(text).map_err(|error| FileError::Fault { line: None, error })?;
-        Ok(Self { entries })
+        Ok(Self { entries: entries(text).map_err(whole)? })
     }
 
     /// The sources' names, in order, with how many tokens each has.

@@ -14,6 +14,7 @@ mod stripe;
 
 use crate::settings::{Settings, SettingsError};
 use crate::topic::Topic;
+use std::fmt;
 
 /// Every profile there is.
 const PROFILES: [&dyn Profile; 10] = [
@@ -128,7 +129,7 @@ pub struct Handshake {
     pub body: String,
 }
 
-/// How a sender punishes.
+/// How a sender punishes. Shown, it is a predicate of the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Punishment {
     /// After so many failures one after another it stops delivering until a person acts.
@@ -148,6 +149,18 @@ pub fn find(name: &str) -> Option<&'static dyn Profile> {
 /// Every profile there is, in the order they are listed in.
 pub fn all() -> impl Iterator<Item = &'static dyn Profile> {
     PROFILES.into_iter()
+}
+
+impl fmt::Display for Punishment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Consecutive(failures) => {
+                write!(f, "stops after {failures} failures one after another, until a person acts")
+            }
+            Self::Other(words) => f.write_str(words),
+            Self::None => f.write_str("never stops; an event that it could not deliver is lost"),
+        }
+    }
 }
 
 /// The check of a source's requests under this profile.

@@ -126,8 +126,20 @@ impl Sources {
     /// # Errors
     /// When no source is left: the first fault.
     pub fn parse(json: &str) -> Result<Self, SourcesError> {
+        let mut sources = Self::read(json)?;
+        if !sources.sources.is_empty() {
+            return Ok(sources);
+        }
+        Err(sources.faults.drain(..).next().unwrap_or(SourcesError::Empty))
+    }
+
+    /// As [`Sources::parse`], but there may be faults only.
+    pub(crate) fn read(json: &str) -> Result<Self, SourcesError> {
         let listed = json::read(json)
             .map_err(|error| SourcesError::Malformed { line: error.line(), column: error.column() })?;
+        if listed.is_empty() {
+            return Err(SourcesError::Empty);
+        }
         let mut sources =
             Self { sources: Vec::new(), keys: Vec::new(), faults: Vec::new(), lines: Vec::new() };
         for (name, value) in listed {
@@ -140,11 +152,7 @@ impl Sources {
                 sources.lines.push(json::line_of(value, json));
             }
         }
-        match (sources.sources.is_empty(), sources.faults.is_empty()) {
-            (false, _) => Ok(sources),
-            (true, true) => Err(SourcesError::Empty),
-            (true, false) => Err(sources.faults.swap_remove(0)),
-        }
+        Ok(sources)
     }
 
     fn add(&mut self, name: SourceName, entry: &Entry) -> Result<(), SourcesError> {
@@ -241,7 +249,9 @@ impl fmt::Display for SourcesError {
                     "SOURCES is not JSON like {{\"amj\":{{\"profile\":\"amj\",\"tokens\":[\"<token>\"]}}}} (line {line}, column {column})"
                 )
             }
-            Self::Empty => f.write_str("SOURCES names no source"),
+            Self::Empty => f.write_str(
+                "SOURCES names no source; add one, like {\"amj\":{\"profile\":\"amj\",\"tokens\":[\"<token>\"]}}",
+            ),
             Self::Name(error) => write!(f, "SOURCES: {error}"),
             Self::NamedTwice(source) => {
                 write!(

@@ -110,6 +110,7 @@ fn an_edit_that_would_leave_it_wrong_is_not_done() {
 fn any_fault_is_an_error_and_says_its_line() {
     for (text, words) in [
         (format!("{{\n\"a\":[\"{OLD}\"],\n\"b\":\n  [\"weak\"]\n}}"), "token 1 of `b` can be guessed"),
+        ("{\n\n\"a\":\n  [\"weak\"]\n}".into(), "token 1 of `a` can be guessed"),
         (format!("{{\n\"a\":[\"{OLD}\"],\n\"é\":\n  [\"{NEW}\"]\n}}"), "`é` cannot name a source"),
         (format!("{{\n\"a\":[\"{OLD}\"],\n\"b\":\n  {{\"profil\":\"amj\"}}\n}}"), "has a key `profil`"),
         (format!("{{\n\"a\":[\"{OLD}\"],\n\"a\":\n  [\"{NEW}\"]\n}}"), "names `a` twice"),

@@ -2,23 +2,17 @@
 
 use std::collections::BTreeSet;
 use tidegate_source::file::SourcesFile;
-use tidegate_source::{Profile, Punishment, Sources, profile, settings, strength};
+use tidegate_source::{Profile, Sources, profile, settings, strength};
 
 const README: &str = include_str!("../README.md");
 
 fn row(profile: &dyn Profile) -> String {
-    let punishment = match profile.punishment() {
-        Punishment::Consecutive(failures) => {
-            format!("stops after {failures} failures one after another, until a person acts")
-        }
-        Punishment::Other(words) => words.to_owned(),
-        Punishment::None => "never stops; an event that it could not deliver is lost".to_owned(),
-    };
     let keys = match profile.settings_keys() {
         [] => "none".to_owned(),
         keys => keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
     };
-    format!("| `{}` | {} | {keys} | {} | {punishment} |", profile.name(), profile.about(), profile.accepted())
+    let (name, about) = (profile.name(), profile.about());
+    format!("| `{name}` | {about} | {keys} | {} | {} |", profile.accepted(), profile.punishment())
 }
 
 #[test]

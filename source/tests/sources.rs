@@ -2,7 +2,7 @@
 
 use tidegate_source::sources::{Sources, SourcesError};
 use tidegate_source::token::{TOKEN_CHARS_MAX, TokenKey};
-use tidegate_source::{Judgement, Request};
+use tidegate_source::{Judgement, Request, profile};
 
 const OLD: &str = "old-correct-horse-battery-staple";
 const NEW: &str = "new-correct-horse-battery-staple";
@@ -240,4 +240,54 @@ fn nothing_that_holds_a_token_or_a_secret_prints_it() {
     for text in [format!("{sources:?}"), format!("{:?}", TokenKey::presented(OLD)), format!("{settings:?}")] {
         assert!(text.contains("redacted") && !text.contains("horse"), "{text}");
     }
+}
+
+/// A text in which every profile is live, and every token and secret has a word in it that no error may show.
+fn everything() -> String {
+    let strong =
+        r#""secrets":["s3cret-4b5a69788796a5b4c3d2e1f00f1e2d3c","s3cret-0f1e2d3c4b5a69788796a5b4c3d2e1f0"]"#;
+    let entries: Vec<_> = profile::all()
+        .filter(|profile| profile.name() != "standard-webhooks")
+        .map(|profile| {
+            let hmac = r#","header":"x-s","prefix":"v=","timestamp":{"header":"x-t","tolerance_s":60}"#;
+            let signing = match (profile.name(), profile.settings_keys()) {
+                (_, []) => String::new(),
+                ("hmac", _) => format!(r#","signing":{{{strong}{hmac}}}"#),
+                _ => format!(r#","signing":{{{strong}}}"#),
+            };
+            let name = profile.name();
+            let tokens = r#"["s3cret-horse-battery-staple","s3cret-battery-horse-staple"]"#;
+            format!(r#""{name}":{{"profile":"{name}","tokens":{tokens}{signing}}}"#)
+        })
+        .collect();
+    format!("{{{}}}", entries.join(",\n"))
+}
+
+#[test]
+fn a_text_with_a_piece_cut_out_or_put_in_is_read_without_a_panic_and_no_fault_shows_a_secret() {
+    let right = everything();
+    assert!(Sources::parse(&right).is_ok_and(|sources| sources.faults().is_empty()), "{right}");
+    let mut random = fastrand::Rng::with_seed(128);
+    let (mut live, mut wrong) = (0, 0);
+    for _ in 0..10_000 {
+        let mut text: Vec<char> = right.chars().collect();
+        let place = random.usize(..text.len());
+        if random.bool() {
+            let end = text.len().min(place + random.usize(1..60));
+            text.drain(place..end);
+        } else {
+            let pieces = ["\"", "[", "]", "{", "}", ",", ":", "5", "\\", "é", "null", "\u{0}"];
+            let piece = random.choice(pieces).unwrap_or_default();
+            text.splice(place..place, piece.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let faults = match Sources::parse(&text) {
+            Err(error) => vec![error.to_string()],
+            Ok(sources) => sources.faults().iter().map(ToString::to_string).collect(),
+        };
+        live += usize::from(faults.is_empty());
+        wrong += usize::from(!faults.is_empty());
+        assert!(faults.iter().all(|fault| !fault.contains(SECRET)), "{faults:?}\n{text}");
+    }
+    assert!(live > 100 && wrong > 100, "{live} live, {wrong} wrong");
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ASSEMBLY: [&str; 3] = ["host/src/assembly.rs", "host/src/main.rs", "host/src/command/"];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 25] = [
+const PURE: [&str; 27] = [
     "envelope/src/",
     "worker/src/accept.rs",
     "worker/src/answer.rs",
@@ -21,6 +21,7 @@ const PURE: [&str; 25] = [
     "host/src/event.rs",
     "host/src/executor/verdict.rs",
     "host/src/fault.rs",
+    "host/src/finding.rs",
     "host/src/limits.rs",
     "host/src/plan.rs",
     "host/src/plugin.rs",
@@ -31,6 +32,7 @@ const PURE: [&str; 25] = [
     "host/src/retry.rs",
     "host/src/retry/",
     "host/src/rhythm.rs",
+    "host/src/scan.rs",
     "host/src/vigil.rs",
     "host/src/vigil/",
 ];

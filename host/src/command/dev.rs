@@ -2,7 +2,7 @@
 
 mod state;
 
-use crate::assembly::{Host, Secrets};
+use crate::assembly::{Host, HostParts, Secrets};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use state::State;
@@ -63,7 +63,8 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         // Sent or dropped: either way it is over.
         let _ = queue_stopped.await;
     }));
-    let mut host = Host::start(&config, data, embedded, &Secrets::from_env()).await?;
+    let parts = HostParts { queues: vec![embedded], secrets: Secrets::from_env() };
+    let mut host = Host::start(&config, data, parts).await?;
     let sources = [(config.dev.source.to_string(), vec![state.source_token.clone()])];
     let worker_build = find_worker_build(&config.dev.worker_build);
     let edge = Edge {

@@ -1,3 +1,6 @@
+-- What is odd about the request, as JSON; NULL when nothing is.
+ALTER TABLE events ADD COLUMN findings TEXT;
+
 -- Times in which events may have been lost.
 CREATE TABLE gaps (
     id        INTEGER PRIMARY KEY,
