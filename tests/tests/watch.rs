@@ -143,6 +143,8 @@ async fn a_cut_off_has_the_steps_to_end_it_and_the_events_after_it_date_the_gap(
     let row = report.sources.first().context("the source is listed")?;
     ensure!(row.state == SourceState::CutOff && row.left == Some(0) && !row.steps.is_empty(), "{row:?}");
 
+    let tested = dev.cli.output(&["source", "test", "amj"]).await?;
+    ensure!(tested.contains("amj works"), "{tested}");
     let after = dev.cli.settled(sender.post(&loan(2)).await?).await?;
     dev.cli.settled(sender.post(&loan(3)).await?).await?;
     let notices = receiver.until("the resumption", |notices| notices.len() > 1).await?;
