@@ -1,18 +1,22 @@
 //! Which sources were heard of lately. Written once per batch of events, read by who watches the sources: the
 //! pipeline never waits for a watcher.
 
+use crate::event::Event;
 use crate::store::Recorded;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tidegate_envelope::SourceName;
 
-/// From when to when the edge accepted a source's events, in milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the name of the asset in an event of `tidegate source test` begins; its id is 0.
+pub const TEST_NAME: &str = "Tidegate test";
+
+/// What was heard of a source. All times are the edge's, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// The earliest.
-    pub first_ms: u64,
-    /// The latest.
-    pub last_ms: u64,
+    /// When the earliest and the latest of its sender's events were accepted.
+    pub events: Option<(u64, u64)>,
+    /// When the latest test was: it came from the operator, so it says nothing of the sender.
+    pub tested_ms: Option<u64>,
 }
 
 /// The sources heard of since this was last asked: one span for each, so as many as there are sources.
@@ -40,8 +44,22 @@ impl Heard {
 }
 
 impl Span {
+    fn of(event: &Event) -> Self {
+        let at_ms = event.received_at_ms;
+        let name = event.asset.as_ref().and_then(|asset| asset.name.as_deref()).unwrap_or_default();
+        if event.subject == "0" && name.starts_with(TEST_NAME) {
+            Self { events: None, tested_ms: Some(at_ms) }
+        } else {
+            Self { events: Some((at_ms, at_ms)), tested_ms: None }
+        }
+    }
+
     fn with(self, other: Self) -> Self {
-        Self { first_ms: self.first_ms.min(other.first_ms), last_ms: self.last_ms.max(other.last_ms) }
+        let events = match (self.events, other.events) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (one, other) => one.or(other),
+        };
+        Self { events, tested_ms: self.tested_ms.max(other.tested_ms) }
     }
 }
 
@@ -50,7 +68,7 @@ impl Span {
 pub fn spans(events: &[Recorded]) -> Vec<(SourceName, Span)> {
     let mut spans: Vec<(SourceName, Span)> = Vec::new();
     for Recorded { event, .. } in events {
-        let span = Span { first_ms: event.received_at_ms, last_ms: event.received_at_ms };
+        let span = Span::of(event);
         match spans.iter_mut().find(|(source, _)| *source == event.source) {
             Some((_, known)) => *known = known.with(span),
             None => spans.push((event.source.clone(), span)),
@@ -66,13 +84,18 @@ mod tests {
     #[test]
     fn spans_of_batches_grow_together_until_they_are_taken() {
         let source = |name| SourceName::new(name).expect("a valid name");
-        let span = |first_ms, last_ms| Span { first_ms, last_ms };
+        let span = |first_ms, last_ms| Span { events: Some((first_ms, last_ms)), tested_ms: None };
+        let test = Span { events: None, tested_ms: Some(12) };
         let heard = Heard::default();
         heard.note(vec![(source("amj"), span(5, 9))]);
+        heard.note(vec![(source("amj"), test)]);
         heard.note(vec![(source("amj"), span(3, 4)), (source("gh"), span(7, 7))]);
         let mut taken = heard.take();
         taken.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(taken, [(source("amj"), span(3, 9)), (source("gh"), span(7, 7))]);
+        assert_eq!(
+            taken,
+            [(source("amj"), Span { tested_ms: Some(12), ..span(3, 9) }), (source("gh"), span(7, 7))]
+        );
         assert!(heard.take().is_empty());
     }
 }

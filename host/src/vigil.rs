@@ -22,6 +22,10 @@ pub const RECOVERED_MS: u64 = 600_000;
 /// the gap better than the edge's word does, but it must come through the queue.
 pub const RESUME_WAIT_MS: u64 = 60_000;
 
+/// How long after a test the edge's word on its last 2xx is taken to be about that test, in milliseconds: the edge
+/// writes a 2xx down every ten seconds at most.
+pub const TEST_ECHO_MS: u64 = 10_000;
+
 /// What the operator may set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VigilRules {
@@ -131,6 +135,11 @@ impl Vigil {
         let alerts = [first_ms, last_ms].map(|at_ms| watched.event(at_ms, now_ms));
         self.note_rhythms();
         alerts.into_iter().flatten().collect()
+    }
+
+    /// The operator sent a test through this source, which the edge accepted at this time.
+    pub fn tested(&mut self, source: &SourceName, at_ms: u64) {
+        self.watched(source).tested(at_ms);
     }
 
     /// The edge said how its sources are.

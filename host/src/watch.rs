@@ -101,7 +101,12 @@ async fn look<S: Store>(
     let now_ms = (watch.now_ms)();
     let mut alerts = Vec::new();
     for (source, span) in watch.heard.take() {
-        alerts.extend(vigil.recorded(&source, span.first_ms, span.last_ms, now_ms));
+        if let Some(at_ms) = span.tested_ms {
+            vigil.tested(&source, at_ms);
+        }
+        if let Some((first_ms, last_ms)) = span.events {
+            alerts.extend(vigil.recorded(&source, first_ms, last_ms, now_ms));
+        }
     }
     match (answer, edge) {
         (Some(Ok(status)), Some(edge)) => {

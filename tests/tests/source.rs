@@ -27,9 +27,8 @@ async fn edge_that_answers(status: StatusCode) -> anyhow::Result<String> {
 #[tokio::test]
 async fn a_test_is_followed_to_its_decision_and_fails_where_the_way_ends() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let alone =
-        Cli::new(dir.path()).refusal(&["source", "test", "amj", "--url", "http://127.0.0.1:9/in/amj/x"]);
-    let said = alone.await?;
+    let alone = Cli::new(dir.path());
+    let said = alone.refusal(&["source", "test", "amj", "--url", "http://127.0.0.1:9/in/amj/x"]).await?;
     ensure!(said.contains("tidegate dev") && said.contains("--data"), "nobody is there to follow it: {said}");
 
     let dev = Dev::start(dir.path()).await?;

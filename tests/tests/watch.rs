@@ -143,6 +143,8 @@ async fn a_cut_off_has_the_steps_to_end_it_and_the_events_after_it_date_the_gap(
     let row = report.sources.first().context("the source is listed")?;
     ensure!(row.state == SourceState::CutOff && row.left == Some(0) && !row.steps.is_empty(), "{row:?}");
 
+    let tested = dev.cli.output(&["source", "test", "amj"]).await?;
+    ensure!(tested.contains("amj works"), "{tested}");
     let after = dev.cli.settled(sender.post(&loan(2)).await?).await?;
     dev.cli.settled(sender.post(&loan(3)).await?).await?;
     let notices = receiver.until("the resumption", |notices| notices.len() > 1).await?;
@@ -154,9 +156,9 @@ async fn a_cut_off_has_the_steps_to_end_it_and_the_events_after_it_date_the_gap(
     edge.set(Some(status(0, Some(failed_ms), Some(after.received_at_ms))?));
     let well = until("the source is well again", async || {
         let sources: Vec<SourceRow> = dev.cli.rows(&["source", "list", "--json"]).await?;
-        Ok(sources.into_iter().find(|row| row.state == SourceState::Ok))
+        Ok(sources.into_iter().find(|row| row.state == SourceState::Ok && row.left == Some(3)))
     });
-    ensure!(well.await?.left == Some(3), "nothing is used up");
+    ensure!(well.await?.steps.is_empty(), "there is nothing to do");
     ensure!(receiver.notices().len() == 2, "each was said once");
     Ok(())
 }

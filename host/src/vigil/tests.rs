@@ -27,11 +27,13 @@ enum Step {
     /// An event that the edge accepted at this time is recorded.
     Event(u64),
     Unreachable,
+    /// A test of the operator's is recorded, which the edge accepted at this time.
+    Test(u64),
     Tick,
     /// The host is stopped and started: what was stored is all that is left.
     Restart,
 }
-use Step::{Edge, Event, Restart, Tick, Unreachable};
+use Step::{Edge, Event, Restart, Test, Tick, Unreachable};
 
 const fn well(answered_s: u64) -> Step {
     Edge { in_row: 0, failed_s: None, answered_s: Some(answered_s) }
@@ -69,6 +71,10 @@ impl Stage {
             Event(at_s) => {
                 let at_ms = START_MS + at_s * SECOND_MS;
                 self.vigil.recorded(&amj(), at_ms, at_ms, now_ms)
+            }
+            Test(at_s) => {
+                self.vigil.tested(&amj(), START_MS + at_s * SECOND_MS);
+                Vec::new()
             }
             Unreachable => self.vigil.unreachable("connection refused", now_ms),
             Tick => self.vigil.tick(now_ms),
@@ -113,7 +119,7 @@ type Case<'a> = (&'a str, &'a [(u64, Step, &'a [&'a str])]);
 #[test]
 fn each_alert_is_raised_once_per_episode() {
     let silence_max = VigilRules { silence_max_ms: Some(MINUTE_MS) };
-    let cases: [(VigilRules, Case<'_>); 12] = [
+    let cases: [(VigilRules, Case<'_>); 13] = [
         (
             VigilRules::default(),
             (
@@ -197,6 +203,21 @@ fn each_alert_is_raised_once_per_episode() {
                     (26, Event(26), &[]),
                     (27, failing(3, 25), &["source.failing"]),
                     (28, recovered(25, 26), &[]),
+                ],
+            ),
+        ),
+        (
+            VigilRules::default(),
+            (
+                "a test of the operator's is no sign of the sender",
+                &[
+                    (1, well(0), &[]),
+                    (11, failing(3, 10), &["source.cut_off"]),
+                    (21, recovered(10, 20), &[]),
+                    (22, Test(20), &[]),
+                    (90, recovered(10, 20), &[]),
+                    (150, recovered(10, 20), &[]),
+                    (200, recovered(10, 199), &["source.resumed"]),
                 ],
             ),
         ),

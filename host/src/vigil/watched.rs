@@ -1,6 +1,6 @@
 //! One source under watch: the state machine. Knows nothing of the other sources.
 
-use super::{RECOVERED_MS, RESUME_WAIT_MS, VigilRules, watched_ms_min};
+use super::{RECOVERED_MS, RESUME_WAIT_MS, TEST_ECHO_MS, VigilRules, watched_ms_min};
 use crate::alert::{Alert, Gap, GapCause, Trouble};
 use crate::rhythm::{Rhythm, Silence};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub(super) struct Watched {
     rhythm_changed: bool,
     /// When the edge first said that it answers well again, while a gap is open.
     answered_since_ms: Option<u64>,
+    /// When the operator last sent a test.
+    tested_ms: Option<u64>,
     /// What the edge said last; `None` when it does not list the source, or was never asked.
     pub(super) status: Option<SourceStatus>,
 }
@@ -67,6 +69,7 @@ impl Watched {
             rhythm,
             rhythm_changed: false,
             answered_since_ms: None,
+            tested_ms: None,
             status: None,
         }
     }
@@ -79,6 +82,11 @@ impl Watched {
     /// The edge is about to say which sources it has.
     pub(super) fn unlist(&mut self) {
         self.status = None;
+    }
+
+    /// The operator sent a test: no sign of life from the sender.
+    pub(super) fn tested(&mut self, at_ms: u64) {
+        self.tested_ms = self.tested_ms.max(Some(at_ms));
     }
 
     /// An event came, or the edge gave a 2xx, at this time. Late news of earlier ones change nothing.
@@ -149,7 +157,9 @@ impl Watched {
         let later = self.memory.last_ms.is_none_or(|last_ms| at_ms > last_ms);
         if later && (cut_off || self.memory.silent_since_ms.is_some()) {
             let since_ms = *self.answered_since_ms.get_or_insert(now_ms);
-            if now_ms.saturating_sub(since_ms) < RESUME_WAIT_MS {
+            let of_test =
+                |tested_ms: u64| (tested_ms..=tested_ms.saturating_add(TEST_ECHO_MS)).contains(&at_ms);
+            if now_ms.saturating_sub(since_ms) < RESUME_WAIT_MS || self.tested_ms.is_some_and(of_test) {
                 return None;
             }
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use tidegate::admin::client::Client;
 use tidegate::config::{Config, secure_url};
+use tidegate::heard::TEST_NAME;
 use tidegate::store::EventRow;
 use tidegate::vigil::report::SourcesReport;
 use tidegate_envelope::{Receipt, SourceName};
@@ -77,7 +78,7 @@ fn request_url(args: &Args, config: &Config, data: &Path) -> anyhow::Result<Url>
 async fn post(url: Url, name: &SourceName) -> anyhow::Result<Receipt> {
     let mut event: Value = serde_json::from_str(SAMPLE).context("read the sample event")?;
     event["id"] = 0.into();
-    event["name"] = format!("Tidegate test {}", jiff::Timestamp::now()).into();
+    event["name"] = format!("{TEST_NAME} {}", jiff::Timestamp::now()).into();
     let http = Http::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX).build()?;
     let response = http.post(url).json(&event).send().await.map_err(reqwest::Error::without_url);
     let response =
