@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod edge;
+pub mod fault;
 pub mod load;
 pub mod receiver;
 pub mod recorder;
