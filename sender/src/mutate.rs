@@ -3,7 +3,8 @@
 
 use crate::life::{Life, LifeOptions, Oddities};
 
-/// The methods that workerd's HTTP parser knows, but CONNECT, which asks for a tunnel
+/// The methods that workerd's HTTP parser knows, as it spells them, but CONNECT, which asks for a tunnel. It answers
+/// 501 to any other before a Worker sees it
 /// (`KJ_HTTP_FOR_EACH_METHOD` in <https://github.com/capnproto/capnproto/blob/v2/c%2B%2B/src/kj/compat/http.h>).
 pub const METHODS: [&str; 26] = [
     "GET",
@@ -28,7 +29,7 @@ pub const METHODS: [&str; 26] = [
     "MKACTIVITY",
     "CHECKOUT",
     "MERGE",
-    "M-SEARCH",
+    "MSEARCH",
     "NOTIFY",
     "SUBSCRIBE",
     "UNSUBSCRIBE",

@@ -1,6 +1,7 @@
 //! End to end tests.
 
 pub mod bench;
+pub mod connection;
 pub mod edge;
 pub mod fault;
 pub mod load;

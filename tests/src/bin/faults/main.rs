@@ -1,0 +1,169 @@
+//! The fault run: the sender at full rate while the queue is down, slow, hanging, refusing and killed, and then while
+//! both stores fail. Says whether every event was acknowledged in time and decided once. `--seconds`, `--rate`,
+//! `--seed`; `--short` is what a continuous check runs.
+
+mod course;
+mod judge;
+mod outage;
+mod stage;
+
+use anyhow::{Context as _, bail, ensure};
+use course::{Phase, Seen, Trouble};
+use stage::Stage;
+use std::future::pending;
+use std::process::ExitCode;
+use std::time::Duration;
+use tidegate_sender::event::Event;
+use tidegate_sender::life::{Life, LifeOptions, Oddities};
+use tidegate_sender::player::{Pace, Player, Told};
+use tidegate_sender::policy::Rules;
+use tidegate_sender::post::Poster;
+use tidegate_sender::verdict::Verdict;
+use tokio::time::Instant;
+
+/// The longest that an acknowledgement may take.
+const ACK_MAX: Duration = Duration::from_millis(1_500);
+/// The most events on their way at the same time. More means that the edge does not answer.
+const IN_FLIGHT_MAX: usize = 5_000;
+/// Assets that live at the same time.
+const ASSETS: usize = 1_000;
+
+/// What to run.
+struct Options {
+    seconds: u32,
+    rate: u32,
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let options = options()?;
+    println!("seed {}; to repeat it: --seed {}", options.seed, options.seed);
+    let mut shortfalls = Vec::new();
+    let mut stage = Stage::start().await?;
+    shortfalls.extend(queue_in_trouble(&mut stage, &options).await?);
+    shortfalls.extend(outage::run(&mut stage, options.seed).await?);
+    for shortfall in &shortfalls {
+        println!("fell short: {shortfall}");
+    }
+    println!("faults: {}", if shortfalls.is_empty() { "ok" } else { "FAILED" });
+    Ok(if shortfalls.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn options() -> anyhow::Result<Options> {
+    let mut options = Options { seconds: 60, rate: 500, seed: u64::from(fastrand::u32(..)) };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(flag) = arguments.next() {
+        let mut value = || arguments.next().with_context(|| format!("{flag} needs a number"));
+        match flag.as_str() {
+            "--short" => options = Options { seconds: 21, rate: 200, ..options },
+            "--seconds" => options.seconds = value()?.parse().context("read --seconds")?,
+            "--rate" => options.rate = value()?.parse().context("read --rate")?,
+            "--seed" => options.seed = value()?.parse().context("read --seed")?,
+            _ => bail!("there is no {flag}; there are --short, --seconds N, --rate N and --seed N"),
+        }
+    }
+    ensure!(options.seconds > 0 && options.rate > 0, "--seconds and --rate: more than 0");
+    Ok(options)
+}
+
+/// The first part: only the queue is in trouble. Gives what fell short.
+async fn queue_in_trouble(stage: &mut Stage, options: &Options) -> anyhow::Result<Vec<String>> {
+    let mut phases = course::phases(Duration::from_secs(options.seconds.into()));
+    let count = usize::try_from(u64::from(options.seconds) * u64::from(options.rate))?;
+    let life = Life::new(LifeOptions { seed: options.seed, assets: ASSETS, oddities: Oddities::SOME });
+    println!("\n== {count} events at {} a second, while the queue is in trouble", options.rate);
+    let mut seen = Seen::default();
+    let plan = phases.clone();
+    let url = stage.edge.live_url();
+    let began = Instant::now();
+    let course = course::run(stage, &plan, began);
+    let playing = play(&url, options.rate.into(), life.take(count), |told| {
+        if let Told::Attempt(attempt) = told {
+            seen.note(attempt, &mut phases);
+        }
+    });
+    let (course, verdict) = tokio::join!(course, playing);
+    course?;
+    let verdict = verdict?;
+    print_phases(&phases);
+    println!("{verdict}");
+    println!("the proxy in front of the queue: {:?}", stage.proxy.met());
+
+    let mut shortfalls = sender_shortfalls(&verdict, &seen);
+    shortfalls.extend(phases.iter().filter_map(Phase::shortfall));
+    let drained = Instant::now();
+    let events = stage.drained().await?;
+    let (decided, faults) = judge::judge(&seen, &events);
+    println!(
+        "drained after {:.1} s: {} receipts acknowledged, {} events recorded, {decided} of them decided, the others \
+         duplicates; {} notices",
+        drained.elapsed().as_secs_f64(),
+        seen.acked.len(),
+        events.len(),
+        stage.receiver.notices().len(),
+    );
+    shortfalls.extend(faults);
+    Ok(shortfalls)
+}
+
+/// Plays the sender, with the Events API's own rules.
+pub(crate) async fn play(
+    url: &str,
+    events_per_s: f64,
+    events: impl Iterator<Item = Event>,
+    tell: impl FnMut(Told<'_>),
+) -> anyhow::Result<Verdict> {
+    let poster = Poster::new(url)?;
+    let post = move |event: Event| {
+        let poster = poster.clone();
+        async move { poster.post(event.body.to_vec()).await }
+    };
+    let pace = Pace { events_per_s, in_flight_max: IN_FLIGHT_MAX };
+    Ok(Player::new(Rules::EVENTS_API, pace).play(events, post, pending(), tell).await)
+}
+
+fn print_phases(phases: &[Phase]) {
+    println!("{:<16} {:>6} {:>6} {:>7}  acknowledged", "the queue", "sent", "2xx", "not 2xx");
+    for phase in phases {
+        println!(
+            "{:<16} {:>6} {:>6} {:>7}  {}",
+            phase.trouble.name(),
+            phase.sent,
+            phase.acked,
+            phase.sent - phase.acked,
+            phase.acks.latency()
+        );
+    }
+}
+
+impl Phase {
+    /// What is wrong with its acknowledgements, if something is.
+    fn shortfall(&self) -> Option<String> {
+        let max = Duration::from_micros(self.acks.latency().max_us);
+        let name = self.trouble.name();
+        if self.sent == 0 {
+            return Some(format!("nothing was sent while the queue was: {name}"));
+        }
+        (max >= ACK_MAX).then(|| {
+            let word = if self.trouble == Trouble::Calm { "in a calm phase" } else { "while the queue was: " };
+            let name = if self.trouble == Trouble::Calm { "" } else { name };
+            format!("an acknowledgement took {max:?}, not under {ACK_MAX:?}, {word}{name}")
+        })
+    }
+}
+
+/// What the sender did not get.
+fn sender_shortfalls(verdict: &Verdict, seen: &Seen) -> Vec<String> {
+    let refused: u64 = verdict.non_2xx.values().sum();
+    let cut_offs = verdict.cut_offs.len();
+    [
+        (refused > 0, format!("{refused} attempts were not answered with a 2xx: {:?}", verdict.non_2xx)),
+        (cut_offs > 0, format!("the sender switched delivery off {cut_offs} times")),
+        (!verdict.is_clean(), verdict.sentence()),
+        (seen.without_receipt > 0, format!("{} answers had no receipt", seen.without_receipt)),
+    ]
+    .into_iter()
+    .filter_map(|(is_short, what)| is_short.then_some(what))
+    .collect()
+}
