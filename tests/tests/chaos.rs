@@ -2,6 +2,7 @@
 //! acknowledged is lost, and nothing is decided twice.
 
 use anyhow::{Context as _, ensure};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,10 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tidegate::dev::tool;
-use tidegate::dev::workerd::{Workerd, WorkerdOptions};
+use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate::store::EventRow;
 use tidegate_envelope::Receipt;
-use tidegate_tests::edge::{QUEUE, SOURCE, TOKEN, live_path, root};
+use tidegate_tests::edge::{HOST_TOKEN, QUEUE, SOURCE, TOKEN, live_path, root};
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::sender::{Sender, loan};
 use tidegate_tests::system::cli::Cli;
@@ -169,15 +170,16 @@ impl Parts {
 
     async fn start_edge(&mut self) -> anyhow::Result<()> {
         let [_, binding_port, edge_port] = self.ports;
-        let sources = [(SOURCE.to_owned(), vec![TOKEN.to_owned()])];
+        let queue = SocketAddr::from(([127, 0, 0, 1], binding_port));
         self.edge = Some(
             Workerd::start(WorkerdOptions {
                 binary: &tool::find("workerd")?,
                 worker_build_dir: &root().join("worker/build"),
                 listen: SocketAddr::from(([127, 0, 0, 1], edge_port)),
-                queue_binding: SocketAddr::from(([127, 0, 0, 1], binding_port)),
-                queue_name: QUEUE,
-                sources: &sources,
+                queues: &[QueueBinding { addr: queue, name: QUEUE }],
+                sources: &json!({ SOURCE: [TOKEN] }).to_string(),
+                host_token: HOST_TOKEN,
+                body_bytes_max: None,
                 dir: &self.path("edge"),
             })
             .await?,

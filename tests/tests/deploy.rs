@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use tidegate::dev::tool;
-use tidegate_tests::edge::{Edge, SOURCE, TOKEN, live_path, root};
+use tidegate_tests::edge::{Edge, EdgeOptions, live_path, root};
 use tidegate_tests::recorder::Recorder;
 
 /// `wrangler deploy --dry-run` on the built Worker with our `wrangler.toml`, less its build command (the suite
@@ -39,7 +39,7 @@ fn dry_run(dir: &Path) -> String {
 async fn wrangler_takes_the_worker_and_its_bundle_serves() {
     let dir = tempfile::tempdir().expect("a folder");
     let printed = dry_run(dir.path());
-    assert!(printed.contains("env.QUEUE"), "{printed}");
+    assert!(printed.contains("env.QUEUE") && printed.contains("env.VAULT"), "{printed}");
     assert!(!printed.contains("WARNING"), "{printed}");
 
     // What would be uploaded: the bundle and the wasm, without wrangler's notes about them.
@@ -51,8 +51,8 @@ async fn wrangler_takes_the_worker_and_its_bundle_serves() {
         }
     }
     let queue = Recorder::start().await.expect("a free port");
-    let sources = [(SOURCE.to_owned(), vec![TOKEN.to_owned()])];
-    let edge = Edge::start_with(&bundle, queue.addr(), &sources).await.expect("the bundle starts");
+    let options = EdgeOptions { build: bundle, ..EdgeOptions::usual(queue.addr()) };
+    let edge = Edge::start_with(options).await.expect("the bundle starts");
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let response = client.post(edge.url(&live_path())).body("{}").send().await;
     assert_eq!(response.expect("the edge answers").status(), 202);

@@ -1,105 +1,129 @@
-//! What the sender is told: every status and every word of it. Knows nothing of how it is sent.
+//! What is said: every status and every word of it. Knows nothing of how it is sent.
 
-use crate::accept::Verdict;
-use tidegate_envelope::limit::BODY_INLINE_BYTES_MAX;
+use serde::Serialize;
+use serde_json::json;
+use tidegate_source::Handshake;
 
-/// What the sender is told, and what must be on the queue before it is told so.
-#[derive(Debug, PartialEq, Eq)]
+use crate::accept::BODY_JUDGED_BYTES_MAX;
+
+/// An answer, other than the 2xx of an event that was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// The HTTP status. A 503 goes out with `Retry-After: 1`.
-    pub status: Status,
-    /// JSON.
+    /// The HTTP status.
+    pub status: u16,
+    /// Name and value of each header.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
     pub body: String,
-    /// The message that the queue must have taken first; `None` when there is nothing to send.
-    pub message: Option<String>,
-}
-
-/// The statuses the edge gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// 200
-    Ok,
-    /// 202
-    Accepted,
-    /// 404
-    NotFound,
-    /// 503
-    Unavailable,
-}
-
-impl Status {
-    /// Its three digits.
-    #[must_use]
-    pub const fn code(self) -> u16 {
-        match self {
-            Self::Ok => 200,
-            Self::Accepted => 202,
-            Self::NotFound => 404,
-            Self::Unavailable => 503,
-        }
-    }
+    /// Why it is not a 2xx, for the source's tally; empty when it is one.
+    pub why: String,
 }
 
 impl Answer {
-    /// The answer to a request that was judged so.
+    /// To whom has no live URL.
     #[must_use]
-    pub fn to(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Accepted { receipt, message } => Self {
-                status: Status::Accepted,
-                body: format!(r#"{{"receipt":"{receipt}"}}"#),
-                message: Some(message),
-            },
-            Verdict::Health => Self {
-                status: Status::Ok,
-                body: format!(r#"{{"status":"ok","version":"{}"}}"#, env!("CARGO_PKG_VERSION")),
-                message: None,
-            },
-            Verdict::NotFound => Self::error(Status::NotFound, "no source has this URL"),
-            // 503, not 413: the sender counts both as failures, but only a 503 invites it to come back after
-            // the limit was raised.
-            Verdict::TooLarge => Self::error(
-                Status::Unavailable,
-                &format!("the body is over {BODY_INLINE_BYTES_MAX} bytes; nothing was kept"),
-            ),
-        }
+    pub fn not_found() -> Self {
+        Self::error(404, "no source has this URL")
     }
 
-    /// The answer when the queue did not take the message. Why is for the log: it may name what is behind.
+    /// To a question about the Worker's health. `faults` says what is configured and not live.
+    #[must_use]
+    pub fn health(faults: &[String]) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let body = if faults.is_empty() {
+            format!(r#"{{"status":"ok","version":"{version}"}}"#)
+        } else {
+            json!({ "status": "ok", "version": version, "faults": faults }).to_string()
+        };
+        Self { status: 200, headers: vec![json_type()], body, why: String::new() }
+    }
+
+    /// When the request is not from the source's sender.
+    #[must_use]
+    pub fn forged(why: &str) -> Self {
+        Self::error(401, why)
+    }
+
+    /// To a question about the URL itself.
+    #[must_use]
+    pub fn handshake(handshake: Handshake) -> Self {
+        let Handshake { content_type, mut headers, body } = handshake;
+        headers.insert(0, ("Content-Type", content_type.to_owned()));
+        Self { status: 200, headers, body, why: String::new() }
+    }
+
+    /// When a signed body is too large to be judged.
+    #[must_use]
+    pub fn too_large() -> Self {
+        let why = format!(
+            "the body is over {BODY_JUDGED_BYTES_MAX} bytes, too large for its signature to be checked; nothing was kept"
+        );
+        Self::error(413, &why)
+    }
+
+    /// When no store confirmed an event in time. Why is for the log: it may name what is behind.
     #[must_use]
     pub fn undelivered() -> Self {
-        Self::error(Status::Unavailable, "the queue did not take the event; nothing was kept")
+        Self::again("no store confirmed the event in time: send it again")
     }
 
-    /// The answer to everything while the Worker is not configured.
+    /// When the request itself failed, be it that its sender hung up.
+    #[must_use]
+    pub fn broken() -> Self {
+        Self::again("the request failed: send it again")
+    }
+
+    /// When the host's bearer token is wrong or none is configured.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let mut answer = Self::error(401, "this path needs the host's bearer token");
+        answer.headers.push(("WWW-Authenticate", "Bearer".to_owned()));
+        answer
+    }
+
+    /// When a path of the host's is asked for by a method it does not have.
+    #[must_use]
+    pub fn no_such_method(allowed: &'static str) -> Self {
+        let mut answer = Self::error(405, "this path has no such method");
+        answer.headers.push(("Allow", allowed.to_owned()));
+        answer
+    }
+
+    /// When the vault has no such body.
+    #[must_use]
+    pub fn no_body() -> Self {
+        Self::error(404, "the vault has no such body")
+    }
+
+    /// When the vault does not answer.
+    #[must_use]
+    pub fn vault_silent() -> Self {
+        Self::again("the vault does not answer")
+    }
+
+    /// To everything while no source is live.
     #[must_use]
     pub fn misconfigured(why: &str) -> Self {
-        Self::error(Status::Unavailable, &format!("this Worker is not configured: {why}"))
+        Self::again(&format!("this Worker is not configured: {why}"))
     }
 
-    /// The answer as one text, so that it crosses out of wasm once: three digits of status, four of the
-    /// body's length in bytes, the body (ASCII), then the message.
-    #[must_use]
-    pub fn pack(&self) -> String {
-        let message = self.message.as_deref().unwrap_or_default();
-        format!("{:03}{:04}{}{message}", self.status.code(), self.body.len(), self.body)
+    fn again(why: &str) -> Self {
+        let mut answer = Self::error(503, why);
+        answer.headers.push(("Retry-After", "1".to_owned()));
+        answer
     }
 
-    fn error(status: Status, why: &str) -> Self {
-        // Any text becomes ASCII here, and at most 4 digits long: `pack` relies on it.
-        let why: String = why
-            .chars()
-            .take(ERROR_CHARS_MAX)
-            .map(|c| match c {
-                '"' => '\'',
-                '\\' => '/',
-                ' '..='~' => c,
-                _ => '?',
-            })
-            .collect();
-        Self { status, body: format!(r#"{{"error":"{why}"}}"#), message: None }
+    fn error(status: u16, why: &str) -> Self {
+        Self {
+            status,
+            headers: vec![json_type()],
+            body: json!({ "error": why }).to_string(),
+            why: format!("{status}: {why}"),
+        }
     }
 }
 
-/// Characters of the longest error text.
-const ERROR_CHARS_MAX: usize = 1_000;
+fn json_type() -> (&'static str, String) {
+    ("Content-Type", "application/json".to_owned())
+}
+

@@ -28,7 +28,7 @@ pub(crate) fn build(root: &Path) -> anyhow::Result<()> {
     let fresh = root.join("worker/build.new");
     remove_dir(&fresh)?;
     bind(&wasm, &fresh)?;
-    fs::copy(root.join("worker/src/shell.js"), fresh.join("index.js")).context("copy the shell")?;
+    copy_modules(&root.join("worker/src"), &fresh)?;
     remove_dir(&built)?;
     fs::rename(&fresh, &built).context("put worker/build in place")?;
     let wasm = fs::read(built.join(format!("{STEM}_bg.wasm")))?;
@@ -89,6 +89,20 @@ fn bind(wasm: &Path, to: &Path) -> anyhow::Result<()> {
         bail!("the generated bindings no longer import their wasm once: see xtask/src/edge.rs");
     }
     fs::write(&bindings, text.replace("import source ", "import ")).context("write the bindings")
+}
+
+/// Copies the JavaScript around the wasm. The shell is the main module.
+fn copy_modules(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(from).context("read the Worker's sources")? {
+        let path = entry.context("read the Worker's sources")?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".js"))
+        else {
+            continue;
+        };
+        let name = if name == "shell.js" { "index.js" } else { name };
+        fs::copy(&path, to.join(name)).with_context(|| format!("copy {name}"))?;
+    }
+    Ok(())
 }
 
 fn remove_dir(dir: &Path) -> anyhow::Result<()> {

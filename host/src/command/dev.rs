@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidegate::config::Config;
 use tidegate::dev::tool;
-use tidegate::dev::workerd::{Workerd, WorkerdOptions};
+use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate_queue::{Behavior, ServeError, ServeOptions, Server};
 use tokio::sync::oneshot;
@@ -28,8 +28,8 @@ const EDGE_RESTARTS_MAX: u32 = 25;
 All state is in --data DIR: start it again and it goes on where it was, at the same URLs. Plugins may reach loopback \
 addresses here, which a host in production refuses.")]
 pub(crate) struct Args {
-    /// Print one JSON object when ready, for programs: request_url, admin_url, admin_token, queue_url, account_id,
-    /// queue_id, queue_token, data.
+    /// Print one JSON object when ready, for programs: request_url, edge_url, edge_token, admin_url, admin_token,
+    /// queue_url, account_id, queue_id, queue_token, data.
     #[arg(long)]
     json: bool,
 }
@@ -38,6 +38,8 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Ready<'a> {
     request_url: String,
+    edge_url: String,
+    edge_token: &'a str,
     admin_url: &'a str,
     admin_token: &'a str,
     queue_url: String,
@@ -64,13 +66,14 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         let _ = queue_stopped.await;
     }));
     let mut host = Host::start(&config, data, embedded).await?;
-    let sources = [(config.dev.source.to_string(), vec![state.source_token.clone()])];
+    let sources = serde_json::json!({ config.dev.source.to_string(): [&state.source_token] }).to_string();
     let worker_build = find_worker_build(&config.dev.worker_build);
     let edge = Edge {
         binary: &workerd,
         build: &worker_build,
-        queue_binding,
+        queues: &[QueueBinding { addr: queue_binding, name: QUEUE_NAME }],
         sources: &sources,
+        host_token: &state.edge_token.clone(),
         dir: &data.join("edge"),
     };
     let mut running = edge.start(remembered(state.request_port, config.dev.request_listen)).await?;
@@ -79,6 +82,8 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
 
     let ready = Ready {
         request_url: format!("http://{request_addr}/in/{}/{}", config.dev.source, state.source_token),
+        edge_url: format!("http://{request_addr}"),
+        edge_token: &state.edge_token,
         admin_url: &host.admin.url.clone(),
         admin_token: &host.admin.token.clone(),
         queue_url,
@@ -147,8 +152,9 @@ fn remembered(port: u16, configured: SocketAddr) -> SocketAddr {
 struct Edge<'a> {
     binary: &'a Path,
     build: &'a Path,
-    queue_binding: SocketAddr,
-    sources: &'a [(String, Vec<String>)],
+    queues: &'a [QueueBinding<'a>],
+    sources: &'a str,
+    host_token: &'a str,
     dir: &'a Path,
 }
 
@@ -184,9 +190,10 @@ impl Edge<'_> {
             binary: self.binary,
             worker_build_dir: self.build,
             listen,
-            queue_binding: self.queue_binding,
-            queue_name: QUEUE_NAME,
+            queues: self.queues,
             sources: self.sources,
+            host_token: self.host_token,
+            body_bytes_max: None,
             dir: self.dir,
         }
     }

@@ -3,7 +3,6 @@
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -33,14 +32,33 @@ pub struct WorkerdOptions<'a> {
     pub worker_build_dir: &'a Path,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where the queue speaks workerd's binding protocol.
-    pub queue_binding: SocketAddr,
-    /// Goes with each send as `X-Queue`, so that one address can serve several queues.
-    pub queue_name: &'a str,
-    /// Each source's name and tokens: the Worker's secret `SOURCES`.
-    pub sources: &'a [(String, Vec<String>)],
-    /// A folder of its own for configuration and modules; made when missing.
+    /// The queues, as the bindings `QUEUE`, `QUEUE_1`, `QUEUE_2` and so on.
+    pub queues: &'a [QueueBinding<'a>],
+    /// The Worker's secret `SOURCES`, as JSON text.
+    pub sources: &'a str,
+    /// The Worker's secret `HOST_TOKEN`.
+    pub host_token: &'a str,
+    /// The Worker's variable `BODY_BYTES_MAX`: bytes kept of a body; `None` leaves it to the Worker.
+    pub body_bytes_max: Option<u64>,
+    /// A folder of its own for configuration, modules and what the vaults hold; made when missing. One process at a
+    /// time: two of them would share the vaults' files.
     pub dir: &'a Path,
+}
+
+/// A queue, as the Worker reaches it.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueBinding<'a> {
+    /// Where it speaks workerd's binding protocol.
+    pub addr: SocketAddr,
+    /// Goes with each send as `X-Queue`, so that one address can serve several queues.
+    pub name: &'a str,
+}
+
+impl WorkerdOptions<'_> {
+    /// Where the vaults' files are.
+    fn vaults_dir(&self) -> PathBuf {
+        self.dir.join("vaults")
+    }
 }
 
 /// A running workerd. Dropping it kills the process.
@@ -106,7 +124,7 @@ impl Workerd {
     }
 
     /// Ends it and waits until it is gone. It holds nothing that could be lost: an event it has not answered
-    /// with a 2xx is still its sender's.
+    /// with a 2xx is still its sender's, and what it has, the queue has, or a vault's file.
     ///
     /// # Errors
     /// When the process cannot be ended.
@@ -178,6 +196,7 @@ fn log_lines(mut lines: Lines<BufReader<impl AsyncRead + Unpin + Send + 'static>
 /// Copies the modules and writes the configuration beside them, readable by this user only: it holds the tokens.
 fn write_config(options: &WorkerdOptions<'_>) -> anyhow::Result<PathBuf> {
     let modules = copy_modules(options.worker_build_dir, &options.dir.join("modules"))?;
+    fs::create_dir_all(options.vaults_dir()).context("make the folder of the vaults")?;
     let path = options.dir.join("config.capnp");
     let fresh = options.dir.join("config.capnp.new");
     if fresh.exists() {
@@ -220,7 +239,6 @@ fn copy_modules(from: &Path, to: &Path) -> anyhow::Result<Vec<String>> {
 
 /// The configuration in Cap'n Proto's text form; its schema is `workerd.capnp` in npm's `workerd`.
 fn config_text(options: &WorkerdOptions<'_>, modules: &[String]) -> anyhow::Result<String> {
-    let sources: BTreeMap<_, _> = options.sources.iter().map(|(name, tokens)| (name, tokens)).collect();
     let module = |name: &String| {
         let kind = if name.ends_with(".wasm") { "wasm" } else { "esModule" };
         format!("    (name = {}, {kind} = embed {})", quoted(name), quoted(&format!("modules/{name}")))
@@ -230,8 +248,8 @@ fn config_text(options: &WorkerdOptions<'_>, modules: &[String]) -> anyhow::Resu
 const config :Workerd.Config = (
   services = [
     (name = "edge", worker = .edge),
-    (name = "queue", external = (address = {queue}, http = (
-      injectRequestHeaders = [(name = "X-Queue", value = {queue_name})]))),
+    (name = "vaults", disk = (path = {vaults}, writable = true)),
+{queues}
   ],
   sockets = [(name = "http", address = {listen}, http = (), service = "edge")],
 );
@@ -240,16 +258,46 @@ const edge :Workerd.Worker = (
 {modules}
   ],
   compatibilityDate = {date},
-  bindings = [(name = "QUEUE", queue = "queue"), (name = "SOURCES", text = {sources})],
+  durableObjectNamespaces = [(className = "Vault", uniqueKey = "vault", enableSql = true)],
+  durableObjectStorage = (localDisk = "vaults"),
+  bindings = [
+{bindings}
+  ],
 );
 "#,
-        queue = quoted(&options.queue_binding.to_string()),
-        queue_name = quoted(options.queue_name),
+        vaults = quoted(options.vaults_dir().to_str().context("the folder's path is not UTF-8")?),
+        queues = queue_services(options.queues),
         listen = quoted(&options.listen.to_string()),
         modules = modules.iter().map(module).collect::<Vec<_>>().join(",\n"),
         date = quoted(&compatibility_date()?),
-        sources = quoted(&serde_json::to_string(&sources).context("write the sources")?),
+        bindings = bindings(options),
     ))
+}
+
+fn queue_services(queues: &[QueueBinding<'_>]) -> String {
+    let service = |(place, queue): (usize, &QueueBinding<'_>)| {
+        format!(
+            "    (name = \"queue-{place}\", external = (address = {}, http = (\n      \
+             injectRequestHeaders = [(name = \"X-Queue\", value = {})])))",
+            quoted(&queue.addr.to_string()),
+            quoted(queue.name),
+        )
+    };
+    queues.iter().enumerate().map(service).collect::<Vec<_>>().join(",\n")
+}
+
+fn bindings(options: &WorkerdOptions<'_>) -> String {
+    let text = |name: &str, value: &str| format!("    (name = \"{name}\", text = {})", quoted(value));
+    let queue = |place: usize| {
+        let name = if place == 0 { "QUEUE".to_owned() } else { format!("QUEUE_{place}") };
+        format!("    (name = \"{name}\", queue = \"queue-{place}\")")
+    };
+    let mut bindings: Vec<_> = (0..options.queues.len()).map(queue).collect();
+    bindings.push("    (name = \"VAULT\", durableObjectNamespace = \"Vault\")".to_owned());
+    bindings.push(text("SOURCES", options.sources));
+    bindings.push(text("HOST_TOKEN", options.host_token));
+    bindings.extend(options.body_bytes_max.map(|bytes| text("BODY_BYTES_MAX", &bytes.to_string())));
+    bindings.join(",\n")
 }
 
 /// The runtime's behaviour to run with: the one that `wrangler.toml` deploys with.

@@ -7,7 +7,7 @@
 use anyhow::Context as _;
 use std::time::Duration;
 use tidegate_tests::bench;
-use tidegate_tests::edge::{Edge, live_path, root};
+use tidegate_tests::edge::{Edge, EdgeOptions, live_path, root};
 use tidegate_tests::load::{self, LoadReport};
 use tidegate_tests::recorder::{Mood, Recorder};
 
@@ -25,7 +25,9 @@ async fn main() -> anyhow::Result<()> {
     let floor_dir = tempfile::tempdir()?;
     std::fs::copy(root().join("tests/bench-edge/floor.js"), floor_dir.path().join("index.js"))?;
     let ours = Edge::start(queue.addr()).await?;
-    let floor = Edge::start_with(floor_dir.path(), queue.addr(), &[]).await?;
+    let floor_build = floor_dir.path().to_owned();
+    let floor =
+        Edge::start_with(EdgeOptions { build: floor_build, ..EdgeOptions::usual(queue.addr()) }).await?;
 
     let mut runs = [Vec::new(), Vec::new()];
     for edge in [&ours, &floor] {

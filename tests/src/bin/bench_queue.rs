@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 use tidegate::dev::tool;
 use tidegate_tests::bench;
-use tidegate_tests::edge::{Edge, QUEUE, root};
+use tidegate_tests::edge::{Edge, EdgeOptions, QUEUE, root};
 use tidegate_tests::load;
 use tidegate_tests::system::{self, process::Process};
 use tokio::process::Command;
@@ -37,7 +37,8 @@ async fn main() -> anyhow::Result<()> {
     std::fs::create_dir(&worker)?;
     std::fs::copy(root().join("tests/bench-edge/floor.js"), worker.join("index.js"))?;
     let queue = Queue::start(dir.path()).await?;
-    let edge = Edge::start_with(&worker, queue.binding, &[]).await?;
+    let options = EdgeOptions { build: worker.clone(), ..EdgeOptions::usual(queue.binding) };
+    let edge = Edge::start_with(options).await?;
     let bundled = Bundled::start(&worker).await?;
 
     let mut ours = Side::new("our", edge.workerd.addr());

@@ -11,6 +11,9 @@ use std::path::Path;
 pub(super) struct State {
     /// The only secret in the request URL.
     pub(super) source_token: String,
+    /// The bearer token of the host at the edge. Not there in what older versions left: then a new one is made.
+    #[serde(default)]
+    pub(super) edge_token: String,
     /// The bearer token of the queue's REST API.
     pub(super) queue_token: String,
     /// The account that the embedded queue plays.
@@ -28,11 +31,17 @@ impl State {
         let path = data.join("dev.json");
         if path.exists() {
             let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            return serde_json::from_str(&text)
-                .with_context(|| format!("read {}: delete it to get new secrets and URLs", path.display()));
+            let mut state: Self = serde_json::from_str(&text)
+                .with_context(|| format!("read {}: delete it to get new secrets and URLs", path.display()))?;
+            if state.edge_token.is_empty() {
+                state.edge_token = crate::command::random_token()?;
+                state.save(data)?;
+            }
+            return Ok(state);
         }
         let state = Self {
             source_token: crate::command::random_token()?,
+            edge_token: crate::command::random_token()?,
             queue_token: crate::command::random_token()?,
             account_id: crate::command::random_token()?,
             request_port: 0,
