@@ -33,6 +33,11 @@ const TROUBLES: [Trouble; 5] =
     [Trouble::Down, Trouble::Slow, Trouble::Hangs, Trouble::Refuses, Trouble::Killed];
 
 impl Trouble {
+    /// Whose name begins so.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        TROUBLES.into_iter().find(|trouble| !name.is_empty() && trouble.name().starts_with(name))
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Calm => "calm",
@@ -67,11 +72,13 @@ pub(crate) struct Phase {
     pub(crate) acks: Latencies,
 }
 
-/// Each trouble once with calm around it, in so long.
-pub(crate) fn phases(run: Duration) -> Vec<Phase> {
-    let troubles = u32::try_from(TROUBLES.len()).unwrap_or(u32::MAX);
-    let calm = run / (troubles * (TROUBLE_SHARE + 1) + 1);
-    let around = TROUBLES.into_iter().flat_map(|trouble| [Trouble::Calm, trouble]);
+/// Each trouble once with calm around it, in so long; or one trouble only.
+pub(crate) fn phases(run: Duration, only: Option<Trouble>) -> Vec<Phase> {
+    let troubles: Vec<_> =
+        TROUBLES.into_iter().filter(|trouble| only.is_none_or(|only| only == *trouble)).collect();
+    let shares = u32::try_from(troubles.len()).unwrap_or(u32::MAX) * (TROUBLE_SHARE + 1) + 1;
+    let calm = run / shares;
+    let around = troubles.into_iter().flat_map(|trouble| [Trouble::Calm, trouble]);
     let mut ends = Duration::ZERO;
     around
         .chain([Trouble::Calm])

@@ -1,6 +1,6 @@
 //! The fault run: the sender at full rate while the queue is down, slow, hanging, refusing and killed, and then while
-//! both stores fail. Says whether every event was acknowledged in time and decided once. `--seconds`, `--rate`,
-//! `--seed`; `--short` is what a continuous check runs.
+//! both stores fail. Says whether every event was acknowledged in time and decided once. Takes `--seconds=N`,
+//! `--rate=N`, `--seed=N`, `--only=TROUBLE`, or `--short`.
 
 mod course;
 mod judge;
@@ -10,8 +10,11 @@ mod stage;
 use anyhow::{Context as _, bail, ensure};
 use course::{Phase, Seen, Trouble};
 use stage::Stage;
+use std::fs::File;
 use std::future::pending;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Duration;
 use tidegate_sender::event::Event;
 use tidegate_sender::life::{Life, LifeOptions, Oddities};
@@ -28,17 +31,23 @@ const IN_FLIGHT_MAX: usize = 5_000;
 /// Assets that live at the same time.
 const ASSETS: usize = 1_000;
 
+/// The short run: each trouble lasts three seconds.
+const SHORT_SECONDS: u32 = 21;
+const SHORT_RATE: u32 = 200;
+
 /// What to run.
 struct Options {
     seconds: u32,
     rate: u32,
     seed: u64,
+    only: Option<Trouble>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = options()?;
-    println!("seed {}; to repeat it: --seed {}", options.seed, options.seed);
+    println!("seed {}; to repeat it: --seed={}", options.seed, options.seed);
+    println!("the Worker's log: {}", keep_log()?.display());
     let mut shortfalls = Vec::new();
     let mut stage = Stage::start().await?;
     shortfalls.extend(queue_in_trouble(&mut stage, &options).await?);
@@ -50,17 +59,31 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(if shortfalls.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Writes what the parts in this process say, workerd's words among it, to a file. Gives where.
+fn keep_log() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("find this command")?.with_file_name("faults.log");
+    let file = File::create(&path).context("make the log")?;
+    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(Mutex::new(file)).init();
+    Ok(path)
+}
+
 fn options() -> anyhow::Result<Options> {
-    let mut options = Options { seconds: 60, rate: 500, seed: u64::from(fastrand::u32(..)) };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(flag) = arguments.next() {
-        let mut value = || arguments.next().with_context(|| format!("{flag} needs a number"));
-        match flag.as_str() {
-            "--short" => options = Options { seconds: 21, rate: 200, ..options },
-            "--seconds" => options.seconds = value()?.parse().context("read --seconds")?,
-            "--rate" => options.rate = value()?.parse().context("read --rate")?,
-            "--seed" => options.seed = value()?.parse().context("read --seed")?,
-            _ => bail!("there is no {flag}; there are --short, --seconds N, --rate N and --seed N"),
+    let mut options = Options { seconds: 60, rate: 500, seed: u64::from(fastrand::u32(..)), only: None };
+    for argument in std::env::args().skip(1) {
+        let (flag, value) = argument.split_once('=').unwrap_or((&argument, ""));
+        let read = || format!("read {argument}");
+        match flag {
+            "--short" => options = Options { seconds: SHORT_SECONDS, rate: SHORT_RATE, ..options },
+            "--seconds" => options.seconds = value.parse().with_context(read)?,
+            "--rate" => options.rate = value.parse().with_context(read)?,
+            "--seed" => options.seed = value.parse().with_context(read)?,
+            "--only" => {
+                options.only =
+                    Some(Trouble::named(value).context("--only: down, slow, hangs, refuses or killed")?)
+            }
+            _ => bail!(
+                "there is no {flag}; there are --short, --seconds=N, --rate=N, --seed=N and --only=TROUBLE"
+            ),
         }
     }
     ensure!(options.seconds > 0 && options.rate > 0, "--seconds and --rate: more than 0");
@@ -69,7 +92,7 @@ fn options() -> anyhow::Result<Options> {
 
 /// The first part: only the queue is in trouble. Gives what fell short.
 async fn queue_in_trouble(stage: &mut Stage, options: &Options) -> anyhow::Result<Vec<String>> {
-    let mut phases = course::phases(Duration::from_secs(options.seconds.into()));
+    let mut phases = course::phases(Duration::from_secs(options.seconds.into()), options.only);
     let count = usize::try_from(u64::from(options.seconds) * u64::from(options.rate))?;
     let life = Life::new(LifeOptions { seed: options.seed, assets: ASSETS, oddities: Oddities::SOME });
     println!("\n== {count} events at {} a second, while the queue is in trouble", options.rate);
@@ -146,7 +169,8 @@ impl Phase {
             return Some(format!("nothing was sent while the queue was: {name}"));
         }
         (max >= ACK_MAX).then(|| {
-            let word = if self.trouble == Trouble::Calm { "in a calm phase" } else { "while the queue was: " };
+            let word =
+                if self.trouble == Trouble::Calm { "in a calm phase" } else { "while the queue was: " };
             let name = if self.trouble == Trouble::Calm { "" } else { name };
             format!("an acknowledgement took {max:?}, not under {ACK_MAX:?}, {word}{name}")
         })

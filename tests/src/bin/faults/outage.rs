@@ -78,7 +78,8 @@ async fn fail(stage: &Stage, began: Instant) -> anyhow::Result<Status> {
 fn refusal_shortfalls(seen: &Seen, status: &Status, failures_before: u64) -> Vec<String> {
     let mut refusals = Latencies::default();
     seen.refused.iter().for_each(|(_, took)| refusals.add(*took));
-    let others = seen.refused.iter().filter(|(answer, _)| !matches!(answer, Answer::Status { status: 503, .. }));
+    let others =
+        seen.refused.iter().filter(|(answer, _)| !matches!(answer, Answer::Status { status: 503, .. }));
     let others: Vec<_> = others.map(|(answer, _)| answer.label()).collect();
     println!("refusals: {} of them, {}", seen.refused.len(), refusals.latency());
     let counted = failures(status).saturating_sub(failures_before);
