@@ -14,6 +14,7 @@ use tidegate::plugin::Manifest;
 use tidegate::poll::PollPolicy;
 use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::embedded::EmbeddedQueue;
+use tidegate::read::{Opened, read};
 use tidegate::registry::{Active, Switchboard};
 use tidegate::retry::RetryPolicy;
 use tidegate::sandbox::{Question, Sandbox, SandboxConfig};
@@ -132,10 +133,16 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         sandbox: middle.sandbox,
         switchboard: middle.switchboard,
         rules: rules(),
-        bounds: PipelineBounds { asking_max: 2, batch_ms_max: 30_000, recent_events_max: 200_000 },
+        bounds: PipelineBounds {
+            asking_max: 2,
+            batch_ms_max: 30_000,
+            recent_events_max: 200_000,
+            fetching_max: 1,
+        },
         now_ms,
         chance: || 0.5,
         recorded: Arc::new(Notify::new()),
+        edge: None,
     });
     let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
     let bounds = PumpBounds {
@@ -200,7 +207,9 @@ async fn run_store(envelopes: &[String]) -> f64 {
 }
 
 fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
-    let event = tidegate::read::read(Envelope::open(text).expect("an envelope"));
+    let Opened::Event(event) = read(Envelope::open(text).expect("an envelope")) else {
+        panic!("the body is inline");
+    };
     let question = Question { event: &event, attempt: 1, settings: &active.settings };
     let answer = sandbox.ask(&active.code, &question, &active.limits);
     let asked = Asked {

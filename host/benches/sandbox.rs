@@ -209,6 +209,7 @@ fn sample() -> Event {
             updated_at: Some("2022-11-11 05:05:07.302773".to_owned()),
             field_values: Some(r#"[{"id":9,"name":"Purchase cost","value":"1200"}]"#.to_owned()),
         }),
+        findings: Vec::new(),
     }
 }
 

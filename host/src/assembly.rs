@@ -8,6 +8,7 @@ use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::config::Config;
 use tidegate::deploy::Deployer;
+use tidegate::edge::EdgeClient;
 use tidegate::effect::EffectLimits;
 use tidegate::executor::{Executor, ExecutorConfig};
 use tidegate::outbox::{self, Outbox};
@@ -28,6 +29,14 @@ use tokio::task::JoinSet;
 /// The longest that stopping waits for what is under way. What is not finished then was not acknowledged.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
+/// What differs between a host in production and one that is tried out.
+pub(crate) struct HostParts<Q> {
+    /// What it pulls from, at least one.
+    pub(crate) queues: Vec<Q>,
+    /// The Worker; `None` when the operator did not say where it is.
+    pub(crate) edge: Option<EdgeClient>,
+}
+
 /// A host at work. Stop it with [`Host::stop`]; dropping it stops it at once, and nothing is lost by that.
 pub(crate) struct Host {
     /// Where its admin API is.
@@ -37,8 +46,13 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Starts a host that pulls from this queue and keeps its state in this directory.
-    pub(crate) async fn start<Q: Queue>(config: &Config, data: &Path, queue: Q) -> anyhow::Result<Self> {
+    /// Starts a host that pulls from these queues and keeps its state in this directory.
+    pub(crate) async fn start<Q: Queue>(
+        config: &Config,
+        data: &Path,
+        parts: HostParts<Q>,
+    ) -> anyhow::Result<Self> {
+        let HostParts { queues, edge } = parts;
         let (stop, stopped) = watch::channel(false);
         let recorded = Arc::new(Notify::new());
         let store = SqliteStore::open(data)?;
@@ -70,10 +84,12 @@ impl Host {
                     asking_max,
                     batch_ms_max: config.queue.visibility_timeout_ms / 2,
                     recent_events_max: config.store.recent_events_max,
+                    fetching_max: config.edge.bodies_max,
                 },
                 now_ms,
                 chance: fastrand::f64,
                 recorded: Arc::clone(&recorded),
+                edge,
             })
             .await?,
         );
@@ -91,7 +107,10 @@ impl Host {
         admin.write(data)?;
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
-        tasks.spawn(pump::run(Arc::new(queue), pipeline, pump_bounds(config), stopped));
+        let bounds = pump_bounds(config, queues.len());
+        for queue in queues {
+            tasks.spawn(pump::run(Arc::new(queue), Arc::clone(&pipeline), bounds, stopped.clone()));
+        }
         Ok(Self { admin, stop, tasks })
     }
 
@@ -161,9 +180,10 @@ fn executor_config(config: &Config) -> ExecutorConfig {
     }
 }
 
-fn pump_bounds(config: &Config) -> PumpBounds {
+/// The bounds of each of so many pumps: together they hold what the operator allows.
+fn pump_bounds(config: &Config, pumps: usize) -> PumpBounds {
     PumpBounds {
-        in_flight_max: config.pump.in_flight_max,
+        in_flight_max: (config.pump.in_flight_max / pumps.max(1)).max(1),
         batch_max: config.queue.batch_max,
         poll: PollPolicy { busy_ms: config.pump.poll_busy_ms, idle_ms: config.pump.poll_idle_ms, factor: 2 },
         permanent_retry_ms: config.pump.poll_idle_ms,

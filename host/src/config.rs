@@ -15,7 +15,8 @@ const ENV_PREFIX: &str = "TIDEGATE_";
 /// Any free port of this machine.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Variables of other meaning that share the prefix: secrets, tools, and options of the command line.
-const ENV_OTHERS: [&str; 7] = ["QUEUE_TOKEN", "DATA", "CONFIG", "WORKERD", "TOOLS", "HOST", "ADMIN_TOKEN"];
+const ENV_OTHERS: [&str; 8] =
+    ["QUEUE_TOKEN", "EDGE_TOKEN", "DATA", "CONFIG", "WORKERD", "TOOLS", "HOST", "ADMIN_TOKEN"];
 
 macro_rules! sections {
     ($($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $default:expr),* $(,)? })*) => { $(
@@ -37,6 +38,7 @@ sections! {
     /// All that `tidegate.toml` says, section by section. `tidegate.default.toml` explains each key.
     Config {
         queue: QueueSection = QueueSection::default(),
+        edge: EdgeSection = EdgeSection::default(),
         pump: PumpSection = PumpSection::default(),
         admin: AdminSection = AdminSection::default(),
         store: StoreSection = StoreSection::default(),
@@ -51,9 +53,12 @@ sections! {
         base_url: String = "https://api.cloudflare.com/client/v4".into(),
         account_id: String = String::new(),
         queue_id: String = String::new(),
+        more_queue_ids: Vec<String> = Vec::new(),
         visibility_timeout_ms: u64 = 60_000,
         batch_max: usize = 100,
     }
+    /// The Worker, as the host speaks to it.
+    EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000, bodies_max: usize = 4 }
     /// How fast it is pulled.
     PumpSection { in_flight_max: usize = 1_000, poll_busy_ms: u64 = 250, poll_idle_ms: u64 = 30_000 }
     /// The admin API.
@@ -113,6 +118,8 @@ impl Config {
                 (1_000..=43_200_000).contains(&self.queue.visibility_timeout_ms),
                 "queue.visibility_timeout_ms must be 1000 to 43200000",
             ),
+            (self.edge.poll_ms >= 1_000, "edge.poll_ms must be at least 1000"),
+            (self.edge.bodies_max > 0, "edge.bodies_max must be at least 1"),
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
@@ -148,7 +155,7 @@ fn override_from(tables: &mut toml::Table, name: &str, value: &str) -> anyhow::R
             .ok()
             .and_then(|mut table| table.remove("value"))
             .with_context(|| {
-                format!("{name} in the environment: `{value}` is not a number or true or false")
+                format!("{name} in the environment: `{value}` is not a number, a list, or true or false")
             })?,
     };
     Ok(())

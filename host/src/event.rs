@@ -1,5 +1,6 @@
 //! What a plugin is told. Knows nothing of queues, stores or wasm.
 
+use crate::finding::Finding;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 
 /// One accepted request, read: an event as the host and its plugins speak of it.
@@ -27,6 +28,8 @@ pub struct Event {
     pub body: Vec<u8>,
     /// A typed view of the body, when it is a JSON object.
     pub asset: Option<Asset>,
+    /// What is odd about the request.
+    pub findings: Vec<Finding>,
 }
 
 /// How a delivery stands to those before it.

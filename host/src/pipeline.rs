@@ -1,9 +1,13 @@
 //! From a batch of deliveries to its acknowledgement: open, recognise, ask, plan, record, acknowledge.
 //! Knows nothing of SQL, HTTP or wasm.
 
+mod elsewhere;
+
+use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
 use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
 use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
+use crate::read::{self, Opened};
 use crate::recent::{Recent, Seen};
 use crate::registry::{Active, Registry, Switchboard};
 use crate::sandbox::{Question, Sandbox};
@@ -24,6 +28,8 @@ pub struct PipelineBounds {
     pub batch_ms_max: u64,
     /// Events in which the same bytes are recognised.
     pub recent_events_max: usize,
+    /// Bodies fetched from the vault at the same time; each may have tens of megabytes.
+    pub fetching_max: usize,
 }
 
 /// The middle of the host. One value, shared by all batches under way.
@@ -37,7 +43,9 @@ pub struct Pipeline<S> {
     chance: fn() -> f64,
     recent: Mutex<Recent>,
     asking: Semaphore,
+    fetching: Semaphore,
     recorded: Arc<Notify>,
+    edge: Option<EdgeClient>,
 }
 
 /// What a pipeline is made of.
@@ -58,6 +66,8 @@ pub struct Parts<S> {
     pub chance: fn() -> f64,
     /// Told after each batch: effects may be due.
     pub recorded: Arc<Notify>,
+    /// Where the bodies are that do not fit in an envelope; `None` when the operator did not say.
+    pub edge: Option<EdgeClient>,
 }
 
 /// A batch of deliveries, decided but not yet recorded.
@@ -68,6 +78,19 @@ struct Decided {
     leases: Vec<Lease>,
     /// Not asked about in time: they go back.
     unasked: Vec<Lease>,
+    /// Whose body must be fetched first.
+    elsewhere: Vec<Elsewhere>,
+}
+
+/// A delivery whose body is in the vault.
+struct Elsewhere {
+    lease: Lease,
+    attempts: u32,
+    queued_at_ms: u64,
+    pulled_at_ms: u64,
+    envelope: Envelope,
+    /// The envelope as it came.
+    text: String,
 }
 
 impl<S: Store> Pipeline<S> {
@@ -82,6 +105,7 @@ impl<S: Store> Pipeline<S> {
         }
         Ok(Self {
             asking: Semaphore::new(parts.bounds.asking_max),
+            fetching: Semaphore::new(parts.bounds.fetching_max),
             store: parts.store,
             sandbox: parts.sandbox,
             switchboard: parts.switchboard,
@@ -91,6 +115,7 @@ impl<S: Store> Pipeline<S> {
             chance: parts.chance,
             recent: Mutex::new(recent),
             recorded: parts.recorded,
+            edge: parts.edge,
         })
     }
 
@@ -100,7 +125,18 @@ impl<S: Store> Pipeline<S> {
     /// Says how many deliveries there was no time to ask about. Cancel-safe: the leases of what was not acknowledged
     /// run out, and it comes again.
     pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) -> usize {
-        let decided = self.decide(deliveries).await;
+        let mut decided = self.decide(deliveries).await;
+        let elsewhere = std::mem::take(&mut decided.elsewhere);
+        let unasked = self.record(queue, decided).await;
+        // After the others, which need not wait for these.
+        for delivery in elsewhere {
+            self.process_elsewhere(queue, delivery).await;
+        }
+        unasked
+    }
+
+    /// Records what was decided, then acknowledges it. Says how many deliveries there was no time to ask about.
+    async fn record<Q: Queue>(&self, queue: &Q, decided: Decided) -> usize {
         let claims = claims(&decided.batch);
         let unasked = decided.unasked.len();
         // Not put back when the store fails: each time around counts as an attempt, and the queue gives up after some.
@@ -151,15 +187,37 @@ impl<S: Store> Pipeline<S> {
     }
 
     fn decide_one(&self, registry: &Registry, delivery: Delivery, pulled_at_ms: u64, decided: &mut Decided) {
-        decided.leases.push(delivery.lease);
-        let mut event = match open(delivery.body) {
-            Ok(envelope) => crate::read::read(envelope),
+        let Delivery { lease, attempts, queued_at_ms, body } = delivery;
+        match open(body) {
+            Ok((Opened::Event(event), _)) => {
+                decided.leases.push(lease);
+                self.decide_event(registry, event, [queued_at_ms, pulled_at_ms], &mut decided.batch);
+            }
+            Ok((Opened::Elsewhere(envelope), text)) => {
+                decided.elsewhere.push(Elsewhere {
+                    lease,
+                    attempts,
+                    queued_at_ms,
+                    pulled_at_ms,
+                    envelope,
+                    text,
+                });
+            }
             Err((body, why)) => {
                 tracing::error!("parked a delivery that is no event: {why}");
+                decided.leases.push(lease);
                 decided.batch.strays.push(Stray { body, why, pulled_at_ms });
-                return;
             }
-        };
+        }
+    }
+
+    fn decide_event(
+        &self,
+        registry: &Registry,
+        mut event: Event,
+        [queued_at_ms, pulled_at_ms]: [u64; 2],
+        batch: &mut Batch,
+    ) {
         match self.recent().claim(&event.source, &event.sha256, event.receipt) {
             Seen::Redelivered => return,
             Seen::Same(original) => event.arrival = Arrival::Duplicate(original),
@@ -169,9 +227,9 @@ impl<S: Store> Pipeline<S> {
             Arrival::Duplicate(_) => Vec::new(),
             Arrival::First => registry.route(&event.kind).map(|active| self.ask(active, &event, 1)).collect(),
         };
-        decided.batch.events.push(Recorded {
+        batch.events.push(Recorded {
             event,
-            queued_at_ms: delivery.queued_at_ms,
+            queued_at_ms,
             pulled_at_ms,
             decided_at_ms: (self.now_ms)(),
             plans,
@@ -244,11 +302,11 @@ fn claims(batch: &Batch) -> Vec<Claim> {
     firsts.map(|Recorded { event, .. }| (event.source.clone(), event.sha256, event.receipt)).collect()
 }
 
-/// The envelope in a delivery, or the delivery's text and why it has none.
-fn open(body: DeliveryBody) -> Result<Envelope, (String, String)> {
+/// What is in a delivery, with its text; or the delivery's text and why it is no envelope.
+fn open(body: DeliveryBody) -> Result<(Opened, String), (String, String)> {
     match body {
         DeliveryBody::Text(text) => match Envelope::open(&text) {
-            Ok(envelope) => Ok(envelope),
+            Ok(envelope) => Ok((read::read(envelope), text)),
             Err(error) => Err((text, error.to_string())),
         },
         DeliveryBody::Undecodable { raw, reason } => Err((raw, reason)),

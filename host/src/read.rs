@@ -2,23 +2,57 @@
 //! says gives an event with less in it.
 
 use crate::event::{Arrival, Asset, Event, Reference};
+use crate::finding::{self, Finding};
+use crate::scan;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use tidegate_envelope::{Body, Envelope};
+use tidegate_envelope::{Body, Envelope, Header};
 
-/// Reads what the envelope's body says.
+/// What an envelope holds.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the larger one is nearly every one: a box would be made for each event"
+)]
+pub enum Opened {
+    /// All of an event.
+    Event(Event),
+    /// All but the body, which the vault has: fetch it, then [`read_fetched`].
+    Elsewhere(Envelope),
+}
+
+/// Reads what the envelope says.
 #[must_use]
-pub fn read(envelope: Envelope) -> Event {
-    let body = match envelope.body {
-        Body::Inline(body) => body,
-        Body::Vault(_) => Vec::new(),
-    };
-    let fields =
-        std::str::from_utf8(&body).ok().and_then(|text| serde_json::from_str::<Fields<'_>>(text).ok());
-    let kind = fields.as_ref().and_then(|fields| text(fields.event_type)).unwrap_or_default();
+pub fn read(mut envelope: Envelope) -> Opened {
+    match &mut envelope.body {
+        Body::Vault(_) => Opened::Elsewhere(envelope),
+        Body::Inline(body) => {
+            let body = std::mem::take(body);
+            Opened::Event(read_fetched(envelope, body))
+        }
+    }
+}
+
+/// Reads what the envelope and its body, which came another way, say.
+#[must_use]
+pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
+    let profile = envelope.profile.as_deref().and_then(tidegate_source::profile::find);
+    let topic =
+        profile.map(|profile| profile.topic(&names_and_values(&envelope.headers), &body)).unwrap_or_default();
+    let mut scanned = scan::scan(&body);
+    let mut fields = serde_json::from_str::<Fields<'_>>(&scanned.text).ok();
+    if let Some(inner) = fields.as_ref().and_then(Fields::unwrapped) {
+        scanned.findings.push(Finding::new(finding::WRAPPED, "the event stands under a single key"));
+        fields = Some(inner);
+    }
+    if scanned.is_json && fields.is_none() {
+        scanned.findings.push(Finding::new(finding::NOT_AN_OBJECT, "JSON, but no object"));
+    }
+    let kind = topic.kind.or_else(|| text(fields.as_ref()?.event_type)).unwrap_or_default();
+    let findings = finding::of(&envelope, &body, scanned.findings);
     let asset = fields.map(|fields| fields.asset());
     let occurred_at_ms = asset.as_ref().and_then(|asset| {
         let stamp = if kind == "asset.create" { &asset.created_at } else { &asset.updated_at };
@@ -28,7 +62,7 @@ pub fn read(envelope: Envelope) -> Event {
         receipt: envelope.receipt,
         source: envelope.source,
         kind,
-        subject: asset.as_ref().and_then(|asset| asset.id.clone()).unwrap_or_default(),
+        subject: topic.subject.or_else(|| asset.as_ref()?.id.clone()).unwrap_or_default(),
         received_at_ms: envelope.received_at_ms,
         occurred_at_ms,
         arrival: Arrival::First,
@@ -36,7 +70,12 @@ pub fn read(envelope: Envelope) -> Event {
         sha256: envelope.sha256,
         body,
         asset,
+        findings,
     }
+}
+
+fn names_and_values(headers: &[Header]) -> Vec<(&str, &str)> {
+    headers.iter().map(|Header(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The sender's time as milliseconds since the Unix epoch. It writes `2022-09-14 03:03:44.456537` and names
@@ -62,9 +101,18 @@ struct Fields<'a> {
     created_at: Option<&'a RawValue>,
     updated_at: Option<&'a RawValue>,
     field_values: Option<&'a RawValue>,
+    /// How many keys there are, known or not, and the value of the last one.
+    keys: usize,
+    last: Option<&'a RawValue>,
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    /// The event inside an object that has nothing else: the sender speaks of "wrapped event types" and shows none.
+    fn unwrapped(&self) -> Option<Self> {
+        let only = self.last.filter(|_| self.keys == 1 && self.event_type.is_none())?;
+        serde_json::from_str::<Self>(only.get()).ok().filter(|inner| inner.event_type.is_some())
+    }
+
     fn asset(&self) -> Asset {
         Asset {
             id: text(self.id),
@@ -92,6 +140,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    let value: &'de RawValue = map.next_value()?;
+                    fields.keys += 1;
+                    fields.last = Some(value);
                     let field = match key.as_ref() {
                         "event_type" => &mut fields.event_type,
                         "id" => &mut fields.id,
@@ -102,12 +153,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                         "created_at" => &mut fields.created_at,
                         "updated_at" => &mut fields.updated_at,
                         "field_values" => &mut fields.field_values,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
+                        _ => continue,
                     };
-                    *field = Some(map.next_value()?);
+                    *field = Some(value);
                 }
                 Ok(fields)
             }
@@ -134,20 +182,32 @@ fn reference(raw: Option<&RawValue>) -> Option<Reference> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidegate_envelope::{Digest, Receipt, SourceName};
+    use tidegate_envelope::{Digest, Receipt, SourceName, VaultBody};
 
     fn event(body: &[u8]) -> Event {
-        read(Envelope {
+        read_fetched(envelope(body), body.to_vec())
+    }
+
+    fn envelope(body: &[u8]) -> Envelope {
+        Envelope {
             receipt: Receipt::new(1_700_000_000_000, 7),
             source: SourceName::new("amj").expect("a valid name"),
             received_at_ms: 1_700_000_000_000,
             method: "POST".into(),
-            profile: None,
+            profile: Some("amj".into()),
             headers: vec![],
             content_type: None,
             sha256: Digest::of(body),
             body: Body::Inline(body.to_vec()),
-        })
+        }
+    }
+
+    #[test]
+    fn a_body_in_the_vault_is_read_once_it_is_fetched() {
+        let mut envelope = envelope(b"{}");
+        envelope.body = Body::Vault(VaultBody { bytes: 8, total_bytes: Some(8), truncated: false });
+        let Opened::Elsewhere(envelope) = read(envelope) else { panic!("the vault has it") };
+        assert_eq!(read_fetched(envelope, b"{\"id\":1}".to_vec()).subject, "1");
     }
 
     #[test]
@@ -164,10 +224,39 @@ mod tests {
     }
 
     #[test]
+    fn a_wrapped_event_is_found() {
+        for (json, kind, subject) in [
+            (r#"{"event":{"event_type":"asset.update","id":675}}"#, "asset.update", "675"),
+            (r#"{"event":{"event_type":"asset.update","id":675},"id":1}"#, "", "1"),
+            (r#"{"event":{"id":675}}"#, "", ""),
+            (r#"{"event_type":{"event_type":"asset.update"}}"#, "", ""),
+        ] {
+            let event = event(json.as_bytes());
+            assert_eq!((event.kind.as_str(), event.subject.as_str()), (kind, subject), "{json}");
+            assert_eq!(
+                event.findings.iter().any(|it| it.code == "wrapped"),
+                kind == "asset.update",
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_nearly_json_still_says_what_it_is_about() {
+        for body in [
+            &b"\xef\xbb\xbf{\"id\":675,\"name\":\"a\"}"[..],
+            b"{\"id\":675,\"name\":\"\xff\"} and more",
+            br#"{"id":675,"name":"\ud800"}"#,
+        ] {
+            let event = event(body);
+            assert_eq!(event.subject, "675", "{}", String::from_utf8_lossy(body));
+            assert_eq!(event.body, body);
+        }
+    }
+
+    #[test]
     fn any_bytes_make_an_event() {
-        for body in
-            [&b""[..], b"null", b"[1]", b"\xff\xfe", b"{", b"{\"id\":{}}", b"{\"id\":1}x", b"\"text\""]
-        {
+        for body in [&b""[..], b"null", b"[1]", b"\xff\xfe", b"{", b"{\"id\":{}}", b"\"text\""] {
             let event = event(body);
             assert_eq!((event.kind.as_str(), event.subject.as_str()), ("", ""), "{body:?}");
             assert_eq!(event.body, body);

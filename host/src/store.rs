@@ -5,6 +5,7 @@ pub mod sqlite;
 
 use crate::effect::Effect;
 use crate::event::Event;
+use crate::finding::Finding;
 use crate::plan::Plan;
 use crate::plugin::{Manifest, PluginName, Version};
 use serde::{Deserialize, Serialize};
@@ -172,6 +173,9 @@ pub struct EventRow {
     pub decided_at_ms: u64,
     /// When the last of its effects was performed; absent while there is none.
     pub performed_at_ms: Option<u64>,
+    /// What is odd about the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// What each plugin that wanted it came to.
     pub plans: Vec<PlanRow>,
     /// Its effects.

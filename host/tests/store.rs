@@ -29,7 +29,7 @@ fn receipt(n: u64) -> Receipt {
 
 fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
     let body = format!("{{\"event_type\":\"asset.update\",\"id\":{n}}}").into_bytes();
-    let event = tidegate::read::read(Envelope {
+    let envelope = Envelope {
         receipt: receipt(n),
         source: SourceName::new("amj").expect("a valid name"),
         received_at_ms: NOW_MS + n,
@@ -38,8 +38,9 @@ fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
         headers: vec![],
         content_type: Some("application/json".into()),
         sha256: Digest::of(&body),
-        body: Body::Inline(body),
-    });
+        body: Body::Inline(body.clone()),
+    };
+    let event = tidegate::read::read_fetched(envelope, body);
     Recorded { event, queued_at_ms: NOW_MS + 1, pulled_at_ms: NOW_MS + 2, decided_at_ms: NOW_MS + 3, plans }
 }
 

@@ -21,6 +21,7 @@ const PURE: [&str; 22] = [
     "host/src/event.rs",
     "host/src/executor/verdict.rs",
     "host/src/fault.rs",
+    "host/src/finding.rs",
     "host/src/limits.rs",
     "host/src/plan.rs",
     "host/src/plugin.rs",
@@ -30,6 +31,7 @@ const PURE: [&str; 22] = [
     "host/src/registry.rs",
     "host/src/retry.rs",
     "host/src/retry/",
+    "host/src/scan.rs",
 ];
 
 /// Words of I/O, clocks and chance.

@@ -38,7 +38,9 @@ fn id(body: &[u8]) -> Option<&str> {
         #[serde(borrow)]
         id: Option<&'a RawValue>,
     }
-    let subject: Subject<'_> = serde_json::from_slice(body).ok()?;
+    // A struct is read from a list as well.
+    let object = body.trim_ascii_start().starts_with(b"{").then_some(body)?;
+    let subject: Subject<'_> = serde_json::from_slice(object).ok()?;
     Some(subject.id?.get().trim_matches('"'))
 }
 

@@ -1,9 +1,9 @@
-//! What the host is told: the counts the shell gathered, with what the profiles make of them. Pure.
+//! What the host is told: the counts the shell gathered, with what their profiles make of them. Pure.
 
 use serde::Deserialize;
 use std::collections::HashMap;
 use tidegate_source::status::{SourceStatus, Status, Tally, VaultStatus};
-use tidegate_source::{Punishment, Source, Sources};
+use tidegate_source::{Source, Sources};
 
 /// What the shell gathered of one source.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -36,16 +36,5 @@ pub fn status(
 fn source_status(source: &Source, gathered: Gathered) -> SourceStatus {
     let Gathered { mut tally, vault } = gathered;
     tally.tokens_used_ms.resize(source.tokens, 0);
-    let cutoff = match source.profile.punishment() {
-        Punishment::Consecutive(failures) => Some(failures),
-        Punishment::Other(_) | Punishment::None => None,
-    };
-    SourceStatus {
-        source: source.name.clone(),
-        profile: source.profile.name().to_owned(),
-        cutoff,
-        left: cutoff.map(|cutoff| cutoff.saturating_sub(tally.failures_in_row)),
-        tally,
-        vault,
-    }
+    SourceStatus::of(source, tally, vault)
 }

@@ -2,7 +2,7 @@
 
 mod state;
 
-use crate::assembly::Host;
+use crate::assembly::{Host, HostParts};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use state::State;
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         // Sent or dropped: either way it is over.
         let _ = queue_stopped.await;
     }));
-    let mut host = Host::start(&config, data, embedded).await?;
+    let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], edge: None }).await?;
     let sources = serde_json::json!({ config.dev.source.to_string(): [&state.source_token] }).to_string();
     let worker_build = find_worker_build(&config.dev.worker_build);
     let edge = Edge {

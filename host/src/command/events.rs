@@ -121,6 +121,9 @@ fn timeline(event: &EventRow) -> String {
         text.push('\n');
     };
     step(event.received_at_ms, "accepted", "at the edge");
+    for finding in &event.findings {
+        step(event.received_at_ms, "odd", &finding.to_string());
+    }
     step(event.queued_at_ms, "queued", "");
     step(event.pulled_at_ms, "pulled", "by the host");
     match event.duplicate_of {

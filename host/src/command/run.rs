@@ -1,29 +1,35 @@
 //! `tidegate run`: a host in production.
 
-use crate::assembly::Host;
+use crate::assembly::{Host, HostParts};
 use anyhow::Context as _;
 use std::path::Path;
 use tidegate::config::Config;
+use tidegate::edge::EdgeClient;
 use tidegate::queue::rest::{RestQueue, RestQueueConfig, Token};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Set queue.account_id and queue.queue_id in tidegate.toml (or TIDEGATE_QUEUE_ACCOUNT_ID and TIDEGATE_QUEUE_QUEUE_ID), and \
-TIDEGATE_QUEUE_TOKEN in the environment: an API token that may read and write queues.")]
+TIDEGATE_QUEUE_TOKEN in the environment: an API token that may read and write queues. Set edge.url and TIDEGATE_EDGE_TOKEN, \
+too: without them the host cannot warn before the sender stops delivering.")]
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result<()> {
     let token = std::env::var("TIDEGATE_QUEUE_TOKEN")
         .context("set TIDEGATE_QUEUE_TOKEN to an API token that may read and write queues")?;
-    let queue = RestQueue::new(RestQueueConfig {
-        base_url: config.queue.base_url.clone(),
-        account_id: set(&config.queue.account_id, "queue.account_id")?,
-        queue_id: set(&config.queue.queue_id, "queue.queue_id")?,
-        token: Token::new(&token),
-        visibility_timeout_ms: config.queue.visibility_timeout_ms,
-        batch_max: config.queue.batch_max,
-    })?;
-    let mut host = Host::start(config, data, queue).await?;
+    let first = set(&config.queue.queue_id, "queue.queue_id")?;
+    let queues = std::iter::once(&first).chain(&config.queue.more_queue_ids).map(|queue_id| {
+        RestQueue::new(RestQueueConfig {
+            base_url: config.queue.base_url.clone(),
+            account_id: set(&config.queue.account_id, "queue.account_id")?,
+            queue_id: queue_id.clone(),
+            token: Token::new(&token),
+            visibility_timeout_ms: config.queue.visibility_timeout_ms,
+            batch_max: config.queue.batch_max,
+        })
+    });
+    let queues = queues.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut host = Host::start(config, data, HostParts { queues, edge: edge(config)? }).await?;
     let stopped = super::stopped()?;
     tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");
     tokio::select! {
@@ -33,6 +39,19 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
     tracing::info!("stopping: finishing what was pulled");
     host.stop().await;
     Ok(())
+}
+
+/// The Worker, when the operator says where it is.
+fn edge(config: &Config) -> anyhow::Result<Option<EdgeClient>> {
+    if config.edge.url.is_empty() {
+        tracing::warn!(
+            "edge.url is not set: nobody tells when the sender is about to stop, and large bodies wait"
+        );
+        return Ok(None);
+    }
+    let token = std::env::var("TIDEGATE_EDGE_TOKEN")
+        .context("set TIDEGATE_EDGE_TOKEN to the Worker's secret HOST_TOKEN: edge.url is set")?;
+    EdgeClient::new(&config.edge.url, &token).map(Some)
 }
 
 fn set(value: &str, key: &str) -> anyhow::Result<String> {

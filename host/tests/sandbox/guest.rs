@@ -105,6 +105,7 @@ pub(crate) fn event(kind: &str) -> Event {
         sha256: Digest::of(&body),
         body,
         asset: None,
+        findings: Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ type Expected = Result<Vec<Decision>, Refusal>;
 /// The body as the host reads it.
 fn told(body: &[u8]) -> Event {
     let like = event("");
-    read::read(Envelope {
+    let envelope = Envelope {
         receipt: like.receipt,
         source: like.source,
         received_at_ms: like.received_at_ms,
@@ -26,7 +26,8 @@ fn told(body: &[u8]) -> Event {
         content_type: like.content_type,
         sha256: Digest::of(body),
         body: Body::Inline(body.to_vec()),
-    })
+    };
+    read::read_fetched(envelope, body.to_vec())
 }
 
 fn notice_of(text: &str) -> Expected {

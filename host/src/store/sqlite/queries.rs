@@ -1,6 +1,7 @@
 //! What the host itself reads to go on with its work.
 
 use crate::effect::Effect;
+use crate::event::Event;
 use crate::plugin::{PluginName, Version};
 use crate::store::{Deployment, DueAsk, DueEffect, EffectSeq, EventSeq};
 use anyhow::Context as _;
@@ -23,7 +24,8 @@ pub(super) fn effects_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyh
 
 pub(super) fn asks_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow::Result<Vec<DueAsk>> {
     let mut statement = db.prepare_cached(
-        "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.plugin, p.attempt, v.version
+        "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.plugin, p.attempt, v.version, e.kind,
+                e.subject, e.findings
          FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = p.version_id
          WHERE p.state = 1 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms LIMIT ?2",
     )?;
@@ -32,7 +34,7 @@ pub(super) fn asks_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow:
     while let Some(row) = rows.next()? {
         due.push(DueAsk {
             seq: EventSeq(row.get(0)?),
-            event: crate::read::read(envelope(row)?),
+            event: event(row)?,
             plugin: PluginName::new(row.get_ref(7)?.as_str()?)?,
             attempts: row.get(8)?,
             version: Version::from_stored(row.get_ref(9)?.as_str()?),
@@ -41,9 +43,10 @@ pub(super) fn asks_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow:
     Ok(due)
 }
 
-/// The stored event as it came: reading it again gives the same event.
-fn envelope(row: &Row<'_>) -> anyhow::Result<Envelope> {
-    Ok(Envelope {
+/// The stored event as it came. Its body is read again; what its headers said was kept.
+fn event(row: &Row<'_>) -> anyhow::Result<Event> {
+    let findings: Option<String> = row.get(12)?;
+    let envelope = Envelope {
         receipt: Receipt::from_bytes(row.get(1)?),
         source: SourceName::new(row.get_ref(2)?.as_str()?)?,
         received_at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
@@ -52,7 +55,15 @@ fn envelope(row: &Row<'_>) -> anyhow::Result<Envelope> {
         headers: Vec::new(),
         content_type: row.get(4)?,
         sha256: Digest::from_bytes(row.get(5)?),
-        body: Body::Inline(row.get(6)?),
+        body: Body::Inline(Vec::new()),
+    };
+    Ok(Event {
+        kind: row.get(10)?,
+        subject: row.get(11)?,
+        findings: findings
+            .map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))
+            .context("read findings")?,
+        ..crate::read::read_fetched(envelope, row.get(6)?)
     })
 }
 

@@ -11,7 +11,7 @@ use tidegate_envelope::{Receipt, SourceName};
 
 const EVENT_COLUMNS: &str =
     "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
-     pulled_at_ms, decided_at_ms";
+     pulled_at_ms, decided_at_ms, findings";
 
 pub(super) fn events(db: &Connection, page: Page) -> anyhow::Result<(Vec<EventRow>, Option<EventSeq>)> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2");
@@ -36,6 +36,7 @@ pub(super) fn event(db: &Connection, receipt: Receipt) -> anyhow::Result<Option<
 fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventRow> {
     let seq: i64 = row.get(0)?;
     let duplicate_of: Option<[u8; 16]> = row.get(5)?;
+    let findings: Option<String> = row.get(11)?;
     let (plans, effects) = (plans(db, seq)?, effects(db, seq)?);
     Ok(EventRow {
         receipt: Receipt::from_bytes(row.get(1)?),
@@ -52,6 +53,9 @@ fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventRow> {
         pulled_at_ms: ms(row, 9)?,
         decided_at_ms: ms(row, 10)?,
         performed_at_ms: effects.iter().filter(|it| it.state == "done").filter_map(|it| it.at_ms).max(),
+        findings: findings
+            .map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))
+            .context("read findings")?,
         plans,
         effects,
     })

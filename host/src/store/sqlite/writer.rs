@@ -114,11 +114,15 @@ fn record(
         Arrival::First => None,
         Arrival::Duplicate(original) => Some(original.to_bytes()),
     };
+    let findings = match event.findings.as_slice() {
+        [] => None,
+        findings => Some(serde_json::to_string(findings)?),
+    };
     let inserted = db
         .prepare_cached(
             "INSERT INTO events (receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
-                                 pulled_at_ms, decided_at_ms, content_type, sha256, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (receipt) DO NOTHING",
+                                 pulled_at_ms, decided_at_ms, content_type, sha256, body, findings)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (receipt) DO NOTHING",
         )?
         .execute(params![
             event.receipt.to_bytes(),
@@ -134,6 +138,7 @@ fn record(
             event.content_type,
             event.sha256.as_bytes(),
             event.body,
+            findings,
         ])?;
     if inserted == 0 {
         return Ok(());

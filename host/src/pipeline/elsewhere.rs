@@ -1,0 +1,101 @@
+//! Deliveries whose body did not fit in an envelope: fetch it from the vault, decide as for any other, and only when
+//! that is recorded have the vault forget it. Knows nothing of how the edge is asked.
+
+use super::{Decided, Elsewhere, Pipeline};
+use crate::event::Event;
+use crate::queue::Queue;
+use crate::read;
+use crate::store::{Batch, Store, Stray};
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_envelope::{Body, Digest, Envelope};
+
+/// Deliveries of one envelope before it is parked without its body. The queue's own limit, after which it drops or
+/// dead-letters a message, is 100.
+const ATTEMPTS_MAX: u32 = 90;
+
+/// The wait before a body is asked for again is the first times the square of the attempt, up to the longest: all of
+/// them together are three days.
+const WAIT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3_600));
+
+/// What came of asking for a body.
+enum Fetched {
+    Body(Vec<u8>),
+    /// The vault does not have it.
+    Gone,
+    /// It may be had later.
+    Later(anyhow::Error),
+}
+
+impl<S: Store> Pipeline<S> {
+    /// The story of one such delivery. Cancel-safe: as [`Pipeline::process`]; until its event is recorded the vault
+    /// keeps the body.
+    pub(super) async fn process_elsewhere<Q: Queue>(self: &Arc<Self>, queue: &Q, delivery: Elsewhere) {
+        let _permit = self.fetching.acquire().await.expect("the semaphore is never closed");
+        let Elsewhere { lease, attempts, queued_at_ms, pulled_at_ms, envelope, text } = delivery;
+        let (source, receipt) = (envelope.source.clone(), envelope.receipt);
+        let mut decided = Decided { leases: vec![lease], ..Decided::default() };
+        let stray = |why: String| {
+            tracing::error!(%receipt, "parked an event without its body: {why}");
+            vec![Stray { body: text, why, pulled_at_ms }]
+        };
+        match self.fetch(&envelope).await {
+            Fetched::Body(body) => {
+                let event = read::read_fetched(envelope, body);
+                decided.batch = self.decide_fetched(event, [queued_at_ms, pulled_at_ms]).await;
+            }
+            Fetched::Gone => match self.store.event(receipt).await {
+                // Recorded before, and forgotten by the vault: this is a repeat.
+                Ok(Some(_)) => {}
+                Ok(None) => decided.batch.strays = stray("the vault no longer has its body".into()),
+                Err(error) => return retry(queue, decided, attempts, &error.into()).await,
+            },
+            Fetched::Later(error) if attempts >= ATTEMPTS_MAX => {
+                decided.batch.strays = stray(format!("its body could not be fetched: {error:#}"));
+            }
+            Fetched::Later(error) => return retry(queue, decided, attempts, &error).await,
+        }
+        let parked = !decided.batch.strays.is_empty();
+        self.record(queue, decided).await;
+        if let Some(edge) = self.edge.as_ref().filter(|_| !parked)
+            && let Err(error) = edge.drop_body(&source, receipt).await
+        {
+            tracing::warn!(%receipt, "failed to have the vault forget a body, it will by itself: {error:#}");
+        }
+    }
+
+    async fn fetch(&self, envelope: &Envelope) -> Fetched {
+        let Body::Vault(vault) = envelope.body else { return Fetched::Gone };
+        let Some(edge) = &self.edge else {
+            return Fetched::Later(anyhow::anyhow!(
+                "set edge.url and TIDEGATE_EDGE_TOKEN: the body is in the vault at the edge"
+            ));
+        };
+        let bytes = usize::try_from(vault.bytes).unwrap_or(usize::MAX);
+        match edge.body(&envelope.source, envelope.receipt, bytes).await {
+            Ok(None) => Fetched::Gone,
+            Ok(Some(body)) if Digest::of(&body) == envelope.sha256 => Fetched::Body(body),
+            Ok(Some(_)) => Fetched::Later(anyhow::anyhow!("the body that came does not match its hash")),
+            Err(error) => Fetched::Later(error),
+        }
+    }
+
+    async fn decide_fetched(self: &Arc<Self>, event: Event, times_ms: [u64; 2]) -> Batch {
+        self.off_the_runtime(move |this| {
+            let mut batch = Batch::default();
+            this.decide_event(&this.switchboard.current(), event, times_ms, &mut batch);
+            batch
+        })
+        .await
+    }
+}
+
+/// Gives the delivery back to the queue, to come again later.
+async fn retry<Q: Queue>(queue: &Q, decided: Decided, attempts: u32, error: &anyhow::Error) {
+    let wait = WAIT.0.saturating_mul(attempts.max(1).saturating_pow(2)).min(WAIT.1);
+    tracing::error!("failed to fetch a body from the vault, will try again in {wait:?}: {error:#}");
+    let back = decided.leases.into_iter().map(|lease| lease.retry(wait)).collect();
+    if let Err(error) = queue.settle(back).await {
+        tracing::warn!("failed to give a delivery back, it comes again when its lease runs out: {error}");
+    }
+}
