@@ -55,6 +55,23 @@ struct Counts {
     slowed: AtomicU64,
     hung: AtomicU64,
     refused: AtomicU64,
+    waiting: AtomicU64,
+}
+
+/// A request that waits, for as long as this lives.
+struct Waits<'a>(&'a AtomicU64);
+
+impl<'a> Waits<'a> {
+    fn new(counter: &'a AtomicU64) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The fault that is on.
@@ -122,6 +139,12 @@ impl FaultProxy {
         let mut listens = self.listens.clone();
         let listened = listens.wait_for(|listens| *listens == (fault != Fault::Down)).await;
         listened.map(drop).context("listen on the same port again")
+    }
+
+    /// How many requests are kept waiting now.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.counts.waiting.load(Ordering::Relaxed)
     }
 
     /// What its requests met so far.
@@ -207,6 +230,7 @@ impl Relay {
             let counter =
                 if matches!(mode.fault, Fault::Slow(_)) { &self.counts.slowed } else { &self.counts.hung };
             counter.fetch_add(1, Ordering::Relaxed);
+            let _waits = Waits::new(&self.counts.waiting);
             let changes_before = mode.changes_for_all;
             let changed = async {
                 let changed = modes.wait_for(|mode| mode.changes_for_all > changes_before).await;

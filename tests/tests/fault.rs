@@ -52,7 +52,7 @@ async fn down_refuses_connections_and_cuts_those_there_are_and_comes_back_on_the
     let stage = Stage::set().await?;
     stage.proxy.set(Fault::Hang(LONG)).await?;
     let waiting = tokio::spawn(stage.send());
-    while stage.proxy.met().hung == 0 {
+    while stage.proxy.waiting() == 0 {
         tokio::task::yield_now().await;
     }
     for _ in 0..3 {
@@ -62,6 +62,7 @@ async fn down_refuses_connections_and_cuts_those_there_are_and_comes_back_on_the
         assert_eq!(stage.send().await?.status(), 200);
     }
     assert!(waiting.await?.is_err(), "what waited was cut off");
+    assert_eq!((stage.proxy.met().hung, stage.proxy.waiting()), (1, 0));
     assert_eq!(stage.recorder.take().len(), 3);
     Ok(())
 }
@@ -93,7 +94,7 @@ async fn a_change_for_all_reaches_what_waits_and_a_change_alone_does_not() -> an
     let stage = Stage::set().await?;
     stage.proxy.set(Fault::Hang(LONG)).await?;
     let mut waiting = tokio::spawn(stage.send());
-    while stage.proxy.met().hung == 0 {
+    while stage.proxy.waiting() == 0 {
         tokio::task::yield_now().await;
     }
     stage.proxy.set(Fault::None).await?;

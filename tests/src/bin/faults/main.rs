@@ -22,6 +22,8 @@ use tidegate_sender::player::{Pace, Player, Told};
 use tidegate_sender::policy::Rules;
 use tidegate_sender::post::Poster;
 use tidegate_sender::verdict::Verdict;
+use tidegate_tests::fault::Fault;
+use tidegate_tests::system::until;
 use tokio::time::Instant;
 
 /// The longest that an acknowledgement may take.
@@ -41,6 +43,8 @@ struct Options {
     rate: u32,
     seed: u64,
     only: Option<Trouble>,
+    /// What hangs is let go when the troubles are over, instead of waiting until it has hung its full time.
+    is_short: bool,
 }
 
 #[tokio::main]
@@ -49,14 +53,21 @@ async fn main() -> anyhow::Result<ExitCode> {
     println!("seed {}; to repeat it: --seed={}", options.seed, options.seed);
     println!("the Worker's log: {}", keep_log()?.display());
     let mut shortfalls = Vec::new();
-    let mut stage = Stage::start().await?;
-    shortfalls.extend(queue_in_trouble(&mut stage, &options).await?);
-    shortfalls.extend(outage::run(&mut stage, options.seed).await?);
+    if let Err(error) = run(&options, &mut shortfalls).await {
+        shortfalls.push(format!("the run did not come to its end: {error:#}"));
+    }
     for shortfall in &shortfalls {
         println!("fell short: {shortfall}");
     }
     println!("faults: {}", if shortfalls.is_empty() { "ok" } else { "FAILED" });
     Ok(if shortfalls.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Both parts of the run, on the same system. Adds what fell short.
+async fn run(options: &Options, shortfalls: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut stage = Stage::start().await?;
+    queue_in_trouble(&mut stage, options, shortfalls).await?;
+    outage::run(&stage, options.seed, shortfalls).await
 }
 
 /// Writes what the parts in this process say, workerd's words among it, to a file. Gives where.
@@ -68,12 +79,15 @@ fn keep_log() -> anyhow::Result<PathBuf> {
 }
 
 fn options() -> anyhow::Result<Options> {
-    let mut options = Options { seconds: 60, rate: 500, seed: u64::from(fastrand::u32(..)), only: None };
+    let mut options =
+        Options { seconds: 60, rate: 500, seed: u64::from(fastrand::u32(..)), only: None, is_short: false };
     for argument in std::env::args().skip(1) {
         let (flag, value) = argument.split_once('=').unwrap_or((&argument, ""));
         let read = || format!("read {argument}");
         match flag {
-            "--short" => options = Options { seconds: SHORT_SECONDS, rate: SHORT_RATE, ..options },
+            "--short" => {
+                options = Options { seconds: SHORT_SECONDS, rate: SHORT_RATE, is_short: true, ..options }
+            }
             "--seconds" => options.seconds = value.parse().with_context(read)?,
             "--rate" => options.rate = value.parse().with_context(read)?,
             "--seed" => options.seed = value.parse().with_context(read)?,
@@ -90,8 +104,12 @@ fn options() -> anyhow::Result<Options> {
     Ok(options)
 }
 
-/// The first part: only the queue is in trouble. Gives what fell short.
-async fn queue_in_trouble(stage: &mut Stage, options: &Options) -> anyhow::Result<Vec<String>> {
+/// The first part: only the queue is in trouble. Adds what fell short.
+async fn queue_in_trouble(
+    stage: &mut Stage,
+    options: &Options,
+    shortfalls: &mut Vec<String>,
+) -> anyhow::Result<()> {
     let mut phases = course::phases(Duration::from_secs(options.seconds.into()), options.only);
     let count = usize::try_from(u64::from(options.seconds) * u64::from(options.rate))?;
     let life = Life::new(LifeOptions { seed: options.seed, assets: ASSETS, oddities: Oddities::SOME });
@@ -113,8 +131,12 @@ async fn queue_in_trouble(stage: &mut Stage, options: &Options) -> anyhow::Resul
     println!("{verdict}");
     println!("the proxy in front of the queue: {:?}", stage.proxy.met());
 
-    let mut shortfalls = sender_shortfalls(&verdict, &seen);
+    shortfalls.extend(sender_shortfalls(&verdict, &seen));
     shortfalls.extend(phases.iter().filter_map(Phase::shortfall));
+    if options.is_short {
+        stage.proxy.set_for_all(Fault::None).await?;
+    }
+    until("nothing hangs any more", async || Ok((stage.proxy.waiting() == 0).then_some(()))).await?;
     let drained = Instant::now();
     let events = stage.drained().await?;
     let (decided, faults) = judge::judge(&seen, &events);
@@ -127,7 +149,7 @@ async fn queue_in_trouble(stage: &mut Stage, options: &Options) -> anyhow::Resul
         stage.receiver.notices().len(),
     );
     shortfalls.extend(faults);
-    Ok(shortfalls)
+    Ok(())
 }
 
 /// Plays the sender, with the Events API's own rules.

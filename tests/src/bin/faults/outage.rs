@@ -28,8 +28,8 @@ const REFUSAL_MAX: Duration = Duration::from_millis(1_200);
 /// Assets that live at the same time. No seed makes the events of the first part again.
 const ASSETS: usize = 100;
 
-/// Runs it, and gives what fell short.
-pub(crate) async fn run(stage: &mut Stage, seed: u64) -> anyhow::Result<Vec<String>> {
+/// Runs it, and adds what fell short.
+pub(crate) async fn run(stage: &Stage, seed: u64, shortfalls: &mut Vec<String>) -> anyhow::Result<()> {
     println!("\n== {RATE} events a second, while both stores fail from {FAIL_AT:?} to {BACK_AT:?}");
     let before = failures(&stage.status().await?);
     let known = stage.cli.events().await?.len();
@@ -48,7 +48,7 @@ pub(crate) async fn run(stage: &mut Stage, seed: u64) -> anyhow::Result<Vec<Stri
     let (during, verdict) = (during?, verdict?);
     println!("{verdict}");
 
-    let mut shortfalls = refusal_shortfalls(&seen, &during, before);
+    shortfalls.extend(refusal_shortfalls(&seen, &during, before));
     if !verdict.is_clean() || !verdict.cut_offs.is_empty() {
         shortfalls.push(format!("both stores down: {}", verdict.sentence()));
     }
@@ -59,7 +59,7 @@ pub(crate) async fn run(stage: &mut Stage, seed: u64) -> anyhow::Result<Vec<Stri
     if after.sources.iter().any(|source| source.tally.failures_in_row > 0) {
         shortfalls.push(format!("GET /status still counts failures in a row: {:?}", after.sources));
     }
-    Ok(shortfalls)
+    Ok(())
 }
 
 /// Makes both stores fail and lets them return, each at its time. Gives what the edge says in between.

@@ -27,17 +27,19 @@ fn row(number: u128, of: Option<u128>) -> EventRow {
 
 fn plan() -> serde_json::Value {
     let version = format!("sha256:{}", "0".repeat(64));
-    json!({ "plugin": "loan-notice", "version": version, "state": "decided", "attempt": 1, "asked_us": 1, "notes": [] })
+    json!({ "plugin": "loan-notice", "version": version, "state": "decided", "attempt": 1, "asked_us": 1, "why": null, "notes": [] })
 }
 
 fn effect(number: u128) -> serde_json::Value {
-    json!({ "key": format!("{number}-0"), "request": "POST /", "state": "done" })
+    json!({ "key": format!("{number}-0"), "request": "POST /", "state": "done", "attempts": 1, "what": null, "at_ms": 1 })
 }
 
 /// Receipts 1 and 2 are for the same bytes, 3 for others.
 fn seen() -> Seen {
     let acked = [(1, 0), (2, 0), (3, 1)].map(|(number, bytes)| (receipt(number), bytes));
-    Seen { acked: acked.into(), ..Seen::default() }
+    let mut seen = Seen::default();
+    seen.acked.extend(acked);
+    seen
 }
 
 fn good() -> Vec<EventRow> {
