@@ -119,6 +119,12 @@ impl Recorder {
         self.shared.borrow().largest_bytes
     }
 
+    /// Sends that have come since the start, whatever became of them.
+    #[must_use]
+    pub fn sends_so_far(&self) -> usize {
+        self.shared.borrow().sends
+    }
+
     /// Waits until so many sends have come since the start, whatever became of them.
     pub async fn sends(&self, count: usize) {
         let mut changes = self.shared.subscribe();
@@ -137,8 +143,7 @@ type Queue = State<Arc<watch::Sender<Shared>>>;
 async fn message(State(shared): Queue, headers: HeaderMap, body: Bytes) -> Response {
     let header =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let message =
-        Recorded { format: header("X-Msg-Fmt"), queue: header("X-Queue"), batched: false, body };
+    let message = Recorded { format: header("X-Msg-Fmt"), queue: header("X-Queue"), batched: false, body };
     answer(&shared, vec![message]).await
 }
 

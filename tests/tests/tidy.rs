@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 const ASSEMBLY: [&str; 3] = ["host/src/assembly.rs", "host/src/main.rs", "host/src/command/"];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 24] = [
+const PURE: [&str; 28] = [
     "envelope/src/",
     "worker/src/accept.rs",
     "worker/src/answer.rs",
     "worker/src/head.rs",
+    "worker/src/route.rs",
+    "worker/src/setting.rs",
+    "worker/src/shard.rs",
+    "worker/src/status.rs",
     "source/src/",
     "sender/src/event.rs",
     "sender/src/policy.rs",

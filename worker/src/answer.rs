@@ -126,4 +126,3 @@ impl Answer {
 fn json_type() -> (&'static str, String) {
     ("Content-Type", "application/json".to_owned())
 }
-

@@ -23,6 +23,7 @@ export class Reading {
     this.ended = false;
     this.limit = undefined; // a promise of the time when no more is read
     this.limitTimer = undefined;
+    this.readUntil(BODY_MS_MAX);
   }
 
   // From now on no byte is read later than so long after the request came.
@@ -47,7 +48,6 @@ export class Reading {
 
   // The whole body, or undefined when it is larger: then what was read is still there to be taken.
   async whole(bytesMax) {
-    this.readUntil(BODY_MS_MAX);
     while (this.bytes <= bytesMax) {
       const part = await this.read();
       if (part === undefined) return this.take(this.bytes);

@@ -6,10 +6,9 @@ const FIRST_MS = 600;
 const NEXT_MS = 250;
 const ALL_MS = 1_100;
 
-// A queue that was late so often within so long is not asked first: each late send keeps a connection open until it
-// ends, and a sender waiting for nothing.
+// A queue that was late so often, and not once in time since, is not asked first but by one event at a time: each late
+// send keeps a connection open until it ends, and a sender waiting for nothing.
 const LATE_MAX = 64;
-const LATE_FOR_MS = 10_000;
 
 const TEXT = { contentType: "text" };
 
@@ -17,14 +16,16 @@ const TEXT = { contentType: "text" };
 export class Shard {
   constructor(queue) {
     this.queue = queue;
-    this.lateAt = []; // times of the last sends that were not confirmed in time
+    this.late = 0; // sends that were not confirmed in time, since the last that was
+    this.triedAt = 0; // when it was asked first the last time, while it is late
   }
 
-  // Whether to ask other stores first.
-  isLate(now) {
-    if (this.lateAt.length === 0) return false;
-    while (this.lateAt.length > 0 && this.lateAt[0] < now - LATE_FOR_MS) this.lateAt.shift();
-    return this.lateAt.length >= LATE_MAX;
+  // Whether to ask this queue first.
+  comesFirst(now) {
+    if (this.late < LATE_MAX) return true;
+    if (now < this.triedAt + FIRST_MS) return false;
+    this.triedAt = now;
+    return true;
   }
 
   // Starts a send. A binding that throws is a send that fails.
@@ -66,7 +67,7 @@ export function climb({ first, failed, started, shards, shard, vault, receipt, m
     return kept;
   });
   if (first === undefined) rungs.push(() => sent(home.send(message)));
-  else if (!failed) home.lateAt.push(Date.now());
+  else if (!failed) home.late += 1;
 
   function sent(send) {
     sends.push(send);
@@ -103,7 +104,10 @@ export function climb({ first, failed, started, shards, shard, vault, receipt, m
         end(false);
       }
     };
-    const last = setTimeout(() => end(false), Math.max(0, ALL_MS - (Date.now() - started)));
+    // When the machine stood still, the first store's time may be long over: what it confirmed meanwhile is still to
+    // be read, so there is always time for that.
+    const left = Math.max(ALL_MS - FIRST_MS, ALL_MS - (Date.now() - started));
+    const last = setTimeout(() => end(false), left);
     if (first !== undefined && !failed) wait(first);
     step();
   });

@@ -74,16 +74,18 @@ async function take(request, here, to, ctx) {
   // The usual case first, and without touching `request.body`: that alone makes a stream object.
   const length = request.headers.get("content-length");
   if (length === null || Number(length) > to.whole_bytes_max) {
-    return request.body === null ? keep(request, here, to, ctx, NO_BYTES) : takeStream(request, here, to, ctx);
+    return request.body === null ? keep(request, here, to, ctx, NO_BYTES)
+      : takeStream(request, here, to, ctx, length !== null);
   }
   return keep(request, here, to, ctx, await request.bytes());
 }
 
 // Takes an event whose body is large, or does not say how large it is.
-async function takeStream(request, here, to, ctx) {
+async function takeStream(request, here, to, ctx, isLarge) {
   const reading = new Reading(request.body, Date.now());
   try {
-    return await keep(request, here, to, ctx, await reading.whole(to.whole_bytes_max), reading);
+    const body = isLarge ? undefined : await reading.whole(to.whole_bytes_max);
+    return await keep(request, here, to, ctx, body, reading);
   } finally {
     reading.close();
   }
@@ -115,10 +117,13 @@ async function store(here, to, ctx, started, shard, receipt, message) {
   const home = here.shards[shard];
   let first;
   let failed = false;
-  if (!home.isLate(started)) {
+  if (home.comesFirst(started)) {
     first = home.send(message);
     const whether = await confirmed(first);
-    if (whether === true) return true;
+    if (whether === true) {
+      home.late = 0;
+      return true;
+    }
     failed = whether === false;
   }
   const vault = () => here.vault(to.name);

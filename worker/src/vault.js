@@ -5,8 +5,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { empty, merge, within } from "./tally.js";
 
-// A message is sent again when it is this old: a queue that was only late has said so by then.
-const SETTLE_MS = 5_000;
+// A message is sent again when it is so old: a queue that was only late has said so by then. The alarm comes for the
+// oldest a little later, so that what came soon after it goes with it.
+const SETTLE_MS = 4_000;
+const WAKE_MS = 5_000;
 // A send that takes longer is given up. One send is under way at a time.
 const SEND_MS_MAX = 5_000;
 // Waits between two failures: doubled each time, up to this.
@@ -93,7 +95,7 @@ export class Vault extends DurableObject {
           text, now);
       }
       for (const receipt of leaving) this.sql.exec("DELETE FROM message WHERE receipt = ?", receipt);
-      if (coming.length > 0) await this.wakeBy(now + SETTLE_MS);
+      if (coming.length > 0) await this.wakeBy(now + WAKE_MS);
     })();
     return this.gathering;
   }
@@ -235,7 +237,7 @@ export class Vault extends DurableObject {
   async arm() {
     const now = Date.now();
     const { oldest } = this.sql.exec("SELECT min(at_ms) AS oldest FROM message").one();
-    if (oldest !== null) await this.wakeBy(Math.max(oldest + SETTLE_MS, this.notBefore, now + 1));
+    if (oldest !== null) await this.wakeBy(Math.max(oldest + WAKE_MS, this.notBefore, now + 1));
     const { body, upload } = this.sql.exec("SELECT min(at_ms) AS body, " +
       "min(CASE WHEN bytes IS NULL THEN at_ms END) AS upload FROM body").one();
     if (body !== null) await this.wakeBy(Math.max(body + BODY_MS_MAX, now + AGAIN_MS));

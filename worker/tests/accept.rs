@@ -27,7 +27,8 @@ fn arrival<'a>(head: &'a str, body: Body<'a>) -> Arrival<'a> {
 fn every_method_is_accepted_from_a_sender_that_signs_nothing() {
     for source in sources().iter() {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", ""] {
-            let Verdict::Keep { receipt, shard, message } = accept(source, &arrival(method, Body::Whole(b"")), 1)
+            let Verdict::Keep { receipt, shard, message } =
+                accept(source, &arrival(method, Body::Whole(b"")), 1)
             else {
                 panic!("{method} was refused");
             };
@@ -123,7 +124,9 @@ fn events_about_one_subject_go_to_one_queue() {
 fn the_shell_brings_every_header_an_envelope_keeps_and_each_once() {
     for source in sources().iter() {
         let wanted = headers_wanted(source);
-        for name in ["content-type", "user-agent"].into_iter().chain(source.profile.headers_kept().iter().copied()) {
+        for name in
+            ["content-type", "user-agent"].into_iter().chain(source.profile.headers_kept().iter().copied())
+        {
             assert_eq!(wanted.iter().filter(|known| *known == name).count(), 1, "{wanted:?}");
         }
         assert!(

@@ -62,7 +62,10 @@ fn the_status_has_every_source_and_what_its_sender_will_do() {
     let status = status(&sources, &["a fault".to_owned()], 77, &gathered).expect("what the shell writes");
     assert_eq!((status.v, status.now_ms, status.faults.as_slice()), (1, 77, &["a fault".to_owned()][..]));
     let [amj, any] = status.sources.as_slice() else { panic!("{status:?}") };
-    assert_eq!((amj.source.as_str(), amj.cutoff, amj.left, amj.vault), ("amj", Some(3), Some(1), Some(vault)));
+    assert_eq!(
+        (amj.source.as_str(), amj.cutoff, amj.left, amj.vault),
+        ("amj", Some(3), Some(1), Some(vault))
+    );
     assert_eq!(amj.tally, Tally { tokens_used_ms: vec![5, 0], ..tally });
     // Nobody gathered anything of this one.
     assert_eq!((any.source.as_str(), any.cutoff, any.left, any.vault), ("any", None, None, None));

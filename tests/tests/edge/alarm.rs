@@ -46,7 +46,11 @@ async fn large_messages_go_in_batches_that_the_queue_takes() {
     stage.queue.set_mood(Mood::Takes);
     let delivered = timeout(PATIENCE, stage.queue.take_all(12)).await.expect("delivered");
     assert_eq!(receipts(&delivered), acknowledged);
-    assert!(delivered.iter().all(|message| opened(message).body.inline().is_some_and(|body| body.len() == 60_000)));
+    assert!(
+        delivered
+            .iter()
+            .all(|message| opened(message).body.inline().is_some_and(|body| body.len() == 60_000))
+    );
     // More than one in a batch, and well below the 256 kB that Cloudflare takes.
     let most = stage.queue.largest_send_bytes();
     assert!((150_000..=200_000).contains(&most), "{most}");

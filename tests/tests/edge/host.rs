@@ -10,7 +10,9 @@ async fn the_hosts_paths_are_closed_to_everybody_else() {
     let stage = Stage::set().await;
     stage.post(varied(200_000)).await;
     let receipt = stage.envelope().receipt;
-    for path in ["/status".to_owned(), format!("/vault/{SOURCE}/{receipt}"), format!("/vault/{SOURCE}/{RECEIPT}")] {
+    for path in
+        ["/status".to_owned(), format!("/vault/{SOURCE}/{receipt}"), format!("/vault/{SOURCE}/{RECEIPT}")]
+    {
         for method in ["GET", "DELETE", "POST"] {
             for authorization in [
                 None,
@@ -51,7 +53,8 @@ async fn what_is_not_in_the_vault_is_a_404_and_deleting_it_is_done_already() {
         assert_eq!(stage.host("DELETE", &path).await.status(), 204);
         assert_eq!(stage.host("POST", &path).await.status(), 405);
     }
-    for path in ["/vault", "/vault/", "/vault/amj", "/vault/amj/", "/vault/amj/x", "/vault/A/01", "/status/"] {
+    for path in ["/vault", "/vault/", "/vault/amj", "/vault/amj/", "/vault/amj/x", "/vault/A/01", "/status/"]
+    {
         assert_eq!(stage.host("GET", path).await.status(), 404, "{path}");
     }
     assert_eq!(stage.host("POST", "/status").await.status(), 405);
@@ -65,7 +68,8 @@ async fn an_upload_that_was_not_completed_is_not_given() {
     stage.source_status(|status| status.vault.is_some_and(|vault| vault.bodies == 1)).await;
     let files = stage.vault_files();
     let database = rusqlite::Connection::open(&files[0]).expect("the vault's file");
-    let receipt: String = database.query_row("SELECT receipt FROM body", [], |row| row.get(0)).expect("a row");
+    let receipt: String =
+        database.query_row("SELECT receipt FROM body", [], |row| row.get(0)).expect("a row");
     drop(database);
     assert_eq!(stage.host("GET", &format!("/vault/{SOURCE}/{receipt}")).await.status(), 404);
     sender.end().await.expect("sent");

@@ -6,6 +6,7 @@ mod config;
 mod hedge;
 mod host;
 mod keep;
+mod signed;
 mod stage;
 mod tally;
 mod trap;

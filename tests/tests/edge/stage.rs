@@ -43,7 +43,12 @@ impl Stage {
         Self { edge, queue, client }
     }
 
-    pub(crate) async fn send(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> (u16, String) {
         let method = method.parse().expect("a method");
         let request = self.client.request(method, self.edge.url(path)).body(body);
         let response = request.send().await.expect("the edge answers");
@@ -125,7 +130,8 @@ impl Stage {
     /// The files of the vaults' objects.
     pub(crate) fn vault_files(&self) -> Vec<PathBuf> {
         let dir = self.edge.dir().join("vaults/vault");
-        let files = std::fs::read_dir(&dir).expect("the vaults' folder").map(|entry| entry.expect("a file").path());
+        let files =
+            std::fs::read_dir(&dir).expect("the vaults' folder").map(|entry| entry.expect("a file").path());
         let databases = files.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
         databases.filter(|path| !path.ends_with("metadata.sqlite")).collect()
     }
@@ -169,9 +175,14 @@ pub(crate) struct Chunked {
 
 impl Chunked {
     pub(crate) async fn open(edge: &Edge, path: &str) -> Self {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Self::raw(edge, &head).await
+    }
+
+    /// A request with any head.
+    pub(crate) async fn raw(edge: &Edge, head: &str) -> Self {
         let stream = TcpStream::connect(edge.workerd.addr()).await.expect("connect");
         let (read, mut write) = stream.into_split();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
         write.write_all(head.as_bytes()).await.expect("send the head");
         Self { read, write }
     }
@@ -189,6 +200,18 @@ impl Chunked {
 
     pub(crate) async fn end(&mut self) -> std::io::Result<()> {
         self.write.write_all(b"0\r\n\r\n").await
+    }
+
+    /// The status after an interim one.
+    pub(crate) async fn next_status(&mut self) -> u16 {
+        let mut line = Vec::new();
+        while line != b"\r\n" {
+            line.clear();
+            while !line.ends_with(b"\r\n") {
+                line.push(self.read.read_u8().await.expect("the edge answers"));
+            }
+        }
+        self.status().await
     }
 
     pub(crate) async fn status(&mut self) -> u16 {
