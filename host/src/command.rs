@@ -7,6 +7,7 @@ pub(crate) mod parked;
 pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod run;
+pub(crate) mod sender;
 pub(crate) mod source;
 mod table;
 

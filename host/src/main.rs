@@ -50,6 +50,8 @@ enum Command {
     /// The durable queue by itself, and the conformance suite of its contract.
     #[command(subcommand)]
     Queue(command::queue::Command),
+    /// Play the sender of asset events against any URL, by its own hard rules, and say how the receiver did.
+    Sender(command::sender::Args),
     /// Print every key of tidegate.toml with its default and its meaning.
     Config,
 }
@@ -90,6 +92,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
                 command::source::run(command, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Queue(command) => command::queue::run(command, &cli.data).await,
+            Command::Sender(args) => command::sender::run(args).await,
             Command::Config => {
                 print!("{}", tidegate::config::DEFAULT_TOML);
                 Ok(ExitCode::SUCCESS)

@@ -1,8 +1,10 @@
 //! End to end tests.
 
 pub mod bench;
+pub mod connection;
 pub mod edge;
 pub mod edge_status;
+pub mod fault;
 pub mod load;
 pub mod receiver;
 pub mod recorder;

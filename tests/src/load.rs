@@ -1,16 +1,12 @@
 //! A load generator: keep-alive HTTP/1.1 connections that post one after the other. It speaks no more HTTP
 //! than that, so that on a machine with few cores it takes as little as it can from what it measures.
 
+use crate::connection::{Body, Connection};
 use anyhow::{Context as _, ensure};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-
-/// Bytes of the longest response head and body taken.
-const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a run gave.
 #[derive(Clone, Copy, Debug)]
@@ -82,48 +78,16 @@ async fn connection(
     request: Arc<Vec<u8>>,
     until: Instant,
 ) -> anyhow::Result<(Vec<u64>, usize)> {
-    let mut stream = TcpStream::connect(addr).await.context("connect")?;
-    stream.set_nodelay(true)?;
-    let mut buffer = vec![0; RESPONSE_BYTES_MAX];
+    let mut connection = Connection::open(addr).await?;
     let mut taken_us = Vec::new();
     let mut non_2xx = 0;
     while Instant::now() < until {
         let started = Instant::now();
-        stream.write_all(&request).await.context("send a request")?;
-        let status = response(&mut stream, &mut buffer).await?;
+        let (status, _) = connection.exchange(&request, Body::Follows).await?;
         taken_us.push(u64::try_from(started.elapsed().as_micros())?);
         if !(200..300).contains(&status) {
             non_2xx += 1;
         }
     }
     Ok((taken_us, non_2xx))
-}
-
-/// Reads one response with a content length, to its end, and gives its status.
-async fn response(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<u16> {
-    let mut filled = 0;
-    loop {
-        let room =
-            buffer.get_mut(filled..).filter(|room| !room.is_empty()).context("the response is too long")?;
-        let read = stream.read(room).await.context("read a response")?;
-        ensure!(read > 0, "the connection was closed before its response was whole");
-        filled += read;
-        let bytes = buffer.get(..filled).context("the response")?;
-        let Some(head_bytes) = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else {
-            continue;
-        };
-        let head = std::str::from_utf8(bytes.get(..head_bytes).context("the head")?)?;
-        let status = head.split(' ').nth(1).context("a response has a status")?.parse()?;
-        if filled >= head_bytes + content_length(head)? {
-            return Ok(status);
-        }
-    }
-}
-
-fn content_length(head: &str) -> anyhow::Result<usize> {
-    let value = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim())
-    });
-    value.context("a response has a content length")?.parse().context("read the content length")
 }

@@ -1,13 +1,15 @@
-//! Posts events at the edge the way the sender does. Knows nothing of what is behind the edge.
+//! Posts single events at the edge: the sender of `tidegate sender`, one request at a time. Knows nothing of what is
+//! behind the edge.
 
-use anyhow::{Context as _, ensure};
-use reqwest::{Client, Method, StatusCode};
+use anyhow::{Context as _, bail};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tidegate_envelope::Receipt;
+use tidegate_sender::policy::{Answer, Rules};
+use tidegate_sender::post::Poster;
+use tokio::time::timeout;
 
-/// How long the sender waits for an answer.
-const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// The pause before an event is sent again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// After so many attempts the edge is taken for dead.
@@ -16,8 +18,7 @@ const ATTEMPTS_MAX: u32 = 1_000;
 /// The sender. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    client: Client,
-    url: String,
+    poster: Poster,
 }
 
 /// What an event that was taken cost.
@@ -33,10 +34,9 @@ impl Sender {
     /// A sender that knows this URL.
     ///
     /// # Errors
-    /// When the machine's TLS set-up is broken.
+    /// When it is no URL, or the machine's TLS set-up is broken.
     pub fn new(url: &str) -> anyhow::Result<Self> {
-        let client = Client::builder().no_proxy().timeout(ANSWER_MAX).build().context("build a client")?;
-        Ok(Self { client, url: url.to_owned() })
+        Ok(Self { poster: Poster::new(url)? })
     }
 
     /// Posts JSON once.
@@ -47,7 +47,7 @@ impl Sender {
         self.send(Method::POST, "application/json", event.to_string()).await
     }
 
-    /// Sends anything once.
+    /// Sends anything once, and waits for the answer as long as the sender does.
     ///
     /// # Errors
     /// When the answer is not 202 with a receipt.
@@ -57,13 +57,14 @@ impl Sender {
         content_type: &str,
         body: impl Into<reqwest::Body>,
     ) -> anyhow::Result<Receipt> {
-        let request = self.client.request(method, &self.url).header("content-type", content_type).body(body);
-        let response = request.send().await.context("send to the edge")?;
-        let status = response.status();
-        ensure!(status == StatusCode::ACCEPTED, "the edge answered {status}");
-        let answer: Value = response.json().await.context("read the edge's answer")?;
-        let receipt = answer.get("receipt").and_then(Value::as_str).context("the answer has a receipt")?;
-        receipt.parse().context("read the receipt")
+        let answer = timeout(Rules::EVENTS_API.answer_max, self.poster.send(method, content_type, body));
+        match answer.await.context("the edge does not answer in time")? {
+            Answer::Status { status: 202, receipt } => {
+                receipt.context("the answer has a receipt")?.parse().context("read the receipt")
+            }
+            Answer::Broken(how) => bail!("send to the edge: {how}"),
+            other => bail!("the edge answered {}", other.label()),
+        }
     }
 
     /// Posts an event again and again until it is taken, with more patience than the sender has.

@@ -14,6 +14,8 @@ const SEND_MS_MAX = 5_000;
 // Waits between two failures: doubled each time, up to this.
 const BACK_OFF_MS = 1_000;
 const BACK_OFF_MS_MAX = 15_000;
+// How long what is to be written waits for company.
+const GATHER_MS = 5;
 // One batch, within what Cloudflare takes (https://developers.cloudflare.com/queues/platform/limits/), and one run.
 const BATCH_MESSAGES_MAX = 100;
 const BATCH_BYTES_MAX = 200_000;
@@ -58,6 +60,8 @@ export class Vault extends DurableObject {
     this.sql = ctx.storage.sql;
     this.failures = 0; // sends that failed, one after another
     this.notBefore = 0; // when the next send may be tried
+    this.coming = []; // messages that are not written yet
+    this.leaving = []; // receipts of messages that are not removed yet
     ctx.blockConcurrencyWhile(async () => {
       this.sql.exec(SCHEMA);
       await this.arm();
@@ -66,15 +70,34 @@ export class Vault extends DurableObject {
 
   // Keeps a message until the queue takes it.
   async keep(receipt, shard, text) {
-    const now = Date.now();
-    this.sql.exec("INSERT OR IGNORE INTO message (receipt, shard, text, at_ms) VALUES (?, ?, ?, ?)", receipt, shard,
-      text, now);
-    await this.wakeBy(now + WAKE_MS);
+    this.coming.push({ receipt, shard, text });
+    await this.together();
   }
 
   // The queue has this message after all.
-  forget(receipt) {
-    this.sql.exec("DELETE FROM message WHERE receipt = ?", receipt);
+  async forget(receipt) {
+    this.leaving.push(receipt);
+    await this.together();
+  }
+
+  // Writes what comes within a moment in one commit, which costs the disk the same as one message does: at full rate
+  // one commit each is more than a disk takes. Whoever asked is answered once it is written.
+  together() {
+    this.gathering ??= (async () => {
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+      const { coming, leaving } = this;
+      this.coming = [];
+      this.leaving = [];
+      this.gathering = undefined;
+      const now = Date.now();
+      for (const { receipt, shard, text } of coming) {
+        this.sql.exec("INSERT OR IGNORE INTO message (receipt, shard, text, at_ms) VALUES (?, ?, ?, ?)", receipt, shard,
+          text, now);
+      }
+      for (const receipt of leaving) this.sql.exec("DELETE FROM message WHERE receipt = ?", receipt);
+      if (coming.length > 0) await this.wakeBy(now + WAKE_MS);
+    })();
+    return this.gathering;
   }
 
   // Keeps a part of a body. Parts are numbered from 0; nobody sees them before the body is complete.

@@ -115,6 +115,7 @@ fn play(system: &System, receiver: &Receiver) -> anyhow::Result<()> {
         "curl -i '{}' -H 'content-type: application/json' \\\n  -d '{{\"event_type\":\"asset.update\",\"id\":1,\"name\":\"Laptop\",\"loanee\":{{\"id\":2,\"name\":\"Ada\"}}}}'",
         system.ready("request_url")?
     );
+    println!("{} sender '{}' --rate 5 --for 60", system.tidegate.display(), system.ready("request_url")?);
     println!("{} --data {} events list", system.tidegate.display(), system.data.display());
     while let Some(arrived) = receiver.wait() {
         println!("\na notice arrived:");

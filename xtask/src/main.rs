@@ -4,6 +4,7 @@ mod bench;
 mod component;
 mod demo;
 mod edge;
+mod faults;
 mod plugin;
 mod receiver;
 mod shell;
@@ -44,6 +45,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Send events while the queue is down, slow, hanging, refusing and killed, and then while both stores fail:
+    /// none may be refused in the first part, and none lost in either.
+    Faults(faults::Options),
     /// Say what this machine has of what is needed, and what is missing.
     Tools {
         /// Install what is missing.
@@ -60,7 +64,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -68,10 +72,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let root = root();
     let tools = Tools::load(&root)?;
-    match command {
+    let done = match command {
+        Command::Faults(options) => return faults::run(&root, &tools, &options),
         Command::Demo { once } => demo::run(&root, &tools, once),
         Command::Test { filter } => suite::run(&root, &tools, filter.as_deref()),
         Command::Bench { name, json } => bench::run(&root, &tools, name.as_deref(), json),
@@ -85,7 +90,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Edge => edge::build(&root),
         Command::Plugins => plugins(&root, &tools),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn plugins(root: &Path, tools: &Tools) -> anyhow::Result<()> {

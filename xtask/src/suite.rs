@@ -1,9 +1,10 @@
 //! Everything that must hold before a change is taken.
 
 use crate::tools::Tools;
-use crate::{edge, plugin, shell};
+use crate::{edge, faults, plugin, shell};
+use anyhow::ensure;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
@@ -25,7 +26,15 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
     } else {
         tests.args(["test", "--release", "--workspace"]);
     }
-    shell::run(tests.args(filter))
+    shell::run(tests.args(filter))?;
+    if filter.is_none() {
+        let verdict = faults::run(root, tools, &faults::Options::SHORT)?;
+        ensure!(
+            verdict == ExitCode::SUCCESS,
+            "the fault run failed: `cargo xtask faults --short` repeats it"
+        );
+    }
+    Ok(())
 }
 
 fn has_nextest() -> bool {
