@@ -1,5 +1,6 @@
-//! Our Worker, a `generic` source and all checks on, against a dozen lines of JavaScript: same workerd, same queue, runs interleaved so that what
-//! else the machine does falls on both. Prints one JSON line per figure. Takes the number of rounds (5).
+//! Our Worker, a `generic` source and all checks on, against a dozen lines of JavaScript: same workerd, same queue,
+//! runs interleaved so that what else the machine does falls on both. Prints one JSON line per figure. Takes the
+//! number of rounds (5).
 //!
 //! Requests per second and p99 depend on who else wants the cores; the CPU time that workerd spent per request
 //! does not, so it is printed too.
