@@ -20,7 +20,7 @@ const GATHER_MS = 5;
 const BATCH_MESSAGES_MAX = 100;
 const BATCH_BYTES_MAX = 200_000;
 const RUN_MS_MAX = 20_000;
-// How many of the oldest messages are tried alone before it is the queue that is at fault.
+// How many of the oldest messages are tried alone, in turn.
 const PROBES_MAX = 8;
 // How long a body is kept: a day longer than the queue keeps its message.
 const BODY_MS_MAX = 15 * 24 * 3_600_000;
@@ -59,6 +59,7 @@ export class Vault extends DurableObject {
     super(ctx, env);
     this.sql = ctx.storage.sql;
     this.failures = 0; // sends that failed, one after another
+    this.probe = 0; // after a failure: how many of the oldest messages to pass over
     this.notBefore = 0; // when the next send may be tried
     this.coming = []; // messages that are not written yet
     this.leaving = []; // receipts of messages that are not removed yet
@@ -166,25 +167,28 @@ export class Vault extends DurableObject {
   }
 
   // Sends what is old enough, the oldest first, until nothing is left, a send fails or the run has lasted long enough.
+  // After a failure one message at a time is tried, and each time another: is it the queue, or the message?
   async sendDue() {
     const until = Date.now() + RUN_MS_MAX;
+    let proven = false; // the queue has just taken a younger message than the oldest
     for (let now = Date.now(); now >= this.notBefore && now < until; now = Date.now()) {
-      // After a failure one message at a time is tried, and each time another: is it the queue, or the message?
-      const probing = this.failures > 0;
-      const skip = probing ? (this.failures - 1) % PROBES_MAX : 0;
-      const batch = this.due(now, skip, probing ? 1 : BATCH_MESSAGES_MAX);
-      if (batch.length === 0 && skip === 0) return;
+      const alone = this.failures > 0 || proven;
+      const skip = proven ? 0 : this.probe;
+      const batch = this.due(now, skip, alone ? 1 : BATCH_MESSAGES_MAX);
       if (batch.length === 0) {
-        this.failures = 1; // there are fewer messages than probes: the oldest again
-        continue;
-      }
-      if (await this.sendAnywhere(batch)) {
+        if (skip === 0) return;
+        this.probe = 0; // there are fewer messages than probes: the oldest again
+      } else if (await this.sendAnywhere(batch)) {
         for (const { number } of batch) this.sql.exec("DELETE FROM message WHERE number = ?", number);
-        if (skip > 0) this.putBack(skip);
+        proven = skip > 0;
         this.failures = 0;
+        this.probe = 0;
       } else {
+        if (proven) this.putBack(batch[0]);
+        proven = false;
+        this.probe = this.failures === 0 ? 0 : (this.probe + 1) % PROBES_MAX;
+        this.notBefore = Date.now() + Math.min(BACK_OFF_MS * 2 ** this.failures, BACK_OFF_MS_MAX);
         this.failures += 1;
-        this.notBefore = Date.now() + Math.min(BACK_OFF_MS * 2 ** (this.failures - 1), BACK_OFF_MS_MAX);
       }
     }
   }
@@ -205,10 +209,9 @@ export class Vault extends DurableObject {
     return batch;
   }
 
-  // The queue took a younger message: these, the oldest, come after all others from now on.
-  putBack(count) {
-    this.sql.exec("UPDATE message SET refused = refused + 1 WHERE number IN " +
-      "(SELECT number FROM message ORDER BY refused, number LIMIT ?)", count);
+  // The queue refuses this message and takes others: it comes after all of them from now on.
+  putBack({ number }) {
+    this.sql.exec("UPDATE message SET refused = refused + 1 WHERE number = ?", number);
   }
 
   // Sends a batch to its own queue, or else to another. Gives whether one took it.

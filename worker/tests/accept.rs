@@ -78,6 +78,44 @@ fn a_body_over_the_inline_limit_goes_to_the_vault_and_its_envelope_says_so() {
 }
 
 #[test]
+fn what_a_profile_says_is_what_is_answered() {
+    let sources = Sources::parse(
+        r#"{"gh":{"profile":"github","tokens":["correct-horse-battery-staple"],"signing":{"secrets":["0f1e2d3c4b5a69788796a5b4c3d2e1f0"]}},
+            "ce":{"profile":"cloudevents","tokens":["other-horse-battery-staple"]}}"#,
+    )
+    .expect("the test's sources are right");
+    let [github, events] = sources.iter().collect::<Vec<_>>()[..] else { panic!("two sources") };
+    let said = |source, head: &str, body| match accept(source, &arrival(head, body), 1) {
+        Verdict::Say(answer) => answer.status,
+        Verdict::Keep { .. } => 2,
+        Verdict::Vault(_) => 3,
+    };
+    // A signed body must be there in full; without it, it is too large.
+    assert_eq!(whole_bytes_max(github), 25 << 20);
+    let large = vec![b'x'; BODY_INLINE_BYTES_MAX + 1];
+    // `printf '{}' | openssl dgst -sha256 -hmac 0f1e2d3c4b5a69788796a5b4c3d2e1f0`
+    let mac = "16d4815d338fdf652f8825a9a8a88bd863952293107b800c520cebcfaa1faace";
+    let right = format!("POST\nx-hub-signature-256:sha256={mac}");
+    for (head, body, status) in [
+        ("POST", Body::Whole(b"{}"), 401),
+        ("POST\nx-hub-signature-256:sha256=00", Body::Whole(&large), 401),
+        ("POST\nx-hub-signature-256:sha256=00", Body::Unread, 413),
+        (&right, Body::Whole(b"{}"), 2),
+        (&right, Body::Whole(b"{ }"), 401),
+    ] {
+        assert_eq!(said(github, head, body), status, "{head}");
+    }
+    for (head, body, verdict) in [
+        ("OPTIONS\nwebhook-request-origin:x", Body::Whole(b""), 200),
+        ("OPTIONS", Body::Unread, 200),
+        ("POST\nce-type:x", Body::Whole(b"{}"), 2),
+        ("POST\nce-type:x", Body::Unread, 3),
+    ] {
+        assert_eq!(said(events, head, body), verdict, "{head}");
+    }
+}
+
+#[test]
 fn no_head_makes_it_panic() {
     let mut random = Random(1);
     let sources = sources();

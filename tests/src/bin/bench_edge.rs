@@ -1,13 +1,15 @@
-//! Our Worker against a dozen lines of JavaScript: same workerd, same queue, runs interleaved so that what
-//! else the machine does falls on both. Prints one JSON line per figure. Takes the number of rounds (5).
+//! Our Worker, a `generic` source and all checks on, against a dozen lines of JavaScript: same workerd, same queue,
+//! runs interleaved so that what else the machine does falls on both. Prints one JSON line per figure. Takes the
+//! number of rounds (5).
 //!
 //! Requests per second and p99 depend on who else wants the cores; the CPU time that workerd spent per request
 //! does not, so it is printed too.
 
 use anyhow::Context as _;
+use serde_json::json;
 use std::time::Duration;
 use tidegate_tests::bench;
-use tidegate_tests::edge::{Edge, EdgeOptions, live_path, root};
+use tidegate_tests::edge::{Edge, EdgeOptions, SOURCE, TOKEN, live_path, root};
 use tidegate_tests::load::{self, LoadReport};
 use tidegate_tests::recorder::{Mood, Recorder};
 
@@ -24,7 +26,8 @@ async fn main() -> anyhow::Result<()> {
     queue.set_mood(Mood::TakesAndForgets);
     let floor_dir = tempfile::tempdir()?;
     std::fs::copy(root().join("tests/bench-edge/floor.js"), floor_dir.path().join("index.js"))?;
-    let ours = Edge::start(queue.addr()).await?;
+    let sources = json!({ SOURCE: { "profile": "generic", "tokens": [TOKEN] } }).to_string();
+    let ours = Edge::start_with(EdgeOptions { sources, ..EdgeOptions::usual(queue.addr()) }).await?;
     let floor_build = floor_dir.path().to_owned();
     let floor =
         Edge::start_with(EdgeOptions { build: floor_build, ..EdgeOptions::usual(queue.addr()) }).await?;

@@ -36,6 +36,25 @@ async fn a_message_that_the_queue_never_takes_does_not_stop_the_others() {
 }
 
 #[tokio::test]
+async fn after_an_outage_of_several_tries_the_oldest_still_goes_first() {
+    let stage = Stage::set().await;
+    stage.queue.set_mood(Mood::Overloaded);
+    let mut acknowledged = Vec::new();
+    for number in 0..5 {
+        acknowledged.push(stage.post(format!("{number}")).await);
+    }
+    // The edge's own five, and four of the alarm's.
+    timeout(PATIENCE, stage.queue.sends(9)).await.expect("it is tried again and again");
+    stage.queue.set_mood(Mood::Takes);
+    let delivered = timeout(PATIENCE, stage.queue.take_all(5)).await.expect("delivered");
+    // One of them proved that the queue is back; the others come in their order.
+    let mut in_order = receipts(&delivered);
+    let proof = in_order.remove(0);
+    acknowledged.retain(|receipt| *receipt != proof);
+    assert_eq!(in_order, acknowledged);
+}
+
+#[tokio::test]
 async fn large_messages_go_in_batches_that_the_queue_takes() {
     let stage = Stage::set().await;
     stage.queue.set_mood(Mood::Overloaded);
