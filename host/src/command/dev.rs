@@ -78,13 +78,17 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     let mut running = edge.start(remembered(state.request_port, config.dev.request_listen)).await?;
     let request_addr = running.addr();
     state.remember(data, request_addr.port(), queue_rest.port())?;
-    config.edge.url = format!("http://{request_addr}");
-    let secrets = Secrets { edge_token: Some(state.edge_token.clone()), ..Secrets::from_env() };
+    let edge_url = format!("http://{request_addr}");
+    let mut secrets = Secrets::from_env();
+    if config.edge.url.is_empty() {
+        config.edge.url.clone_from(&edge_url);
+        secrets.edge_token = Some(state.edge_token.clone());
+    }
     let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], secrets }).await?;
 
     let ready = Ready {
         request_url: format!("http://{request_addr}/in/{}/{}", config.dev.source, state.source_token),
-        edge_url: config.edge.url.clone(),
+        edge_url,
         edge_token: &state.edge_token,
         admin_url: &host.admin.url.clone(),
         admin_token: &host.admin.token.clone(),
