@@ -159,7 +159,8 @@ async fn serve_admin(
     Ok(address)
 }
 
-fn rules(config: &Config) -> PlanRules {
+/// The rules that plans follow.
+pub(crate) fn rules(config: &Config) -> PlanRules {
     PlanRules {
         retry: RetryPolicy { attempts_max: config.retry.asks_max, ..retry(config) },
         effect: EffectLimits::default(),

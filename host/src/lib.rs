@@ -29,3 +29,4 @@ pub mod revisit;
 pub mod sandbox;
 pub mod scan;
 pub mod store;
+pub mod workbench;
