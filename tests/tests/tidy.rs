@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ASSEMBLY: [&str; 3] = ["host/src/assembly.rs", "host/src/main.rs", "host/src/command/"];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 22] = [
+const PURE: [&str; 27] = [
     "envelope/src/",
     "worker/src/accept.rs",
     "worker/src/answer.rs",
@@ -19,6 +19,7 @@ const PURE: [&str; 22] = [
     "host/src/event.rs",
     "host/src/executor/verdict.rs",
     "host/src/fault.rs",
+    "host/src/fault/",
     "host/src/finding.rs",
     "host/src/limits.rs",
     "host/src/plan.rs",
@@ -30,6 +31,10 @@ const PURE: [&str; 22] = [
     "host/src/retry.rs",
     "host/src/retry/",
     "host/src/scan.rs",
+    "host/src/workbench/anatomy.rs",
+    "host/src/workbench/said.rs",
+    "host/src/workbench/template.rs",
+    "host/src/workbench/told.rs",
 ];
 
 /// Words of I/O, clocks and chance.
