@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What builds leave in a plugin's folder; also whatever starts with a dot.
-const BUILT_DIRS: [&str; 4] = ["target", "node_modules", "__pycache__", "build"];
+const BUILT_DIRS: [&str; 6] = ["target", "node_modules", "__pycache__", "build", "dist", "zig-out"];
 const BUILT_EXTENSIONS: [&str; 3] = ["wasm", "part", "pyc"];
 
 fn main() -> io::Result<()> {

@@ -3,8 +3,10 @@
 //!
 //! A folder is a template by having a `plugin.toml`. Of its README a new plugin takes the section `## Build`, whose
 //! first `sh` block makes `plugin.wasm` in a copy of the folder, and the section `## Good to know`; a README without
-//! them is taken whole. In all texts the template's names become the new one's, and `../../wit/v1` becomes `wit`.
+//! them is taken whole. All folders hold the same plugin, so one without `events/` gets the first folder's that has them, with
+//! what is expected of them. In all texts the template's names become the new one's, and `../../wit/v1` becomes `wit`.
 
+use super::case::{EVENTS, EXPECTED};
 use crate::plugin::{Manifest, PluginName};
 
 /// The contract, which each new plugin gets a copy of.
@@ -55,6 +57,9 @@ impl Template {
     pub fn files(&self, name: &PluginName) -> Vec<NewFile> {
         let names = self.names(name);
         let mut files: Vec<_> = self.files.iter().map(|file| new_file(file, &names)).collect();
+        if !self.files.iter().any(is_case) {
+            files.extend(shared_cases().map(|file| new_file(file, &names)));
+        }
         let readme = files.iter_mut().find(|file| file.path == "README.md");
         let readme_there = readme.as_ref().map_or_else(String::new, |file| text(&file.content));
         let written = self.readme(name, &readme_there).into_bytes();
@@ -93,7 +98,10 @@ impl Template {
     fn readme(&self, name: &PluginName, there: &str) -> String {
         let (build, good_to_know) = (section(there, "## Build"), section(there, "## Good to know"));
         let more = match (build, good_to_know) {
-            (None, None) => format!("## About the template\n\n{}\n", there.trim()),
+            (None, None) => format!(
+                "## About the template, in Tidegate's repository\n\n{}\n",
+                there.trim().trim_start_matches("# ")
+            ),
             (build, rest) => [("## Build", build), ("## Good to know", rest)]
                 .into_iter()
                 .filter_map(|(heading, body)| Some(format!("{heading}\n\n{}\n", body?.trim())))
@@ -116,6 +124,16 @@ impl Template {
             language = self.language
         )
     }
+}
+
+/// Whether the file is an event, or what is expected of one.
+fn is_case((path, _): &EmbeddedFile) -> bool {
+    [EVENTS, EXPECTED].iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn shared_cases() -> impl Iterator<Item = &'static EmbeddedFile> {
+    let folder = TEMPLATES.iter().find(|(_, files)| files.iter().any(is_case));
+    folder.into_iter().flat_map(|(_, files)| files.iter().filter(|file| is_case(file)))
 }
 
 /// A file with the names replaced; one that is no text is taken as it is.
@@ -197,6 +215,24 @@ mod tests {
             }
             assert!(files.iter().any(|file| file.path == "wit/plugin.wit"));
         }
+    }
+
+    #[test]
+    fn a_folder_without_cases_or_sections_still_gives_a_plugin_that_can_be_tested() {
+        let files: &[EmbeddedFile] = &[
+            ("plugin.toml", b"name = \"loan-notice-x\"\nkinds = [\"*\"]\n"),
+            ("README.md", b"# loan-notice, in X\n\n- It is X.\n"),
+        ];
+        let template = Template { language: "x", files };
+        let files = template.files(&name("door-bell"));
+        let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+        assert!(
+            paths.contains(&"events/on-loan.json") && paths.contains(&"expected/on-loan.json"),
+            "{paths:?}"
+        );
+        let readme = text(&files.iter().find(|file| file.path == "README.md").expect("a README").content);
+        assert!(readme.starts_with("# door-bell\n") && readme.contains("- It is X."), "{readme}");
+        assert!(template.build_lines(&name("door-bell")).is_empty());
     }
 
     #[test]
