@@ -225,7 +225,8 @@ fn target(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<Target>> 
     Target::new(&config.alerts.url, secrets.alerts_secret.as_deref()).map(Some)
 }
 
-fn rules(config: &Config) -> PlanRules {
+/// The rules that plans follow.
+pub(crate) fn rules(config: &Config) -> PlanRules {
     PlanRules {
         retry: RetryPolicy { attempts_max: config.retry.asks_max, ..retry(config) },
         effect: EffectLimits::default(),

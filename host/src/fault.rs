@@ -1,5 +1,9 @@
 //! The host's word about a plugin that broke a limit or the contract.
 
+mod trouble;
+
+pub use trouble::{Group, Meaning, Trouble};
+
 /// What a plugin did wrong, with the limit it broke. The host and the other plugins are unharmed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -76,20 +80,35 @@ impl Fault {
         matches!(self, Self::WallTime { .. } | Self::Host(_))
     }
 
+    /// What this is in the table that explains what authors and operators meet.
+    #[must_use]
+    pub const fn trouble(&self) -> Trouble {
+        match self {
+            Self::WallTime { .. } => Trouble::WallTimeMs,
+            Self::Memory { .. } => Trouble::MemoryBytes,
+            Self::Table { .. } => Trouble::TableElements,
+            Self::Stack { .. } => Trouble::StackBytes,
+            Self::ResultBytes { .. } => Trouble::ResultBytes,
+            Self::Decisions { .. } => Trouble::Decisions,
+            Self::Trap { .. } => Trouble::Trap,
+            Self::Contract(_) => Trouble::Contract,
+            Self::NotGranted(_) => Trouble::NotGranted,
+            Self::Host(_) => Trouble::Host,
+        }
+    }
+
     /// The fault's name in metrics and lists: one word per limit.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::WallTime { .. } => "wall_time_ms",
-            Self::Memory { .. } => "memory_bytes",
-            Self::Table { .. } => "table_elements",
-            Self::Stack { .. } => "stack_bytes",
-            Self::ResultBytes { .. } => "result_bytes",
-            Self::Decisions { .. } => "decisions",
-            Self::Trap { .. } => "trap",
-            Self::Contract(_) => "contract",
-            Self::NotGranted(_) => "not_granted",
-            Self::Host(_) => "host",
-        }
+    pub fn name(&self) -> &'static str {
+        self.trouble().name()
+    }
+
+    /// The plugin's own functions where it failed, innermost first; empty when nothing is known of them.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        let backtrace = match self {
+            Self::Stack { backtrace, .. } | Self::Trap { backtrace, .. } => backtrace.as_str(),
+            _ => "",
+        };
+        backtrace.lines()
     }
 }

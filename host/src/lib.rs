@@ -34,3 +34,4 @@ pub mod scan;
 pub mod store;
 pub mod vigil;
 pub mod watch;
+pub mod workbench;

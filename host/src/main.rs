@@ -35,7 +35,7 @@ enum Command {
     Run(command::run::Args),
     /// The whole system on this machine: the built Worker under workerd, the queue, the host.
     Dev(command::dev::Args),
-    /// Put a plugin's version to work, and see which ones are at work.
+    /// Write plugins, try them without a host, put their versions to work, and see which ones are at work.
     #[command(subcommand)]
     Plugin(command::plugin::Command),
     /// See what arrived and what became of it.
@@ -79,9 +79,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Dev(args) => {
                 command::dev::run(args, config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
             }
-            Command::Plugin(command) => {
-                command::plugin::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
-            }
+            Command::Plugin(command) => command::plugin::run(command, config, &cli.data).await,
             Command::Events(command) => {
                 command::events::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
             }

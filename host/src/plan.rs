@@ -107,26 +107,51 @@ fn grant_all(
 ) -> Result<Verdict, Fault> {
     let (mut effects, mut notes) = (Vec::new(), Vec::new());
     for (position, decision) in decisions.iter().enumerate() {
-        let denied = |why: String| Fault::NotGranted(format!("decision {position}: {why}"));
-        match decision {
-            Decision::Http(request) if request.reply_tag.is_some() => {
-                return Err(denied("`http` with a reply tag: this host delivers no replies yet".into()));
-            }
-            Decision::Http(request) => {
-                let key = EffectKey::new(receipt, &active.manifest.name, position);
-                effects.push(
-                    Effect::grant(request, &active.grants, key, limits)
-                        .map_err(|error| denied(error.to_string()))?,
-                );
-            }
-            Decision::Note(text) => notes.push(text.clone()),
-            Decision::Emit { .. } => return Err(denied(not_carried_out("emit"))),
-            Decision::Wake { .. } => return Err(denied(not_carried_out("wake"))),
-            Decision::Remember(_) => return Err(denied(not_carried_out("remember"))),
-            Decision::Other { kind, .. } => return Err(denied(not_carried_out(kind))),
+        match grant(receipt, active, position, decision, limits)? {
+            Granted::Effect(effect) => effects.push(effect),
+            Granted::Note(text) => notes.push(text),
         }
     }
     Ok(Verdict::Decided { effects, notes })
+}
+
+/// What one decision becomes.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "the larger one is nearly every one, and each is moved once")]
+pub enum Granted {
+    /// It will be performed.
+    Effect(Effect),
+    /// A line on the event's timeline.
+    Note(String),
+}
+
+/// What the decision at this place, from 0, becomes by itself.
+///
+/// # Errors
+/// [`Fault::NotGranted`] says which rule it breaks.
+pub fn grant(
+    receipt: Receipt,
+    active: &Active,
+    position: usize,
+    decision: &Decision,
+    limits: &EffectLimits,
+) -> Result<Granted, Fault> {
+    let denied = |why: String| Fault::NotGranted(format!("decision {position}: {why}"));
+    match decision {
+        Decision::Http(request) if request.reply_tag.is_some() => {
+            Err(denied("`http` with a reply tag: this host delivers no replies yet".into()))
+        }
+        Decision::Http(request) => {
+            let key = EffectKey::new(receipt, &active.manifest.name, position);
+            let effect = Effect::grant(request, &active.grants, key, limits);
+            effect.map(Granted::Effect).map_err(|error| denied(error.to_string()))
+        }
+        Decision::Note(text) => Ok(Granted::Note(text.clone())),
+        Decision::Emit { .. } => Err(denied(not_carried_out("emit"))),
+        Decision::Wake { .. } => Err(denied(not_carried_out("wake"))),
+        Decision::Remember(_) => Err(denied(not_carried_out("remember"))),
+        Decision::Other { kind, .. } => Err(denied(not_carried_out(kind))),
+    }
 }
 
 fn not_carried_out(kind: &str) -> String {

@@ -39,9 +39,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticker::Ticker;
 use tidegate_envelope::Digest;
+use trap::Failure;
 use wasmtime::Store;
 
 pub use admission::AdmissionError;
+
+/// The contracts this host speaks, newest first: a plugin exports one of them.
+pub const CONTRACTS: [&str; 1] = [v1::INTERFACE];
 
 /// How a sandbox is made. Every bound has a name and a default.
 #[derive(Clone, Debug)]
@@ -124,6 +128,13 @@ pub struct Question<'a> {
 /// What came of asking: decisions, the plugin's own "no", or the host's word about the plugin.
 pub type Answer = Result<Result<Vec<Decision>, Refusal>, Fault>;
 
+/// What one call used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of all linear memories together at the call's end, which is their peak: memories never shrink.
+    pub memory_bytes: usize,
+}
+
 impl Sandbox {
     /// Makes the engines, the folder of compiled code and the ticker's thread.
     ///
@@ -160,6 +171,47 @@ impl Sandbox {
     /// # Panics
     /// When `plugin` was prepared by another sandbox.
     pub fn ask(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Answer {
+        self.ask_and_measure(plugin, question, limits).0
+    }
+
+    /// As [`Sandbox::ask`], and says what the call used.
+    ///
+    /// # Panics
+    /// As [`Sandbox::ask`].
+    pub fn ask_and_measure(
+        &self,
+        plugin: &Prepared,
+        question: &Question<'_>,
+        limits: &Limits,
+    ) -> (Answer, Usage) {
+        let (answer, usage) = self.in_a_store(plugin, limits, |handler, store| handler.ask(store, question));
+        match answer {
+            Ok(Ok(decisions)) if decisions.len() > limits.decisions => {
+                (Err(Fault::Decisions { actual: decisions.len(), limit: limits.decisions }), usage)
+            }
+            answer => (answer, usage),
+        }
+    }
+
+    /// What a fresh instance uses before it is asked anything.
+    ///
+    /// # Errors
+    /// When it cannot even start within the limits.
+    ///
+    /// # Panics
+    /// As [`Sandbox::ask`].
+    pub fn at_rest(&self, plugin: &Prepared, limits: &Limits) -> Result<Usage, Fault> {
+        let (started, usage) = self.in_a_store(plugin, limits, v1::Handler::start);
+        started.map(|()| usage)
+    }
+
+    /// The one place that makes a store: everything a plugin does is done in here, within its limits.
+    fn in_a_store<T>(
+        &self,
+        plugin: &Prepared,
+        limits: &Limits,
+        body: impl FnOnce(&v1::Handler, &mut Store<CallState>) -> Result<T, Failure>,
+    ) -> (Result<T, Fault>, Usage) {
         assert!(
             Arc::ptr_eq(&self.engines, &plugin.0.engines),
             "a plugin runs in the sandbox that prepared it"
@@ -171,14 +223,9 @@ impl Sandbox {
         store.limiter(|state| state);
         store.set_epoch_deadline(self.ticks(limits.wall_time_ms));
         store.set_hostcall_fuel(limits.result_bytes);
-        let answer = plugin.0.handlers[index].ask(&mut store, question);
-        let answer = answer.map_err(|failure| trap::fault(failure, store.data(), &limits))?;
-        if let Ok(decisions) = &answer
-            && decisions.len() > limits.decisions
-        {
-            return Err(Fault::Decisions { actual: decisions.len(), limit: limits.decisions });
-        }
-        Ok(answer)
+        let done = body(&plugin.0.handlers[index], &mut store);
+        let done = done.map_err(|failure| trap::fault(failure, store.data(), &limits));
+        (done, Usage { memory_bytes: store.data().memory_bytes() })
     }
 
     /// The limits, none beyond what this sandbox can hold.

@@ -187,6 +187,14 @@ pub fn start_run(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Process> {
     Process::start("tidegate run", command, &dir.join("run.log"))
 }
 
+/// Starts any of its commands in this directory, for one that does not end by itself.
+///
+/// # Errors
+/// When it is not built.
+pub fn start(dir: &Path, args: &[&str]) -> anyhow::Result<Process> {
+    Process::start("tidegate", command(dir, args, &[])?, &dir.join("command.log"))
+}
+
 /// An address of this machine.
 #[must_use]
 pub fn local(port: u16) -> String {

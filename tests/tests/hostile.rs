@@ -74,6 +74,10 @@ async fn each_attack_parks_its_own_event_and_everything_else_goes_on() -> anyhow
         ensure!(row.why.contains(fault) && row.what == "event", "{kind} is parked for {fault}: {row:?}");
         ensure!(row.plugin.as_ref().is_some_and(|plugin| plugin.as_str() == "hostile"), "{row:?}");
     }
+    let listed = dev.cli.output(&["parked", "list"]).await?;
+    for name in ["memory_bytes", "result_bytes", "decisions", "wall_time_ms"] {
+        ensure!(listed.contains(&format!("tidegate plugin explain {name}\n")), "{listed}");
+    }
     for receipt in &loans {
         let event = find(&events, *receipt)?;
         ensure!(event.state == "decided" && event.plans.len() == 2, "{event:?}");

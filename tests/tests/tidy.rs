@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ASSEMBLY: [&str; 3] = ["host/src/assembly.rs", "host/src/main.rs", "host/src/command/"];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 33] = [
+const PURE: [&str; 37] = [
     "envelope/src/",
     "worker/src/accept.rs",
     "worker/src/answer.rs",
@@ -27,6 +27,7 @@ const PURE: [&str; 33] = [
     "host/src/event.rs",
     "host/src/executor/verdict.rs",
     "host/src/fault.rs",
+    "host/src/fault/",
     "host/src/finding.rs",
     "host/src/limits.rs",
     "host/src/plan.rs",
@@ -41,6 +42,10 @@ const PURE: [&str; 33] = [
     "host/src/scan.rs",
     "host/src/vigil.rs",
     "host/src/vigil/",
+    "host/src/workbench/anatomy.rs",
+    "host/src/workbench/said.rs",
+    "host/src/workbench/template.rs",
+    "host/src/workbench/told.rs",
 ];
 
 /// Words of I/O, clocks and chance.

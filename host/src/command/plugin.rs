@@ -1,21 +1,42 @@
-//! `tidegate plugin`: put versions to work.
+//! `tidegate plugin`: write plugins, try them without a host, put versions to work.
+
+mod bench;
+mod check;
+mod deploy;
+mod explain;
+mod new;
+mod run;
+mod show;
+mod test;
 
 use super::table;
-use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::assembly;
 use std::path::{Path, PathBuf};
-use tidegate::admin::{DeployRequest, PluginRow};
-use tidegate::deploy::Deployed;
-use tidegate::plugin::Manifest;
+use std::process::ExitCode;
+use tidegate::admin::PluginRow;
+use tidegate::config::Config;
+use tidegate::workbench::package::Package;
+use tidegate::workbench::{Bounds, Workbench};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
+    /// Start a plugin: a directory with source, plugin.toml, an event and its expected decisions.
+    New(new::Args),
+    /// Ask a plugin about one event and show what it decides and what a host would do about it.
+    Run(run::Args),
+    /// Ask a plugin about all of its events/ and compare with its expected/.
+    Test(test::Args),
+    /// Say what a plugin is, what it asks for, and whether a host would take it.
+    Check(check::Args),
+    /// Measure a plugin's time and memory per event, against its limits.
+    Bench(bench::Args),
+    /// What a fault, a refusal or a rejected component means, and what to do about it.
+    Explain(explain::Args),
     /// Make a plugin's version the active one: the next event is decided by it.
     ///
     /// The component is checked and compiled before anything changes; when it is refused, the version that was
     /// active still is. Deploying grants the plugin the hosts that its manifest asks for.
-    Deploy(Deploy),
+    Deploy(deploy::Args),
     /// The plugins at work and their versions.
     List {
         /// One JSON object per line.
@@ -24,73 +45,44 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(clap::Args)]
-pub(crate) struct Deploy {
-    /// A plugin's directory (with plugin.toml), or a component whose plugin.toml stands beside it.
-    path: PathBuf,
-    /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    settings: Vec<String>,
-    /// Grants a host over its manifest, as HOST or HOST:PORT. May be given several times.
-    #[arg(long = "host", value_name = "HOST")]
-    hosts: Vec<String>,
-    /// Print the result as one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-pub(crate) async fn run(command: Command, data: &Path) -> anyhow::Result<()> {
+/// `config` reads the configuration: for the limits that an operator sets. `deploy` and `list` speak to the host that
+/// works in `data`; all others need no host and no network.
+pub(crate) async fn run(
+    command: Command,
+    config: impl Fn() -> anyhow::Result<Config>,
+    data: &Path,
+) -> anyhow::Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
     match command {
-        Command::Deploy(args) => deploy(args, data).await,
-        Command::List { json } => list(json, data).await,
+        Command::New(args) => new::run(&args).map(done),
+        Command::Run(args) => run::run(&args, &bounds(&config()?)),
+        Command::Test(args) => test::run(args, &bounds(&config()?)).await,
+        Command::Check(args) => check::run(&args, &bounds(&config()?)),
+        Command::Bench(args) => bench::run(&args, &bounds(&config()?)),
+        Command::Explain(args) => explain::run(&args).map(done),
+        Command::Deploy(args) => deploy::run(args, data).await.map(done),
+        Command::List { json } => list(json, data).await.map(done),
     }
 }
 
-async fn deploy(args: Deploy, data: &Path) -> anyhow::Result<()> {
-    let client = super::client(data)?;
-    let request = package(&args)?;
-    let deployed: Deployed = client.post("/api/v1/plugins", &request).await?;
-    if args.json {
-        return super::print_json([&deployed]);
-    }
-    let before = deployed.before.map_or_else(String::new, |before| format!(" (before: {})", before.short()));
-    super::print(&format!(
-        "deployed {} version {}{before}\n  asked about: {}\n  may reach:   {}\n",
-        deployed.plugin,
-        deployed.version.short(),
-        deployed.kinds.join(", "),
-        if deployed.hosts.is_empty() { "no host".to_owned() } else { deployed.hosts.join(", ") },
-    ))
+/// What the operator allows.
+fn bounds(config: &Config) -> Bounds {
+    Bounds { limits: config.limits, rules: assembly::rules(config), cache_dir: cache_dir() }
 }
 
-/// The manifest, with what the command line sets over it, and the component it names.
-fn package(args: &Deploy) -> anyhow::Result<DeployRequest> {
-    let (dir, component) = if args.path.is_dir() {
-        (args.path.as_path(), None)
-    } else {
-        (args.path.parent().unwrap_or(Path::new("")), Some(args.path.clone()))
-    };
-    anyhow::ensure!(
-        args.path.exists(),
-        "there is no {}: name a plugin's directory or its component",
-        args.path.display()
-    );
-    let path = dir.join("plugin.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("read {}: a plugin is described by a plugin.toml beside its component", path.display())
-    })?;
-    let mut manifest = Manifest::parse(&text).with_context(|| format!("read {}", path.display()))?;
-    for setting in &args.settings {
-        let (name, value) =
-            setting.split_once('=').with_context(|| format!("--set {setting}: write NAME=VALUE"))?;
-        manifest.settings.insert(name.to_owned(), value.to_owned());
-    }
-    manifest.hosts.extend(args.hosts.iter().cloned());
-    let component = component.unwrap_or_else(|| dir.join(&manifest.component));
-    let bytes = std::fs::read(&component).with_context(|| {
-        format!("read the component {}: build it first (the plugin's README says how)", component.display())
-    })?;
-    Ok(DeployRequest { manifest: toml::to_string(&manifest)?, component: STANDARD.encode(bytes) })
+/// A per-user folder of compiled code, beside the tools: an author has no host's state to keep it in.
+fn cache_dir() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    base.unwrap_or_else(|| PathBuf::from(".tidegate")).join("tidegate/compiled")
+}
+
+/// Puts the plugin at this path on a bench, with these settings over its manifest's.
+fn open(path: &Path, settings: &[String], bounds: &Bounds) -> anyhow::Result<Workbench> {
+    let mut package = Package::find(path)?;
+    package.set(settings)?;
+    let component = package.read()?;
+    Ok(Workbench::open(package.manifest_or_usual()?, &component, bounds)?)
 }
 
 async fn list(json: bool, data: &Path) -> anyhow::Result<()> {

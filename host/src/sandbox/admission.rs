@@ -3,6 +3,7 @@
 
 use super::SandboxConfig;
 use super::v1;
+use crate::fault::Trouble;
 use wasmtime::component::Component;
 
 /// Why a component was not admitted.
@@ -41,7 +42,12 @@ pub enum AdmissionError {
     )]
     Imports(Vec<String>),
     /// It exports no handler of a known version.
-    #[error("the component exports {}; accepted is {}", listed(exports), listed(accepted))]
+    #[error(
+        "the component exports {}; accepted is {}: {}",
+        listed(exports),
+        listed(accepted),
+        rebuild(exports)
+    )]
     NoHandler {
         /// What it exports.
         exports: Vec<String>,
@@ -64,11 +70,39 @@ pub enum AdmissionError {
     Host(String),
 }
 
+impl AdmissionError {
+    /// What this is in the table that explains what authors and operators meet.
+    #[must_use]
+    pub const fn trouble(&self) -> Trouble {
+        match self {
+            Self::NotWasm { .. } => Trouble::NotWasm,
+            Self::CoreModule => Trouble::CoreModule,
+            Self::TooLarge { .. } => Trouble::ComponentBytes,
+            Self::Invalid(_) => Trouble::Invalid,
+            Self::Imports(_) => Trouble::Imports,
+            Self::NoHandler { .. } => Trouble::NoHandler,
+            Self::WrongHandler { .. } => Trouble::WrongHandler,
+            Self::NeedsTooMuch(_) => Trouble::NeedsTooMuch,
+            Self::Host(_) => Trouble::Host,
+        }
+    }
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What to do about a component without a known handler.
+fn rebuild(exports: &[String]) -> &'static str {
+    if exports.iter().any(|export| export.starts_with("tidegate:plugin/")) {
+        "it was built for another version of the contract; build it again with the plugin.wit of this host, which \
+         `tidegate plugin new` writes"
+    } else {
+        "build it for the world `plugin` of the contract, which `tidegate plugin new` writes as wit/plugin.wit"
+    }
 }
 
 /// The first look, before anything is hashed or compiled.
@@ -95,7 +129,10 @@ pub(super) fn admit(component: &Component, config: &SandboxConfig) -> Result<v1:
     }
     if ty.get_export(engine, v1::INTERFACE).is_none() {
         let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
-        return Err(AdmissionError::NoHandler { exports, accepted: vec![v1::INTERFACE.to_owned()] });
+        return Err(AdmissionError::NoHandler {
+            exports,
+            accepted: super::CONTRACTS.map(str::to_owned).to_vec(),
+        });
     }
     check_needs(component, config)?;
     v1::Handler::new(component).map_err(|error| AdmissionError::WrongHandler {

@@ -32,6 +32,10 @@ impl CallState {
         }
     }
 
+    pub(super) const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     pub(super) const fn denied(&self) -> Option<Denied> {
         self.denied
     }

@@ -55,7 +55,38 @@ fn backtrace(error: &wasmtime::Error) -> String {
     let text = backtrace.to_string();
     let frames =
         text.lines().skip(1).map(|line| line.split_once(" - ").map_or(line, |(_, name)| name).trim());
-    cut(frames.collect::<Vec<_>>().join("\n"))
+    cut(frames.map(readable).collect::<Vec<_>>().join("\n"))
+}
+
+/// A function's name as its author wrote it: without the module before it and the hashes that compilers put into it.
+/// A function without a name has a number instead.
+fn readable(frame: &str) -> String {
+    let mut rest = match frame.split_once('!') {
+        Some((module, name)) if !module.contains("::") => name,
+        _ => frame,
+    };
+    if let Some((name, hash)) = rest.rsplit_once("::h")
+        && is_hash(hash)
+    {
+        rest = name;
+    }
+    let mut name = String::new();
+    while let Some((before, after)) = rest.split_once('[') {
+        name.push_str(before);
+        rest = match after.split_once(']') {
+            Some((hash, after)) if is_hash(hash) => after,
+            _ => {
+                name.push('[');
+                after
+            }
+        };
+    }
+    name + rest
+}
+
+/// Rust's hashes have 16 hexadecimal digits.
+fn is_hash(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn cut(mut text: String) -> String {
@@ -64,4 +95,22 @@ fn cut(mut text: String) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn a_functions_name_is_shown_as_its_author_wrote_it() {
+        for (frame, name) in [
+            ("hostile.wasm!hostile::panic_deep_inside::h0e31b51868e2fc33", "hostile::panic_deep_inside"),
+            ("a.wasm!std[a543996e6e7dbf1e]::f::<core[c5930c85a12de822]::X, !>", "std::f::<core::X, !>"),
+            ("m!f::<[u8; 4]>", "f::<[u8; 4]>"),
+            ("<unknown>!<wasm function 12>", "<wasm function 12>"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(readable(frame), name);
+        }
+    }
 }

@@ -34,6 +34,11 @@ impl Handler {
         Ok(Self(generated::PluginPre::new(linker.instantiate_pre(component)?)?))
     }
 
+    /// Makes an instance in `store`, its start functions included, and asks it nothing.
+    pub(super) fn start(&self, store: &mut Store<CallState>) -> Result<(), Failure> {
+        self.0.instantiate(store).map(drop).map_err(Failure::Start)
+    }
+
     /// Makes an instance in `store` and asks it.
     pub(super) fn ask(
         &self,

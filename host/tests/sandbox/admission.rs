@@ -47,8 +47,13 @@ fn a_component_without_the_handler_is_told_what_would_have_been_accepted() {
     ));
     assert_eq!(
         error.to_string(),
-        "the component exports `run`; accepted is `tidegate:plugin/handler@1.0.0-draft.1`"
+        "the component exports `run`; accepted is `tidegate:plugin/handler@1.0.0-draft.1`: build it for the world `plugin` \
+         of the contract, which `tidegate plugin new` writes as wit/plugin.wit"
     );
+    let error = refused(&assemble(
+        r#"(component (instance $i) (export "tidegate:plugin/handler@0.9.0" (instance $i)))"#,
+    ));
+    assert!(error.to_string().contains("another version of the contract"), "{error}");
     let error = refused(&assemble("(component)"));
     assert!(error.to_string().starts_with("the component exports nothing; accepted is"), "{error}");
 }

@@ -1,0 +1,52 @@
+//! `tidegate plugin deploy`: hands a version to the running host.
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::path::{Path, PathBuf};
+use tidegate::admin::DeployRequest;
+use tidegate::deploy::Deployed;
+use tidegate::workbench::package::Package;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A plugin's directory (with plugin.toml), or a component whose plugin.toml stands beside it.
+    path: PathBuf,
+    /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
+    /// Grants a host over its manifest, as HOST or HOST:PORT. May be given several times.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
+    let client = crate::command::client(data)?;
+    let request = package(&args)?;
+    let deployed: Deployed = client.post("/api/v1/plugins", &request).await?;
+    if args.json {
+        return crate::command::print_json([&deployed]);
+    }
+    let before = deployed.before.map_or_else(String::new, |before| format!(" (before: {})", before.short()));
+    crate::command::print(&format!(
+        "deployed {} version {}{before}\n  asked about: {}\n  may reach:   {}\n",
+        deployed.plugin,
+        deployed.version.short(),
+        deployed.kinds.join(", "),
+        if deployed.hosts.is_empty() { "no host".to_owned() } else { deployed.hosts.join(", ") },
+    ))
+}
+
+/// The manifest, with what the command line sets over it, and the component it names.
+fn package(args: &Args) -> anyhow::Result<DeployRequest> {
+    let mut package = Package::find(&args.path)?;
+    package.manifest()?;
+    package.set(&args.settings)?;
+    let component = STANDARD.encode(package.read()?);
+    let mut manifest = package.manifest.context("it has a manifest")?;
+    manifest.hosts.extend(args.hosts.iter().cloned());
+    Ok(DeployRequest { manifest: toml::to_string(&manifest)?, component })
+}

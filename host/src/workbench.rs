@@ -1,0 +1,165 @@
+//! An author's plugin on a bench: asked about files of events, judged as the host would judge it, on this machine
+//! alone. Knows nothing of queues, stores and running hosts, and performs nothing.
+
+pub mod anatomy;
+pub mod case;
+pub mod package;
+pub mod said;
+pub mod template;
+pub mod told;
+
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::limits::Limits;
+use crate::plan::{self, Asked, Granted, PlanRules, Verdict};
+use crate::plugin::{Manifest, ManifestError, Version};
+use crate::registry::Active;
+use crate::sandbox::{AdmissionError, Answer, Question, Sandbox, SandboxConfig, Usage};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Places for instances: the bench asks one after the other.
+const INSTANCES: u32 = 2;
+
+/// What the operator allows, as far as it matters to a plugin.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// The most that a manifest may ask for.
+    pub limits: Limits,
+    /// The rules that the host's plans follow.
+    pub rules: PlanRules,
+    /// Where compiled code is kept.
+    pub cache_dir: PathBuf,
+}
+
+/// Why a plugin cannot be put on the bench.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The manifest was refused.
+    #[error("{0}")]
+    Manifest(ManifestError),
+    /// The component was refused.
+    #[error("{0}\nwhat it means: tidegate plugin explain {name}", name = .0.trouble().name())]
+    Component(AdmissionError),
+    /// This machine cannot run a sandbox.
+    #[error("{0:#}")]
+    Sandbox(anyhow::Error),
+}
+
+/// Whole in the error's own text, so none is its source: a chain would say it twice.
+impl From<ManifestError> for OpenError {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(error)
+    }
+}
+
+impl From<AdmissionError> for OpenError {
+    fn from(error: AdmissionError) -> Self {
+        Self::Component(error)
+    }
+}
+
+/// One plugin, compiled, with what it may cause.
+pub struct Workbench {
+    sandbox: Sandbox,
+    active: Active,
+    rules: PlanRules,
+}
+
+/// One answer, and what it cost.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// What the plugin said.
+    pub answer: Answer,
+    /// What it used.
+    pub usage: Usage,
+    /// How long the call took, its fresh instance included.
+    pub took: Duration,
+}
+
+/// What a host would do about an answer.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What comes of the whole of it.
+    pub verdict: Verdict,
+    /// What would become of each decision by itself.
+    pub decisions: Vec<Result<Granted, Fault>>,
+}
+
+impl Workbench {
+    /// Compiles the component, or finds its compiled code, and grants what the manifest asks for.
+    ///
+    /// # Errors
+    /// As deploying it would be refused.
+    pub fn open(manifest: Manifest, component: &[u8], bounds: &Bounds) -> Result<Self, OpenError> {
+        let limits = manifest.limits(&bounds.limits)?;
+        let grants = manifest.grants().map_err(ManifestError::Host)?;
+        let sandbox = sandbox(bounds)?;
+        let active = Active {
+            version: Version::of(component, &manifest),
+            grants,
+            settings: manifest.settings.clone().into_iter().collect(),
+            limits,
+            code: sandbox.prepare(component)?,
+            manifest,
+        };
+        Ok(Self { sandbox, active, rules: bounds.rules })
+    }
+
+    /// The plugin.
+    #[must_use]
+    pub const fn plugin(&self) -> &Active {
+        &self.active
+    }
+
+    /// Asks it about an event for the first time, in a fresh instance.
+    #[must_use]
+    pub fn ask(&self, event: &Event) -> Measured {
+        let question = Question { event, attempt: 1, settings: &self.active.settings };
+        let began = Instant::now();
+        let (answer, usage) = self.sandbox.ask_and_measure(&self.active.code, &question, &self.active.limits);
+        Measured { answer, usage, took: began.elapsed() }
+    }
+
+    /// What an instance uses before it is asked.
+    ///
+    /// # Errors
+    /// When it cannot even start within its limits.
+    pub fn at_rest(&self) -> Result<Usage, Fault> {
+        self.sandbox.at_rest(&self.active.code, &self.active.limits)
+    }
+
+    /// What a host with these grants and rules would do about the answer.
+    #[must_use]
+    pub fn judge(&self, event: &Event, answer: &Answer) -> Judged {
+        let receipt = event.receipt;
+        let asked = Asked {
+            receipt,
+            active: &self.active,
+            attempt: 1,
+            asked_us: 0,
+            answer: answer.clone(),
+            now_ms: event.received_at_ms,
+            // In the middle of what chance could give.
+            jitter: 0.5,
+        };
+        let decided = answer.as_ref().ok().and_then(|said| said.as_ref().ok());
+        let grants = decided.into_iter().flatten().enumerate().map(|(position, decision)| {
+            plan::grant(receipt, &self.active, position, decision, &self.rules.effect)
+        });
+        Judged { decisions: grants.collect(), verdict: plan::plan(asked, &self.rules).verdict }
+    }
+}
+
+/// A sandbox as the host makes it, less its width.
+fn sandbox(bounds: &Bounds) -> Result<Sandbox, OpenError> {
+    let config = SandboxConfig {
+        engines: 1,
+        instances_max: INSTANCES,
+        memory_bytes_max: bounds.limits.memory_bytes,
+        table_elements_max: bounds.limits.table_elements,
+        wall_time_ms_max: bounds.limits.wall_time_ms,
+        ..SandboxConfig::new(bounds.cache_dir.clone())
+    };
+    Sandbox::new(config).map_err(OpenError::Sandbox)
+}

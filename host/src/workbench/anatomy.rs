@@ -1,0 +1,116 @@
+//! What a component is made of, read from its bytes without running or compiling it. Pure.
+
+use serde::Serialize;
+use tidegate_envelope::Digest;
+use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload, ProducersSectionReader};
+
+/// What stands in a component's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Anatomy {
+    /// Its size.
+    pub bytes: usize,
+    /// Its SHA-256, as 64 hexadecimal digits.
+    pub sha256: String,
+    /// What it exports, by name.
+    pub exports: Vec<String>,
+    /// What it imports, by name.
+    pub imports: Vec<String>,
+    /// What it was made with, as the tools wrote it: name and version, each once.
+    pub made_with: Vec<(String, String)>,
+    /// How many functions it has.
+    pub functions: u32,
+    /// How many of them have a name, which a backtrace then shows.
+    pub functions_named: u32,
+}
+
+impl Anatomy {
+    /// Reads the bytes as far as they can be read: what is damaged is for admission to refuse.
+    #[must_use]
+    pub fn of(component: &[u8]) -> Self {
+        let mut anatomy = Self {
+            bytes: component.len(),
+            sha256: Digest::of(component).to_string(),
+            exports: Vec::new(),
+            imports: Vec::new(),
+            made_with: Vec::new(),
+            functions: 0,
+            functions_named: 0,
+        };
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(component) {
+            let Ok(payload) = payload else { break };
+            match &payload {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                _ => anatomy.note(&payload, depth == 0),
+            }
+        }
+        anatomy
+    }
+
+    fn note(&mut self, payload: &Payload<'_>, is_outermost: bool) {
+        match payload {
+            Payload::ComponentImportSection(imports) if is_outermost => {
+                let names = imports.clone().into_iter().flatten().map(|import| import.name.name.to_owned());
+                self.imports.extend(names);
+            }
+            Payload::ComponentExportSection(exports) if is_outermost => {
+                let names = exports.clone().into_iter().flatten().map(|export| export.name.name.to_owned());
+                self.exports.extend(names);
+            }
+            Payload::FunctionSection(functions) => self.functions += functions.count(),
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Producers(producers) => self.note_producers(producers),
+                KnownCustom::Name(names) => self.functions_named += functions_named(names),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn note_producers(&mut self, producers: ProducersSectionReader<'_>) {
+        for value in producers.into_iter().flatten().flat_map(|field| field.values.into_iter().flatten()) {
+            let made = (value.name.to_owned(), value.version.to_owned());
+            if !self.made_with.contains(&made) {
+                self.made_with.push(made);
+            }
+        }
+    }
+}
+
+fn functions_named(names: NameSectionReader<'_>) -> u32 {
+    let counts = names.into_iter().flatten().map(|name| match name {
+        Name::Function(functions) => functions.count(),
+        _ => 0,
+    });
+    counts.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_bytes_is_found() {
+        let component = wat::parse_str(
+            r#"(component
+                 (import "wasi:cli/exit@0.2.0" (instance))
+                 (core module $m (func $named (export "f")) (func) (@producers (language "Rust" "1.95")))
+                 (core instance $i (instantiate $m))
+                 (func (export "run") (canon lift (core func $i "f"))))"#,
+        )
+        .expect("a component");
+        let anatomy = Anatomy::of(&component);
+        assert_eq!(anatomy.imports, ["wasi:cli/exit@0.2.0"]);
+        assert_eq!(anatomy.exports, ["run"]);
+        assert_eq!(anatomy.made_with, [("Rust".to_owned(), "1.95".to_owned())]);
+        assert_eq!((anatomy.functions, anatomy.functions_named), (2, 1));
+    }
+
+    #[test]
+    fn any_bytes_have_an_anatomy() {
+        for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0\xff\xff", b"#!/bin/sh"] {
+            assert_eq!(Anatomy::of(bytes).exports, Vec::<String>::new());
+        }
+    }
+}

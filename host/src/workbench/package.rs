@@ -1,0 +1,107 @@
+//! A plugin as it lies on an author's disk: a component, and the manifest beside it. Knows nothing of running it.
+
+use crate::plugin::{LimitsAsked, Manifest, PluginName};
+use anyhow::{Context as _, ensure};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is kept beside the component, for people and tools.
+const MANIFEST: &str = "plugin.toml";
+
+/// Where a plugin's parts are.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The directory with the manifest.
+    pub dir: PathBuf,
+    /// The component's file.
+    pub component: PathBuf,
+    /// What the manifest says; `None` when there is none beside the component.
+    pub manifest: Option<Manifest>,
+}
+
+impl Package {
+    /// Finds the parts: of a directory with a `plugin.toml`, or of a component by itself. Does not read the component.
+    ///
+    /// # Errors
+    /// When there is nothing there, a directory has no manifest, or a manifest is malformed.
+    pub fn find(path: &Path) -> anyhow::Result<Self> {
+        ensure!(path.exists(), "there is no {}: name a plugin's directory or its component", path.display());
+        let is_dir = path.is_dir();
+        let dir = if is_dir { path } else { path.parent().unwrap_or(Path::new("")) };
+        let file = dir.join(MANIFEST);
+        let manifest = if is_dir || file.exists() { Some(read_manifest(&file)?) } else { None };
+        let component = match &manifest {
+            Some(manifest) if is_dir => dir.join(&manifest.component),
+            _ => path.to_owned(),
+        };
+        Ok(Self { dir: dir.to_owned(), component, manifest })
+    }
+
+    /// The manifest.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn manifest(&self) -> anyhow::Result<&Manifest> {
+        self.manifest.as_ref().with_context(|| {
+            format!(
+                "read {}: a plugin is described by a {MANIFEST} beside its component",
+                self.dir.join(MANIFEST).display()
+            )
+        })
+    }
+
+    /// The manifest; for a component that has none, one that wants every kind, may reach nothing and sets nothing.
+    ///
+    /// # Errors
+    /// When the manifest does not say what the component is called: its file's name cannot name a plugin.
+    pub fn manifest_or_usual(&self) -> anyhow::Result<Manifest> {
+        if let Some(manifest) = &self.manifest {
+            return Ok(manifest.clone());
+        }
+        let stem = self.component.file_stem().unwrap_or_default().to_string_lossy();
+        let name = stem.to_lowercase().replace(['_', '.', ' '], "-");
+        Ok(Manifest {
+            name: PluginName::new(&name).context("name a plugin after its component")?,
+            component: stem.into_owned(),
+            kinds: vec!["*".to_owned()],
+            hosts: Vec::new(),
+            settings: BTreeMap::new(),
+            limits: LimitsAsked::default(),
+        })
+    }
+
+    /// Sets some of the plugin's settings over its manifest, each as `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// When one is not of that form, or there is no manifest to set it in.
+    pub fn set(&mut self, settings: &[String]) -> anyhow::Result<()> {
+        for setting in settings {
+            let (name, value) =
+                setting.split_once('=').with_context(|| format!("--set {setting}: write NAME=VALUE"))?;
+            let manifest = self.manifest.as_mut().context("--set: there is no plugin.toml to set it over")?;
+            manifest.settings.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The component's bytes.
+    ///
+    /// # Errors
+    /// When it is not there: it was not built.
+    pub fn read(&self) -> anyhow::Result<Vec<u8>> {
+        fs::read(&self.component).with_context(|| {
+            format!(
+                "read the component {}: build it first (the plugin's README says how)",
+                self.component.display()
+            )
+        })
+    }
+}
+
+fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
+    let text = fs::read_to_string(path).with_context(|| {
+        format!("read {}: a plugin is described by a {MANIFEST} beside its component", path.display())
+    })?;
+    Manifest::parse(&text).with_context(|| format!("read {}", path.display()))
+}
