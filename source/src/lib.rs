@@ -14,12 +14,19 @@
     clippy::unwrap_used
 )]
 
+pub mod file;
+mod json;
 pub mod profile;
+pub mod settings;
+mod signature;
 pub mod sources;
 pub mod status;
+pub mod strength;
 pub mod token;
+mod topic;
 
-pub use profile::{
-    Handshake, Judgement, Profile, Punishment, Request, Settings, SettingsError, Topic, Verifier,
-};
+pub use profile::{Handshake, Judgement, Profile, Punishment, Request, Verifier};
+pub use settings::{Settings, SettingsError};
+pub use signature::{Algorithm, Encoding};
 pub use sources::{Found, Source, Sources};
+pub use topic::Topic;

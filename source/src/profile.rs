@@ -2,13 +2,32 @@
 //! and its vectors. Knows nothing of tokens, stores or JavaScript.
 
 mod amj;
+mod cloudevents;
 mod generic;
+mod github;
+mod hmac;
+mod jira;
+mod shopify;
+mod slack;
+mod standard_webhooks;
+mod stripe;
 
-use serde::Deserialize;
-use std::fmt;
+use crate::settings::{Settings, SettingsError};
+use crate::topic::Topic;
 
 /// Every profile there is.
-const PROFILES: [&dyn Profile; 2] = [&amj::Amj, &generic::Generic];
+const PROFILES: [&dyn Profile; 10] = [
+    &amj::Amj,
+    &generic::Generic,
+    &hmac::Hmac,
+    &standard_webhooks::StandardWebhooks,
+    &slack::Slack,
+    &github::GitHub,
+    &jira::Jira,
+    &stripe::Stripe,
+    &shopify::Shopify,
+    &cloudevents::CloudEvents,
+];
 
 /// How one kind of sender behaves, and how it punishes a receiver that does not answer as it likes.
 pub trait Profile: Sync {
@@ -35,8 +54,13 @@ pub trait Profile: Sync {
     /// What a person does to have a sender that switched off deliver again: one step per line.
     fn resume_steps(&self) -> &'static [&'static str];
 
+    /// The keys of `signing` that it takes, of [`crate::settings::KEYS`].
+    fn settings_keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The check of its requests, from the source's settings; `None` when its sender signs nothing. Called once per
-    /// source and configuration.
+    /// source and configuration, with no other keys than [`Profile::settings_keys`].
     ///
     /// # Errors
     /// When the settings are not what the profile needs: says which and what to do.
@@ -115,42 +139,6 @@ pub enum Punishment {
     None,
 }
 
-/// What an event is and what it is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topic {
-    /// What happened, in the sender's words.
-    pub kind: Option<String>,
-    /// What it happened to.
-    pub subject: Option<String>,
-}
-
-/// What the configuration says of one source, besides its tokens.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// What its sender signs with; several while one is being rotated.
-    #[serde(default)]
-    pub secrets: Vec<String>,
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Settings({} secrets, redacted)", self.secrets.len())
-    }
-}
-
-/// Why settings are not what a profile needs. Never holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsError(pub String);
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SettingsError {}
-
 /// The profile of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static dyn Profile> {
@@ -162,11 +150,27 @@ pub fn all() -> impl Iterator<Item = &'static dyn Profile> {
     PROFILES.into_iter()
 }
 
-/// For a profile whose sender signs nothing: settings it does not know are an error.
-fn unsigned(settings: &Settings) -> Result<Option<Box<dyn Verifier>>, SettingsError> {
-    if settings.secrets.is_empty() {
-        Ok(None)
-    } else {
-        Err(SettingsError("its sender signs nothing: remove `secrets`, or choose another profile".into()))
+/// The check of a source's requests under this profile.
+///
+/// # Errors
+/// When the settings have a key that the profile does not take, or are not what it needs.
+pub(crate) fn verifier(
+    profile: &dyn Profile,
+    settings: &Settings,
+) -> Result<Option<Box<dyn Verifier>>, SettingsError> {
+    let taken = profile.settings_keys();
+    if let Some(key) = settings.keys_given().find(|key| !taken.contains(key)) {
+        let name = profile.name();
+        return Err(SettingsError(if taken.is_empty() {
+            format!(
+                "`{name}` takes no `signing.{key}`, its sender signs nothing: remove it, or choose another profile"
+            )
+        } else {
+            format!(
+                "`{name}` takes no `signing.{key}`, only {}: remove it, or choose the profile `hmac`",
+                taken.join(", ")
+            )
+        }));
     }
+    profile.verifier(settings)
 }

@@ -1,8 +1,14 @@
 //! Which sources are live: by which tokens, under which profile. Knows nothing of requests.
 
-use crate::profile::{self, Judgement, Profile, Request, Settings, SettingsError, Verifier};
+mod entry;
+
+pub(crate) use entry::Entry;
+
+use crate::json;
+use crate::profile::{self, Judgement, Profile, Request, Verifier};
+use crate::settings::SettingsError;
+use crate::strength;
 use crate::token::{TokenError, TokenKey};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use tidegate_envelope::{SourceName, SourceNameError};
@@ -11,7 +17,7 @@ use tidegate_envelope::{SourceName, SourceNameError};
 pub const TOKENS_MAX: usize = 9;
 
 /// The profile of a source that names none.
-const PROFILE_USUAL: &str = "amj";
+pub(crate) const PROFILE_USUAL: &str = "amj";
 
 /// Every live source with its tokens, read from the secret `SOURCES`.
 #[derive(Debug)]
@@ -19,6 +25,8 @@ pub struct Sources {
     sources: Vec<Source>,
     keys: Vec<Key>,
     faults: Vec<SourcesError>,
+    /// The line that each of `faults` is in.
+    lines: Vec<usize>,
 }
 
 /// One live source.
@@ -69,6 +77,13 @@ pub enum SourcesError {
     NoToken(SourceName),
     /// A source with more than [`TOKENS_MAX`] tokens.
     ManyTokens(SourceName),
+    /// An entry whose JSON is of another kind than it should be.
+    Shape {
+        /// Whose.
+        source: SourceName,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A token that cannot be one.
     Token {
         /// Whose.
@@ -111,12 +126,18 @@ impl Sources {
     /// # Errors
     /// When no source is left: the first fault.
     pub fn parse(json: &str) -> Result<Self, SourcesError> {
-        let Listed(listed) = serde_json::from_str(json)
+        let listed = json::read(json)
             .map_err(|error| SourcesError::Malformed { line: error.line(), column: error.column() })?;
-        let mut sources = Self { sources: Vec::new(), keys: Vec::new(), faults: Vec::new() };
-        for (name, entry) in listed {
-            if let Err(fault) = sources.add(&name, entry) {
+        let mut sources =
+            Self { sources: Vec::new(), keys: Vec::new(), faults: Vec::new(), lines: Vec::new() };
+        for (name, value) in listed {
+            let added = SourceName::new(&name)
+                .map_err(SourcesError::Name)
+                .and_then(|name| Ok((Entry::read(&name, value)?, name)))
+                .and_then(|(entry, name)| sources.add(name, &entry));
+            if let Err(fault) = added {
                 sources.faults.push(fault);
+                sources.lines.push(json::line_of(value, json));
             }
         }
         match (sources.sources.is_empty(), sources.faults.is_empty()) {
@@ -126,26 +147,17 @@ impl Sources {
         }
     }
 
-    fn add(&mut self, name: &str, entry: Entry) -> Result<(), SourcesError> {
-        let name = SourceName::new(name).map_err(SourcesError::Name)?;
-        if let Some(key) = entry.unknown {
-            return Err(SourcesError::Key { source: name, key });
-        }
+    fn add(&mut self, name: SourceName, entry: &Entry) -> Result<(), SourcesError> {
         if self.iter().any(|known| known.name == name) {
             return Err(SourcesError::NamedTwice(name));
         }
-        if entry.tokens.is_empty() {
-            return Err(SourcesError::NoToken(name));
-        }
-        if entry.tokens.len() > TOKENS_MAX {
-            return Err(SourcesError::ManyTokens(name));
-        }
+        entry.count_tokens(&name)?;
         let usual = entry.profile.as_deref().unwrap_or(PROFILE_USUAL);
         let Some(profile) = profile::find(usual) else {
-            return Err(SourcesError::Profile { source: name, profile: usual.chars().take(40).collect() });
+            let profile = usual.chars().take(json::KEY_CHARS_SHOWN).collect();
+            return Err(SourcesError::Profile { source: name, profile });
         };
-        let verifier = profile
-            .verifier(&entry.signing)
+        let verifier = profile::verifier(profile, &entry.signing.clone().unwrap_or_default())
             .map_err(|error| SourcesError::Settings { source: name.clone(), error })?;
         let place = self.sources.len();
         let mut keys = Vec::new();
@@ -187,6 +199,11 @@ impl Sources {
     pub fn faults(&self) -> &[SourcesError] {
         &self.faults
     }
+
+    /// The first fault and the line, from 1, that its source is in.
+    pub(crate) fn into_fault(self) -> Option<(usize, SourcesError)> {
+        self.lines.into_iter().zip(self.faults).next()
+    }
 }
 
 impl Source {
@@ -215,79 +232,6 @@ impl fmt::Debug for Source {
     }
 }
 
-/// What the configuration says of one source.
-#[derive(Default)]
-struct Entry {
-    profile: Option<String>,
-    tokens: Vec<String>,
-    signing: Settings,
-    /// A key that no entry has; the reader goes on, so that the other sources are read.
-    unknown: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Entry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of tokens, or an object with profile, tokens and signing")
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Entry, S::Error> {
-                let mut entry = Entry::default();
-                while let Some(token) = seq.next_element()? {
-                    entry.tokens.push(token);
-                }
-                Ok(entry)
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entry, M::Error> {
-                let mut entry = Entry::default();
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "profile" => entry.profile = Some(map.next_value()?),
-                        "tokens" => entry.tokens = map.next_value()?,
-                        "signing" => entry.signing = map.next_value()?,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            entry.unknown = Some(key.chars().take(40).collect());
-                        }
-                    }
-                }
-                Ok(entry)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-/// The pairs in the order they stand in, repeated names included.
-struct Listed(Vec<(String, Entry)>);
-
-impl<'de> Deserialize<'de> for Listed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Listed;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of sources")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Listed, M::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Listed(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
 impl fmt::Display for SourcesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -299,9 +243,22 @@ impl fmt::Display for SourcesError {
             }
             Self::Empty => f.write_str("SOURCES names no source"),
             Self::Name(error) => write!(f, "SOURCES: {error}"),
-            Self::NamedTwice(source) => write!(f, "SOURCES names `{source}` twice"),
-            Self::NoToken(source) => write!(f, "SOURCES gives `{source}` no token"),
-            Self::ManyTokens(source) => write!(f, "SOURCES gives `{source}` more than {TOKENS_MAX} tokens"),
+            Self::NamedTwice(source) => {
+                write!(
+                    f,
+                    "SOURCES names `{source}` twice: give one of them another name, or put their tokens together"
+                )
+            }
+            Self::NoToken(source) => {
+                write!(f, "SOURCES gives `{source}` no token; make one with: {}", strength::REMEDY)
+            }
+            Self::ManyTokens(source) => {
+                write!(
+                    f,
+                    "SOURCES gives `{source}` more than {TOKENS_MAX} tokens; remove those that no sender uses"
+                )
+            }
+            Self::Shape { source, what } => write!(f, "SOURCES: `{source}` {what}"),
             Self::Profile { source, profile } => {
                 let known: Vec<_> = profile::all().map(Profile::name).collect();
                 write!(f, "SOURCES: `{source}` has a profile `{profile}`; there are {}", known.join(", "))

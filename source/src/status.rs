@@ -1,5 +1,7 @@
 //! What the edge tells the host about its sources: the answer to `GET /status`.
 
+use crate::profile::Punishment;
+use crate::sources::Source;
 use serde::{Deserialize, Serialize};
 use tidegate_envelope::SourceName;
 
@@ -31,6 +33,25 @@ pub struct SourceStatus {
     pub left: Option<u32>,
     /// What its vault holds; `None` when the vault did not say.
     pub vault: Option<VaultStatus>,
+}
+
+impl SourceStatus {
+    /// The status of a source, from what was counted; how its sender punishes, its profile says.
+    #[must_use]
+    pub fn of(source: &Source, tally: Tally, vault: Option<VaultStatus>) -> Self {
+        let cutoff = match source.profile.punishment() {
+            Punishment::Consecutive(failures) => Some(failures),
+            Punishment::Other(_) | Punishment::None => None,
+        };
+        Self {
+            source: source.name.clone(),
+            profile: source.profile.name().to_owned(),
+            left: cutoff.map(|cutoff| cutoff.saturating_sub(tally.failures_in_row)),
+            tally,
+            cutoff,
+            vault,
+        }
+    }
 }
 
 /// What was counted of a source's answers, by the vault and by the Worker that was asked. A success is written down

@@ -1,11 +1,9 @@
 //! The secret part of a source's URL. Knows nothing of URLs, requests or configuration.
 
+use crate::strength;
 use std::fmt;
 use subtle::{Choice, ConstantTimeEq};
 use tidegate_envelope::{Digest, SourceName};
-
-/// Characters in the shortest token: 16 of 64 possible characters are 96 bits, out of reach of guessing.
-pub const TOKEN_CHARS_MIN: usize = 16;
 
 /// Characters in the longest token.
 pub const TOKEN_CHARS_MAX: usize = 256;
@@ -21,8 +19,8 @@ pub struct TokenKey(Digest);
 /// Why a text cannot be a token. Never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// Fewer than [`TOKEN_CHARS_MIN`] characters.
-    TooShort,
+    /// It can be guessed: it has about so many bits, fewer than [`strength::BITS_MIN`].
+    Weak(usize),
     /// More than [`TOKEN_CHARS_MAX`] characters.
     TooLong,
     /// A character that a URL's path does not carry as it is.
@@ -33,17 +31,18 @@ impl TokenKey {
     /// The key of a token that was configured for this source.
     ///
     /// # Errors
-    /// When the token is too short, too long, or has a character other than `A-Z a-z 0-9 - . _ ~`.
+    /// When the token can be guessed, is too long, or has a character other than `A-Z a-z 0-9 - . _ ~`.
     pub fn new(source: &SourceName, token: &str) -> Result<Self, TokenError> {
         let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
         if !token.bytes().all(url_safe) {
             Err(TokenError::NotUrlSafe)
-        } else if token.len() < TOKEN_CHARS_MIN {
-            Err(TokenError::TooShort)
         } else if token.len() > TOKEN_CHARS_MAX {
             Err(TokenError::TooLong)
         } else {
-            Ok(Self(Digest::of(format!("{source}/{token}").as_bytes())))
+            match strength::bits(token) {
+                bits @ ..strength::BITS_MIN => Err(TokenError::Weak(bits)),
+                _ => Ok(Self(Digest::of(format!("{source}/{token}").as_bytes()))),
+            }
         }
     }
 
@@ -69,9 +68,20 @@ impl fmt::Debug for TokenKey {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort => write!(f, "is shorter than {TOKEN_CHARS_MIN} characters"),
+            Self::Weak(bits) => write!(
+                f,
+                "can be guessed: about {bits} bits, at least {} are needed; make one with: {}",
+                strength::BITS_MIN,
+                strength::REMEDY
+            ),
             Self::TooLong => write!(f, "is longer than {TOKEN_CHARS_MAX} characters"),
-            Self::NotUrlSafe => f.write_str("has a character other than A-Z a-z 0-9 - . _ ~"),
+            Self::NotUrlSafe => {
+                write!(
+                    f,
+                    "has a character other than A-Z a-z 0-9 - . _ ~; make one with: {}",
+                    strength::REMEDY
+                )
+            }
         }
     }
 }

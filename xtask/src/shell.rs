@@ -16,16 +16,18 @@ pub(crate) fn cargo(root: &Path) -> Command {
 /// # Errors
 /// When it cannot be started, or fails; the error is its command line.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let line = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line = line(command);
     let line = line.rsplit_once("/bin/").map_or(line.clone(), |(_, name)| name.to_owned());
     eprintln!("+ {line}");
     let status = command.status().with_context(|| format!("start {line}"))?;
     ensure!(status.success(), "`{line}` failed ({status})");
     Ok(())
+}
+
+/// A command as one would type it.
+pub(crate) fn line(command: &Command) -> String {
+    let parts = std::iter::once(command.get_program()).chain(command.get_args());
+    parts.map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 /// Where cargo puts what it builds.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
-    for tool in ["workerd", "node", "wrangler", "cloudflare"] {
+    for tool in ["workerd", "node", "wrangler", "cloudflare", "standardwebhooks", "standardwebhooks-python"] {
         tools.ensure(tool)?;
     }
     let componentize = tools.ensure("componentize-qjs")?;

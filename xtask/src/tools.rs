@@ -9,8 +9,9 @@
 )]
 mod place;
 
+use crate::shell;
 use anyhow::{Context as _, bail};
-use place::Tool;
+use place::{Origin, Tool};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -45,7 +46,7 @@ impl Tools {
     /// The file of a tool, which is installed first when it is missing.
     ///
     /// # Errors
-    /// When npm is missing or fails; the error has the line to type.
+    /// When npm or pip is missing or fails; the error has the line to type.
     pub(crate) fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
         let tool = self.0.iter().find(|tool| tool.name == name);
         let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
@@ -60,7 +61,7 @@ impl Tools {
         Ok(path)
     }
 
-    /// Installs whatever is missing: tools by npm, targets by rustup.
+    /// Installs whatever is missing: tools by npm and pip, targets by rustup.
     ///
     /// # Errors
     /// The first that cannot be installed.
@@ -105,6 +106,7 @@ impl Tools {
             ("cc", "--version", "apt-get install gcc"),
             ("node", "--version", "apt-get install nodejs npm"),
             ("npm", "--version", "apt-get install npm"),
+            ("python3", "--version", "apt-get install python3 python3-pip"),
         ];
         let mut needs: Vec<Need> = programs
             .map(|(name, flag, remedy)| Need {
@@ -113,6 +115,11 @@ impl Tools {
                 remedy: remedy.to_owned(),
             })
             .into();
+        needs.push(Need {
+            name: "pip".to_owned(),
+            found: first_line(Command::new("python3").args(["-m", "pip", "--version"])),
+            remedy: "apt-get install python3-pip".to_owned(),
+        });
         needs.extend(TARGETS.map(|target| Need {
             name: target.to_owned(),
             found: target_libdir(target).map(|dir| dir.display().to_string()),
@@ -155,27 +162,25 @@ fn target_libdir(target: &str) -> Option<PathBuf> {
 
 /// Installs a tool beside its place, then moves it there: another process sees all of it or nothing.
 fn install(tool: &Tool) -> anyhow::Result<()> {
-    let package = format!("{}@{}", tool.npm, tool.version);
     let dir = tool.dir()?;
     let fresh = dir.with_file_name(format!(".{}-{}-{}", tool.name, tool.version, std::process::id()));
     fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
-    let by_hand = format!("npm install --prefix {} {package}", dir.display());
-    eprintln!("+ npm install {package} (once per machine, into {})", dir.display());
+    let (registry, package, mut command) = installer(tool, &fresh)?;
+    let (_, _, by_hand) = installer(tool, &dir)?;
+    let by_hand = shell::line(&by_hand);
+    eprintln!("+ {registry} install {package} (once per machine, into {})", dir.display());
     let started = Instant::now();
-    let status = Command::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"])
-        .arg(&fresh)
-        .arg(&package)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status();
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
     let outcome = match status {
         Err(error) => {
-            Err(format!("npm does not start ({error}); install Node with npm, then type: {by_hand}"))
+            Err(format!("{registry} does not start ({error}); {}, then type: {by_hand}", remedy(registry)))
         }
-        Ok(status) if !status.success() => Err(format!("npm failed ({status}); type: {by_hand}")),
+        Ok(status) if !status.success() => Err(format!(
+            "{registry} failed ({status}); if it is missing, {}, then type: {by_hand}",
+            remedy(registry)
+        )),
         Ok(_) if !fresh.join(&tool.file).exists() => {
-            Err(format!("npm's {package} has no {}; correct tools.toml", tool.file.display()))
+            Err(format!("{registry}'s {package} has no {}; correct tools.toml", tool.file.display()))
         }
         Ok(_) => Ok(()),
     };
@@ -190,6 +195,36 @@ fn install(tool: &Tool) -> anyhow::Result<()> {
         Ok(()) => {
             eprintln!("  {} {} is there after {} s", tool.name, tool.version, started.elapsed().as_secs());
             Ok(())
+        }
+    }
+}
+
+/// What to do where the program that brings a tool is missing.
+fn remedy(registry: &str) -> &'static str {
+    match registry {
+        "npm" => "install Node with npm (apt-get install npm)",
+        _ => "install Python 3 with pip (apt-get install python3 python3-pip)",
+    }
+}
+
+/// The program that brings a tool, the package it brings, and the command that puts it into `dir`.
+fn installer(tool: &Tool, dir: &Path) -> anyhow::Result<(&'static str, String, Command)> {
+    match tool.origin()? {
+        Origin::Npm(name) => {
+            let package = format!("{name}@{}", tool.version);
+            let mut command = Command::new("npm");
+            command.args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"]);
+            command.arg(dir).arg(&package);
+            Ok(("npm", package, command))
+        }
+        Origin::PyPi(name) => {
+            let package = format!("{name}=={}", tool.version);
+            let mut command = Command::new("python3");
+            command.args(["-m", "pip", "install", "--quiet", "--target"]);
+            command.arg(dir).arg(&package);
+            // pip warns of what does not matter for a folder that nothing else uses.
+            command.envs([("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")]);
+            Ok(("pip", package, command))
         }
     }
 }

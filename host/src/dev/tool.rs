@@ -10,12 +10,23 @@ use std::path::PathBuf;
 pub struct Tool {
     /// What it is called here.
     pub name: String,
-    /// Its npm package.
-    pub npm: String,
+    /// Its npm package; a tool has this or `pypi`.
+    pub npm: Option<String>,
+    /// Its PyPI package.
+    pub pypi: Option<String>,
     /// Its exact version.
     pub version: String,
     /// The file that is used, from the tool's folder.
     pub file: PathBuf,
+}
+
+/// The registry a tool comes from, with its package there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// npm.
+    Npm(&'a str),
+    /// Python's.
+    PyPi(&'a str),
 }
 
 #[derive(Deserialize)]
@@ -27,9 +38,12 @@ struct List {
 /// Reads the text of a `tools.toml`.
 ///
 /// # Errors
-/// When it is not well-formed.
+/// When it is not well-formed, or a tool has no origin or two.
 pub fn parse(text: &str) -> anyhow::Result<Vec<Tool>> {
     let list: List = toml::from_str(text).context("read tools.toml")?;
+    for tool in &list.tool {
+        tool.origin()?;
+    }
     Ok(list.tool)
 }
 
@@ -54,6 +68,18 @@ pub fn find(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 impl Tool {
+    /// Where it comes from.
+    ///
+    /// # Errors
+    /// When `tools.toml` names no registry for it, or both.
+    pub fn origin(&self) -> anyhow::Result<Origin<'_>> {
+        match (&self.npm, &self.pypi) {
+            (Some(package), None) => Ok(Origin::Npm(package)),
+            (None, Some(package)) => Ok(Origin::PyPi(package)),
+            _ => bail!("tools.toml: `{}` needs either `npm` or `pypi`", self.name),
+        }
+    }
+
     /// The environment variable that names another copy.
     #[must_use]
     pub fn variable(&self) -> String {

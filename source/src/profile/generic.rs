@@ -1,6 +1,7 @@
 //! A sender that is not known: nothing but the token is checked, and the worst is assumed of it.
 
-use super::{Profile, Punishment, Settings, SettingsError, Verifier};
+use super::{Profile, Punishment, Verifier};
+use crate::settings::{Settings, SettingsError};
 
 pub(super) struct Generic;
 
@@ -23,7 +24,7 @@ impl Profile for Generic {
         ]
     }
 
-    fn verifier(&self, settings: &Settings) -> Result<Option<Box<dyn Verifier>>, SettingsError> {
-        super::unsigned(settings)
+    fn verifier(&self, _settings: &Settings) -> Result<Option<Box<dyn Verifier>>, SettingsError> {
+        Ok(None)
     }
 }
