@@ -8,5 +8,5 @@ mod attack;
 mod guest;
 #[path = "sandbox/isolation.rs"]
 mod isolation;
-#[path = "sandbox/notice.rs"]
-mod notice;
+#[path = "sandbox/languages.rs"]
+mod languages;

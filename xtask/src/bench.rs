@@ -84,10 +84,9 @@ pub(crate) fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) ->
         bail!("there is no bench {}; there are: {}", name.unwrap_or_default(), names.join(", "));
     }
     tools.ensure("workerd")?;
-    let componentize = tools.ensure("componentize-qjs")?;
     shell::build_host(root)?;
     edge::build(root)?;
-    plugin::build_all(root, &componentize)?;
+    plugin::build_all(root, tools)?;
     let mut figures = Vec::new();
     for bench in chosen {
         figures.extend(measure(root, bench)?.into_iter().map(judge));

@@ -84,7 +84,7 @@ pub(crate) fn component(module: &[u8]) -> Vec<u8> {
     let (package, _) = resolve.push_path(root().join("wit/v1")).expect("the contract parses");
     let world = resolve.select_world(&[package], Some("plugin")).expect("it has the world");
     let mut module = module.to_vec();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
         .expect("the contract fits in");
     let made = ComponentEncoder::default().module(&module).and_then(|mut encoder| encoder.encode());
     made.unwrap_or_else(|error| panic!("{error:#}"))

@@ -1,0 +1,148 @@
+// Made from wit/v1/plugin.wit by `cargo xtask plugins typescript`: not edited by hand.
+
+/** Any named text. Names are unique within their list unless the list says otherwise. */
+export interface NameValue {
+  name: string;
+  value: string;
+}
+
+/** A thing the asset points at: its type, its location, its loanee. */
+export interface Reference {
+  /** The sender's id as text, whatever JSON type it had. Absent when the sender gave none. */
+  id: string | null;
+  /** Absent when the sender gave none. */
+  name: string | null;
+}
+
+/** A typed view of the body of an asset event. Every field may be absent: the sender promises none. */
+export interface Asset {
+  /** The asset's id as text, whatever JSON type it had. */
+  id: string | null;
+  name: string | null;
+  assetType: Reference | null;
+  location: Reference | null;
+  /** Who has the asset on loan. Absent when nobody has. */
+  loanee: Reference | null;
+  /** As the sender wrote it. */
+  createdAt: string | null;
+  /** As the sender wrote it. */
+  updatedAt: string | null;
+  /** The sender's custom fields: their JSON text, untouched. */
+  fieldValues: string | null;
+}
+
+/** How this delivery stands to those before it. */
+export type Arrival =
+  /** Not seen before. */
+  | { tag: 'first' }
+  /** The same bytes as an earlier one. */
+  | { tag: 'duplicate' }
+  /** Older than what is known of the subject. */
+  | { tag: 'stale' }
+  /** Claims to be a known event, with other bytes. */
+  | { tag: 'conflict' }
+  /** About a subject that was deleted. */
+  | { tag: 'after-delete' }
+  /** A class this contract does not name. */
+  | { tag: 'other'; val: string };
+
+/** What a plugin is told. The same event gives the same bytes, whenever and wherever it is asked about. */
+export interface Event {
+  /** The id of what was accepted, a ULID. */
+  receipt: string;
+  /** Which sender it came from, as the operator named it. */
+  source: string;
+  /**
+   * What happened, in the sender's words: `asset.create`, `asset.update`, `asset.delete` or any other.
+   * Empty when the body says nothing.
+   */
+  kind: string;
+  /** What the event is about: the asset's id as text. Empty when the body says nothing. */
+  subject: string;
+  /** When the edge accepted it, in milliseconds since the Unix epoch. */
+  receivedAtMs: number;
+  /** When the sender says it happened, in milliseconds since the Unix epoch. Absent when it does not say. */
+  occurredAtMs: number | null;
+  arrival: Arrival;
+  /** Which time this plugin is asked about this event, from 1. */
+  attempt: number;
+  /** As the sender sent it. */
+  contentType: string | null;
+  /** The raw bytes, exactly as sent. */
+  body: Uint8Array;
+  /** Absent when the body is not a JSON object. */
+  asset: Asset | null;
+  /** The subject's last known body, as JSON text. Absent when none is kept. */
+  previous: string | null;
+  /** JSON pointers (RFC 6901) to what differs from `previous`. Empty when none is kept. */
+  changed: string[];
+  /** What this plugin last remembered about the subject. Absent when it remembered nothing. */
+  memory: Uint8Array | null;
+  /** The settings of this plugin's deployment. */
+  settings: NameValue[];
+  /** Anything a later host has to say. Ignore the names you do not know. */
+  attributes: NameValue[];
+}
+
+/** Ask the host to make an HTTP request. The host must be one the operator granted. */
+export interface Http {
+  /** `GET`, `POST`, `PUT`, `PATCH` or `DELETE`. */
+  method: string;
+  /** An absolute `http` or `https` URL without user information. */
+  url: string;
+  /**
+   * Names may repeat. `host`, `content-length`, `transfer-encoding`, `connection` and `idempotency-key`
+   * are the host's own.
+   */
+  headers: NameValue[];
+  body: Uint8Array | null;
+  /** The total time one attempt may take, in milliseconds. The operator's limit holds when it is shorter. */
+  timeoutMs: number | null;
+  /** When present, the response comes back as an event of kind `tidegate.reply` with this tag. */
+  replyTag: string | null;
+}
+
+/** A new event for other plugins. */
+export interface Emit {
+  kind: string;
+  subject: string;
+  body: Uint8Array;
+}
+
+/** Ask to be told again later: an event of kind `tidegate.wake`. */
+export interface Wake {
+  afterMs: number;
+  tag: string;
+  body: Uint8Array;
+}
+
+/** A decision this contract does not name. */
+export interface OtherDecision {
+  kind: string;
+  body: Uint8Array;
+}
+
+/**
+ * What a plugin wants done. A wish: the host checks it against what the operator granted, records it,
+ * and only then carries it out. Order within the list is kept in keys, not in time.
+ */
+export type Decision =
+  | { tag: 'http'; val: Http }
+  | { tag: 'emit'; val: Emit }
+  | { tag: 'wake'; val: Wake }
+  /** Replace this plugin's memory of the subject; absent forgets it. */
+  | { tag: 'remember'; val: Uint8Array | null }
+  /** A line on the event's timeline, for people. */
+  | { tag: 'note'; val: string }
+  | { tag: 'other'; val: OtherDecision };
+
+/** The plugin's own "no". */
+export type Refusal =
+  /** This event is none of this plugin's business. */
+  | { tag: 'skip' }
+  /** Ask again after this many milliseconds. */
+  | { tag: 'retry-after-ms'; val: number }
+  /** Out of the way, kept whole, for this reason, until a person looks. */
+  | { tag: 'park'; val: string }
+  /** A refusal this contract does not name; treated as `park`. */
+  | { tag: 'other'; val: string };
