@@ -10,3 +10,5 @@ mod guest;
 mod isolation;
 #[path = "sandbox/languages.rs"]
 mod languages;
+#[path = "sandbox/toolchain.rs"]
+mod toolchain;

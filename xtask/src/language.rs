@@ -4,6 +4,7 @@
 //! Every component imports nothing. Where a language's library insists on WASI, the module is joined to
 //! `language/null-wasi.wat`, which answers each call with "nothing there".
 
+pub(crate) mod assembly;
 pub(crate) mod c;
 pub(crate) mod go;
 pub(crate) mod python;
@@ -15,7 +16,7 @@ use crate::made;
 use crate::tools::Tools;
 use anyhow::{Context as _, Result};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId};
@@ -38,6 +39,8 @@ pub(crate) struct Job<'a> {
     pub(crate) contract: &'a Path,
     /// The folder of the sources.
     pub(crate) dir: &'a Path,
+    /// The name of the source file, without what says the language.
+    pub(crate) stem: &'a str,
     /// A folder for what is made on the way; it outlives the build.
     pub(crate) work: &'a Path,
     /// Where the component goes.
@@ -45,6 +48,11 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// The source file.
+    fn source(&self, extension: &str) -> PathBuf {
+        self.dir.join(self.stem).with_extension(extension)
+    }
+
     /// Writes the bindings of a generator into a folder.
     fn write_bindings(&self, mut generator: Box<dyn WorldGenerator>, dir: &Path) -> Result<()> {
         let (mut resolve, world) = self.contract()?;

@@ -39,7 +39,7 @@ enum Command {
     },
     /// Measure, as ratios against a floor or a peer in the same run.
     Bench {
-        /// Only this one: sandbox, pipeline, queue, edge or latency.
+        /// Only this one: sandbox, languages, pipeline, queue, edge or latency.
         name: Option<String>,
         /// Print a JSON list of {name, value, unit, against, ratio, target, met}.
         #[arg(long)]

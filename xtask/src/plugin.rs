@@ -8,75 +8,89 @@ use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder under `plugins`: the loan notice in one language.
-struct Plugin {
-    /// The folder's name, which is the language's.
-    name: &'static str,
-    /// The tools it is made with, by their names in `tools.toml`.
-    tools: &'static [&'static str],
-    /// Makes the component.
-    make: fn(&Job<'_>) -> Result<()>,
-    /// The source of what makes it: when that changes, it is made again.
-    recipe: &'static str,
+/// One component that is not Rust: a folder, and how what is in it is made.
+struct Source {
+    /// The folder, which for a plugin is its language.
+    folder: &'static str,
+    /// The name of its source file, without what says the language.
+    stem: &'static str,
+    recipe: &'static Recipe,
 }
 
-const PLUGINS: [Plugin; 7] = [
-    Plugin {
-        name: "javascript",
-        tools: &["componentize-qjs"],
-        make: language::script::make_of_javascript,
-        recipe: include_str!("language/script.rs"),
-    },
-    Plugin {
-        name: "typescript",
-        tools: &["node", "typescript", "componentize-qjs"],
-        make: language::script::make_of_typescript,
-        recipe: concat!(include_str!("language/script.rs"), include_str!("language/types.rs")),
-    },
-    Plugin {
-        name: "python",
-        tools: &["componentize-py"],
-        make: language::python::make,
-        recipe: include_str!("language/python.rs"),
-    },
-    Plugin {
-        name: "c",
-        tools: &["zig"],
-        make: language::c::make_of_c,
-        recipe: include_str!("language/c.rs"),
-    },
-    Plugin {
-        name: "cpp",
-        tools: &["zig"],
-        make: language::c::make_of_cpp,
-        recipe: include_str!("language/c.rs"),
-    },
-    Plugin {
-        name: "zig",
-        tools: &["zig"],
-        make: language::c::make_of_zig,
-        recipe: include_str!("language/c.rs"),
-    },
-    Plugin { name: "go", tools: &["go"], make: language::go::make, recipe: include_str!("language/go.rs") },
+/// How the components of a language are made.
+struct Recipe {
+    /// The tools it is made with, by their names in `tools.toml`.
+    tools: &'static [&'static str],
+    make: fn(&Job<'_>) -> Result<()>,
+    /// The source of what makes it: when that changes, components are made again.
+    text: &'static str,
+}
+
+const JAVASCRIPT: Recipe = Recipe {
+    tools: &["componentize-qjs"],
+    make: language::script::make_of_javascript,
+    text: include_str!("language/script.rs"),
+};
+const TYPESCRIPT: Recipe = Recipe {
+    tools: &["node", "typescript", "componentize-qjs"],
+    make: language::script::make_of_typescript,
+    text: concat!(include_str!("language/script.rs"), include_str!("language/types.rs")),
+};
+const PYTHON: Recipe = Recipe {
+    tools: &["componentize-py"],
+    make: language::python::make,
+    text: include_str!("language/python.rs"),
+};
+const GO: Recipe = Recipe { tools: &["go"], make: language::go::make, text: include_str!("language/go.rs") };
+const C: Recipe =
+    Recipe { tools: &["zig"], make: language::c::make_of_c, text: include_str!("language/c.rs") };
+const CPP: Recipe =
+    Recipe { tools: &["zig"], make: language::c::make_of_cpp, text: include_str!("language/c.rs") };
+const ZIG: Recipe =
+    Recipe { tools: &["zig"], make: language::c::make_of_zig, text: include_str!("language/c.rs") };
+
+const ASSEMBLYSCRIPT: Recipe = Recipe {
+    tools: &["node", "assemblyscript"],
+    make: language::assembly::make,
+    text: include_str!("language/assembly.rs"),
+};
+
+/// The folders under `plugins`, each the loan notice in one language; `RUST` is the other.
+const PLUGINS: [Source; 8] = [
+    Source { folder: "javascript", stem: "plugin", recipe: &JAVASCRIPT },
+    Source { folder: "typescript", stem: "notice", recipe: &TYPESCRIPT },
+    Source { folder: "python", stem: "notice", recipe: &PYTHON },
+    Source { folder: "go", stem: "notice", recipe: &GO },
+    Source { folder: "c", stem: "notice", recipe: &C },
+    Source { folder: "cpp", stem: "notice", recipe: &CPP },
+    Source { folder: "zig", stem: "notice", recipe: &ZIG },
+    Source { folder: "assemblyscript", stem: "notice", recipe: &ASSEMBLYSCRIPT },
 ];
 
 /// The folder under `plugins` whose sources are Rust: cargo itself knows what has changed.
 const RUST: &str = "rust";
 
-/// The folders under `tests/guests` that are not text; all are Rust.
-const GUESTS: [&str; 1] = ["hostile"];
+/// The folders under `tests/guests` that are not text; `RUST_GUEST` is the other.
+const GUESTS: [Source; 3] = [
+    Source { folder: "hostile-javascript", stem: "guest", recipe: &JAVASCRIPT },
+    Source { folder: "hostile-python", stem: "guest", recipe: &PYTHON },
+    Source { folder: "hostile-go", stem: "guest", recipe: &GO },
+];
+
+/// The folder under `tests/guests` whose sources are Rust.
+const RUST_GUEST: &str = "hostile";
 
 /// Builds every plugin and every guest of the tests, in the repository at `root`. Returns the components' paths;
 /// those that would be made of the same things again are not.
 pub(crate) fn build_all(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
     let mut components = build_plugins(root, tools, &[])?;
-    components.extend(build_guests(root)?);
+    components.extend(build_guests(root, tools)?);
     Ok(components)
 }
 
 /// Builds the plugins in these languages, or in all when none is named: each folder gets its `plugin.wasm`.
 pub(crate) fn build_plugins(root: &Path, tools: &Tools, languages: &[String]) -> Result<Vec<PathBuf>> {
-    let known = || std::iter::once(RUST).chain(PLUGINS.iter().map(|plugin| plugin.name));
+    let known = || std::iter::once(RUST).chain(PLUGINS.iter().map(|plugin| plugin.folder));
     if let Some(unknown) = languages.iter().find(|language| known().all(|known| known != **language)) {
         bail!("there is no plugin in {unknown}; there are: {}", known().collect::<Vec<_>>().join(", "));
     }
@@ -88,43 +102,44 @@ pub(crate) fn build_plugins(root: &Path, tools: &Tools, languages: &[String]) ->
         language::rust::make(root, &dir, &out)?;
         components.push(out);
     }
-    for plugin in PLUGINS.iter().filter(|plugin| is_chosen(plugin.name)) {
-        components.push(build(root, tools, plugin)?);
+    for plugin in PLUGINS.iter().filter(|plugin| is_chosen(plugin.folder)) {
+        let dir = root.join("plugins").join(plugin.folder);
+        components.push(build(root, tools, plugin, &dir, "plugin.wasm")?);
     }
     Ok(components)
 }
 
 /// Builds the guests of the tests: each folder gets its `guest.wasm`.
-pub(crate) fn build_guests(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut components = Vec::new();
-    for name in GUESTS {
-        let dir = root.join("tests/guests").join(name);
-        let out = dir.join("guest.wasm");
-        language::rust::make(root, &dir, &out)?;
-        components.push(out);
+pub(crate) fn build_guests(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
+    let dir = root.join("tests/guests");
+    let out = dir.join(RUST_GUEST).join("guest.wasm");
+    language::rust::make(root, &dir.join(RUST_GUEST), &out)?;
+    let mut components = vec![out];
+    for guest in &GUESTS {
+        components.push(build(root, tools, guest, &dir.join(guest.folder), "guest.wasm")?);
     }
     Ok(components)
 }
 
-fn build(root: &Path, tools: &Tools, plugin: &Plugin) -> Result<PathBuf> {
-    let dir = root.join("plugins").join(plugin.name);
-    let work = root.join("target/guests").join(plugin.name);
+fn build(root: &Path, tools: &Tools, source: &Source, dir: &Path, name: &str) -> Result<PathBuf> {
+    let Recipe { tools: needed, make, text } = source.recipe;
+    let work = root.join("target/guests").join(source.folder);
     fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
     let contract = root.join("wit/v1");
-    let out = dir.join("plugin.wasm");
+    let out = dir.join(name);
     let mut ingredients = Ingredients::new();
-    ingredients.add("recipe", plugin.recipe);
+    ingredients.add("recipe", text);
     ingredients.add("steps", language::STEPS);
     ingredients.add_sources(&contract)?;
-    ingredients.add_sources(&dir)?;
-    for tool in plugin.tools {
+    ingredients.add_sources(dir)?;
+    for tool in *needed {
         // Its path has its version in it.
         ingredients.add(tool, tools.ensure(tool)?.to_string_lossy().as_bytes());
     }
     ingredients.unless_made(&out, &work.join("made"), || {
-        eprintln!("+ plugins/{}", plugin.name);
-        let job = Job { root, tools, contract: &contract, dir: &dir, work: &work, out: &out };
-        (plugin.make)(&job).with_context(|| format!("build the plugin in {}", plugin.name))
+        eprintln!("+ {}", dir.strip_prefix(root).unwrap_or(dir).display());
+        let job = Job { root, tools, contract: &contract, dir, stem: source.stem, work: &work, out: &out };
+        make(&job).with_context(|| format!("build {}", dir.display()))
     })?;
     Ok(out)
 }

@@ -86,7 +86,7 @@ pub(crate) fn component(module: &[u8]) -> Vec<u8> {
     let mut module = module.to_vec();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
         .expect("the contract fits in");
-    let made = ComponentEncoder::default().module(&module).and_then(|mut encoder| encoder.encode());
+    let made = ComponentEncoder::default().module(&module).and_then(|encoder| encoder.encode());
     made.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn event(kind: &str) -> Event {
     }
 }
 
-/// The notice that both plugins post, given its JSON.
+/// The notice that every plugin posts, given its JSON.
 pub(crate) fn notice(json: &str) -> Vec<Decision> {
     vec![Decision::Http(HttpRequest {
         method: "POST".to_owned(),

@@ -28,11 +28,12 @@ pub(crate) fn make(job: &Job<'_>) -> Result<()> {
     let core = job.work.join("module.wasm");
     let mut command = Command::new(job.tools.ensure("go")?);
     // The linker's check of names is off for one that the library takes from Go's runtime.
-    command.args(["build", "-buildmode=c-shared", "-ldflags=-checklinkname=0 -s -w", "-trimpath", "-o"]);
+    command.args(["build", "-buildmode=c-shared", "-ldflags=-checklinkname=0 -w", "-trimpath", "-o"]);
     command.arg(&core).current_dir(&module);
     // Nothing is fetched, and nothing of this machine's own configuration of Go counts.
     command.envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOENV", "off"), ("GOWORK", "off")]);
     command.envs([("GOFLAGS", "-mod=mod"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]);
+    command.env("GOCACHE", job.tools.cache("go")?);
     shell::run_quietly(&mut command, "compile")?;
     job.write_component(&core, Types::Missing(StringEncoding::UTF8))
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::process::Command;
 
-/// Makes the component of `notice.py`: the module may not be called like the world.
+/// Makes the component of a module, which may not be called like the world.
 pub(crate) fn make(job: &Job<'_>) -> Result<()> {
     let tool = job.tools.ensure("componentize-py")?;
     let packages = tool.parent().and_then(|bin| bin.parent()).context("componentize-py is in a `bin`")?;
@@ -17,7 +17,7 @@ pub(crate) fn make(job: &Job<'_>) -> Result<()> {
     let mut command = Command::new("python3");
     command.arg(&tool).arg("--wit-path").arg(job.contract).args(["--world", WORLD, "componentize"]);
     // Without WASI, so the component imports nothing.
-    command.arg("--stub-wasi").arg("--python-path").arg(&sources).arg("notice").arg("--output").arg(&draft);
+    command.arg("--stub-wasi").arg("--python-path").arg(&sources).arg(job.stem).arg("--output").arg(&draft);
     command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     shell::run_quietly(&mut command, "make a component")?;
     fs::rename(&draft, job.out).with_context(|| format!("move the component to {}", job.out.display()))

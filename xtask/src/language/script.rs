@@ -7,12 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Makes the component of `plugin.js`.
+/// Makes the component of a `.js` file.
 pub(crate) fn make_of_javascript(job: &Job<'_>) -> Result<()> {
-    make(job, &job.dir.join("plugin.js"))
+    make(job, &job.source("js"))
 }
 
-/// Makes the component of `notice.ts`: its `tsconfig.json` says how types are checked.
+/// Makes the component of a `.ts` file: its `tsconfig.json` says how types are checked.
 pub(crate) fn make_of_typescript(job: &Job<'_>) -> Result<()> {
     let (resolve, world) = job.contract()?;
     let declared = job.dir.join("contract.d.ts");
@@ -21,7 +21,7 @@ pub(crate) fn make_of_typescript(job: &Job<'_>) -> Result<()> {
     command.arg(job.tools.ensure("typescript")?);
     command.arg("--project").arg(job.dir).arg("--outDir").arg(job.work);
     shell::run_quietly(&mut command, "check and strip types")?;
-    make(job, &job.work.join("notice.js"))
+    make(job, &job.work.join(job.stem).with_extension("js"))
 }
 
 fn make(job: &Job<'_>, source: &Path) -> Result<()> {
