@@ -17,6 +17,8 @@ use crate::tools::Tools;
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use wasm_encoder::Section as _;
+use wasmparser::Payload;
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId};
@@ -69,7 +71,7 @@ impl Job<'_> {
 
     /// Writes the component of a core module that may import WASI's first preview and may lack its types.
     fn write_component(&self, module: &Path, types: Types) -> Result<()> {
-        let mut bytes = read(module)?;
+        let mut bytes = without_debug_information(&read(module)?)?;
         if let Types::Missing(encoding) = types {
             let (resolve, world) = self.contract()?;
             embed_component_metadata(&mut bytes, &resolve, world, encoding, false)?;
@@ -89,6 +91,21 @@ impl Job<'_> {
         let world = resolve.select_world(&[package], Some(WORLD))?;
         Ok((resolve, world))
     }
+}
+
+/// A module without its DWARF, which would be most of it. The names of its functions stay: a fault shows them.
+fn without_debug_information(module: &[u8]) -> Result<Vec<u8>> {
+    let mut kept = wasm_encoder::Module::HEADER.to_vec();
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        let payload = payload.context("read the module")?;
+        let is_debug =
+            matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug"));
+        if let Some((id, range)) = payload.as_section().filter(|_| !is_debug) {
+            let range = usize::try_from(range.start)?..usize::try_from(range.end)?;
+            wasm_encoder::RawSection { id, data: &module[range] }.append_to(&mut kept);
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether a core module says which world it is of.

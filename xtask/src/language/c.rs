@@ -9,14 +9,8 @@ use std::process::Command;
 
 /// What every C program gets: WASI's libc, the names of its functions for a fault to show, and a stack of 64 KiB in
 /// memory instead of 16 MiB.
-const FLAGS: [&str; 6] = [
-    "--target=wasm32-wasi",
-    "-mexec-model=reactor",
-    "-Oz",
-    "-Wall",
-    "-Wl,--strip-debug",
-    "-Wl,-z,stack-size=65536",
-];
+const FLAGS: [&str; 6] =
+    ["--target=wasm32-wasi", "-mexec-model=reactor", "-Oz", "-g", "-Wall", "-Wl,-z,stack-size=65536"];
 
 /// Makes the component of a `.c` file.
 pub(crate) fn make_of_c(job: &Job<'_>) -> Result<()> {
@@ -64,7 +58,7 @@ pub(crate) fn make_of_zig(job: &Job<'_>) -> Result<()> {
     let mut command = zig(job)?;
     command.args(["build-exe", "-target", "wasm32-wasi", "-mexec-model=reactor", "-OReleaseSmall", "-lc"]);
     // The C files stand before the module that they belong to.
-    command.args(["--stack", "65536", "-fstrip", "--dep", "plugin"]).args(compiled_with(&bindings));
+    command.args(["--stack", "65536", "-fno-strip", "--dep", "plugin"]).args(compiled_with(&bindings));
     command.arg(argument("-Mroot=", &job.source("zig"))).arg(argument("-Mplugin=", &plugin));
     command.arg(argument("-femit-bin=", &module)).arg("-I").arg(&bindings);
     shell::run_quietly(&mut command, "compile")?;
