@@ -67,7 +67,7 @@ pub struct SandboxConfig {
     pub table_elements_max: usize,
     /// Tables of one plugin.
     pub tables_max: u32,
-    /// Core instances of one plugin.
+    /// Core instances of one plugin. CPython as componentize-py makes it has 38, each library being one.
     pub core_instances_max: u32,
     /// The longest call: no plugin's `wall_time_ms` goes beyond.
     pub wall_time_ms_max: u64,
@@ -88,7 +88,7 @@ impl SandboxConfig {
             memories_max: 4,
             table_elements_max: 20_000,
             tables_max: 8,
-            core_instances_max: 16,
+            core_instances_max: 64,
             wall_time_ms_max: 60_000,
             tick: Duration::from_millis(2),
         }

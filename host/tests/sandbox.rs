@@ -8,5 +8,7 @@ mod attack;
 mod guest;
 #[path = "sandbox/isolation.rs"]
 mod isolation;
-#[path = "sandbox/notice.rs"]
-mod notice;
+#[path = "sandbox/languages.rs"]
+mod languages;
+#[path = "sandbox/toolchain.rs"]
+mod toolchain;

@@ -21,8 +21,9 @@ enum Kind {
     Command(&'static str),
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench { name: "sandbox", kind: Kind::Target("sandbox") },
+    Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
     Bench { name: "queue", kind: Kind::Command("bench_queue") },
     Bench { name: "edge", kind: Kind::Command("bench_edge") },
@@ -84,13 +85,17 @@ pub(crate) fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) ->
         bail!("there is no bench {}; there are: {}", name.unwrap_or_default(), names.join(", "));
     }
     tools.ensure("workerd")?;
-    let componentize = tools.ensure("componentize-qjs")?;
     shell::build_host(root)?;
     edge::build(root)?;
-    plugin::build_all(root, &componentize)?;
+    plugin::build_all(root, tools)?;
     let mut figures = Vec::new();
     for bench in chosen {
-        figures.extend(measure(root, bench)?.into_iter().map(judge));
+        let output = measure(root, bench)?;
+        if !json {
+            // A bench that makes a table prints it for a README.
+            output.lines().filter(|line| line.starts_with('|')).for_each(|line| println!("{line}"));
+        }
+        figures.extend(read(&output)?.into_iter().map(judge));
     }
     if json {
         println!("{}", serde_json::to_string(&figures)?);
@@ -100,7 +105,8 @@ pub(crate) fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) ->
     Ok(())
 }
 
-fn measure(root: &Path, bench: &Bench) -> anyhow::Result<Vec<Measured>> {
+/// What a bench prints.
+fn measure(root: &Path, bench: &Bench) -> anyhow::Result<String> {
     eprintln!("measuring: {}", bench.name);
     let mut command = match bench.kind {
         Kind::Target(name) => {
@@ -112,8 +118,11 @@ fn measure(root: &Path, bench: &Bench) -> anyhow::Result<Vec<Measured>> {
     };
     let output = command.stderr(Stdio::inherit()).output().context("run a bench")?;
     ensure!(output.status.success(), "the bench {} failed ({})", bench.name, output.status);
-    let text = String::from_utf8(output.stdout).context("read a bench's output")?;
-    let lines = text.lines().filter(|line| line.starts_with('{'));
+    String::from_utf8(output.stdout).context("read a bench's output")
+}
+
+fn read(output: &str) -> anyhow::Result<Vec<Measured>> {
+    let lines = output.lines().filter(|line| line.starts_with('{'));
     lines.map(|line| serde_json::from_str(line).with_context(|| format!("read `{line}`"))).collect()
 }
 

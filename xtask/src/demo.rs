@@ -2,7 +2,7 @@
 
 use crate::receiver::{Arrived, Receiver};
 use crate::tools::Tools;
-use crate::{component, edge, shell};
+use crate::{edge, language, shell};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use std::fs;
@@ -20,11 +20,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> 
     tools.ensure("workerd")?;
     let tidegate = shell::build_host(root)?;
     edge::build(root)?;
-    component::build_rust_component(
-        root,
-        &root.join("plugins/rust"),
-        &root.join("plugins/rust/plugin.wasm"),
-    )?;
+    language::rust::make(root, &root.join("plugins/rust"), &root.join("plugins/rust/plugin.wasm"))?;
 
     heading("Starting the system: the Worker under workerd, the queue, the host");
     let dir = shell::target_dir(root).join("demo");
@@ -104,7 +100,7 @@ fn change_plugin(root: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     );
     fs::write(to.join("src/lib.rs"), changed)?;
     println!("changed \"is on loan to\" into \"now travels with\" in its source, and built it");
-    component::build_rust_component(root, &to, &to.join("plugin.wasm"))?;
+    language::rust::make(root, &to, &to.join("plugin.wasm"))?;
     Ok(to)
 }
 

@@ -1,10 +1,11 @@
 //! `cargo xtask`: what a fresh machine needs, and the commands that use it.
 
 mod bench;
-mod component;
 mod demo;
 mod edge;
 mod faults;
+mod language;
+mod made;
 mod plugin;
 mod receiver;
 mod shell;
@@ -39,7 +40,7 @@ enum Command {
     },
     /// Measure, as ratios against a floor or a peer in the same run.
     Bench {
-        /// Only this one: sandbox, pipeline, queue, edge or latency.
+        /// Only this one: sandbox, languages, pipeline, queue, edge or latency.
         name: Option<String>,
         /// Print a JSON list of {name, value, unit, against, ratio, target, met}.
         #[arg(long)]
@@ -58,8 +59,11 @@ enum Command {
     Build,
     /// Build the Worker into worker/build; wrangler calls this.
     Edge,
-    /// Build the plugins and the guests of the tests.
-    Plugins,
+    /// Build the plugins and the guests of the tests, or the plugins in some languages.
+    Plugins {
+        /// Only these: names of folders under plugins.
+        languages: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -86,17 +90,21 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             tools.ensure("workerd")?;
             shell::build_host(&root)?;
             edge::build(&root)?;
-            plugins(&root, &tools)
+            plugins(&root, &tools, &[])
         }
         Command::Edge => edge::build(&root),
-        Command::Plugins => plugins(&root, &tools),
+        Command::Plugins { languages } => plugins(&root, &tools, &languages),
     };
     done.map(|()| ExitCode::SUCCESS)
 }
 
-fn plugins(root: &Path, tools: &Tools) -> anyhow::Result<()> {
-    let componentize = tools.ensure("componentize-qjs")?;
-    for component in plugin::build_all(root, &componentize)? {
+fn plugins(root: &Path, tools: &Tools, languages: &[String]) -> anyhow::Result<()> {
+    let components = if languages.is_empty() {
+        plugin::build_all(root, tools)?
+    } else {
+        plugin::build_plugins(root, tools, languages)?
+    };
+    for component in components {
         eprintln!("{}", component.strip_prefix(root).unwrap_or(&component).display());
     }
     Ok(())

@@ -11,11 +11,10 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
     for tool in ["workerd", "node", "wrangler", "cloudflare", "standardwebhooks", "standardwebhooks-python"] {
         tools.ensure(tool)?;
     }
-    let componentize = tools.ensure("componentize-qjs")?;
     shell::run(shell::cargo(root).args(["fmt", "--all", "--check"]))?;
     shell::build_host(root)?;
     edge::build(root)?;
-    plugin::build_all(root, &componentize)?;
+    plugin::build_all(root, tools)?;
     let workspace = ["--release", "--workspace", "--all-targets"];
     if filter.is_none() {
         shell::run(shell::cargo(root).arg("clippy").args(workspace).args(["--", "--deny", "warnings"]))?;

@@ -61,6 +61,17 @@ impl Tools {
         Ok(path)
     }
 
+    /// A folder for what a tool keeps between its runs, such as a library it has compiled: beside the tool, so that
+    /// it goes where the tool goes.
+    ///
+    /// # Errors
+    /// When `tools.toml` does not name the tool, or the environment no home for it.
+    pub(crate) fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let tool = self.0.iter().find(|tool| tool.name == name);
+        let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
+        Ok(tool.dir()?.with_file_name(format!("{}-{}-cache", tool.name, tool.version)))
+    }
+
     /// Installs whatever is missing: tools by npm and pip, targets by rustup.
     ///
     /// # Errors

@@ -1,0 +1,77 @@
+//! Remembers what a component was made of, so that it is not made again of the same. Knows nothing of languages.
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files beside a plugin's sources that do not go into its component.
+const NOT_SOURCES: [&str; 4] = ["plugin.wasm", "guest.wasm", "plugin.toml", "README.md"];
+
+/// Everything that goes into a component, as it is hashed.
+pub(crate) struct Ingredients(Sha256);
+
+impl Ingredients {
+    pub(crate) fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    /// Adds some text or bytes; `name` keeps two neighbours apart.
+    pub(crate) fn add(&mut self, name: &str, bytes: impl AsRef<[u8]>) {
+        self.0.update(format!("{name} {}\n", bytes.as_ref().len()));
+        self.0.update(bytes);
+    }
+
+    /// Adds every file of a plugin's folder that is a source of it, by name and content.
+    pub(crate) fn add_sources(&mut self, dir: &Path) -> Result<()> {
+        for path in files(dir)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !NOT_SOURCES.contains(&name.as_str()) {
+                self.add(&name, fs::read(&path).with_context(|| format!("read {}", path.display()))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `make` unless `out` is what it made of the same ingredients; `note` is the file that remembers.
+    pub(crate) fn unless_made(
+        self,
+        out: &Path,
+        note: &Path,
+        make: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let of = hex(&self.0.finalize());
+        let line =
+            |out: &Path| Ok::<_, anyhow::Error>(format!("{of} {}\n", hex(&Sha256::digest(read(out)?))));
+        if fs::read_to_string(note).is_ok_and(|noted| line(out).is_ok_and(|line| noted == line)) {
+            return Ok(());
+        }
+        make()?;
+        fs::write(note, line(out)?).with_context(|| format!("write {}", note.display()))
+    }
+}
+
+/// The files directly in a folder, in order of their names.
+pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("list {}", dir.display()))? {
+        let path = entry.with_context(|| format!("list {}", dir.display()))?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("read {}", path.display()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
