@@ -87,7 +87,9 @@ pub(crate) fn run(root: &Path, tools: &Tools, name: Option<&str>, json: bool) ->
     tools.ensure("workerd")?;
     shell::build_host(root)?;
     edge::build(root)?;
-    plugin::build_all(root, tools)?;
+    let languages =
+        if chosen.iter().any(|bench| bench.name == "languages") { &[][..] } else { &plugin::USUAL };
+    plugin::build_plugins(root, tools, languages)?;
     let mut figures = Vec::new();
     for bench in chosen {
         let output = measure(root, bench)?;

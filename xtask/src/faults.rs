@@ -1,7 +1,7 @@
 //! Runs the fault run: builds what it needs, and leaves the verdict to it.
 
 use crate::tools::Tools;
-use crate::{component, edge, shell};
+use crate::{edge, language, shell};
 use anyhow::Context as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     shell::build_host(root)?;
     edge::build(root)?;
     let plugin = root.join("plugins/rust");
-    component::build_rust_component(root, &plugin, &plugin.join("plugin.wasm"))?;
+    language::rust::make(root, &plugin, &plugin.join("plugin.wasm"))?;
     let faults = shell::build_command(root, "faults")?;
     let status = Command::new(faults).args(options.arguments()).status().context("start the fault run")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

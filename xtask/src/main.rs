@@ -55,7 +55,7 @@ enum Command {
         #[arg(long)]
         install: bool,
     },
-    /// Build the host, the Worker and the plugins.
+    /// Build the host, the Worker, and the plugins in Rust and JavaScript; `plugins` builds those in every language.
     Build,
     /// Build the Worker into worker/build; wrangler calls this.
     Edge,
@@ -90,7 +90,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             tools.ensure("workerd")?;
             shell::build_host(&root)?;
             edge::build(&root)?;
-            plugins(&root, &tools, &[])
+            plugins(&root, &tools, &plugin::USUAL.map(str::to_owned))
         }
         Command::Edge => edge::build(&root),
         Command::Plugins { languages } => plugins(&root, &tools, &languages),

@@ -70,6 +70,12 @@ const PLUGINS: [Source; 8] = [
 /// Where a language is passed over whose tools this machine cannot have; the tests read it too.
 const OPTIONAL: &str = "TIDEGATE_LANGUAGES_OPTIONAL";
 
+/// The plugins that the documentation plays with, and that need no toolchain but Rust's and npm's.
+pub(crate) const USUAL: [&str; 2] = [RUST, "javascript"];
+
+/// No language named: all of them.
+const NONE: &[&str] = &[];
+
 /// The folder under `plugins` whose sources are Rust: cargo itself knows what has changed.
 const RUST: &str = "rust";
 
@@ -86,18 +92,23 @@ const RUST_GUEST: &str = "hostile";
 /// Builds every plugin and every guest of the tests, in the repository at `root`. Returns the components' paths;
 /// those that would be made of the same things again are not.
 pub(crate) fn build_all(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
-    let mut components = build_plugins(root, tools, &[])?;
+    let mut components = build_plugins(root, tools, NONE)?;
     components.extend(build_guests(root, tools)?);
     Ok(components)
 }
 
 /// Builds the plugins in these languages, or in all when none is named: each folder gets its `plugin.wasm`.
-pub(crate) fn build_plugins(root: &Path, tools: &Tools, languages: &[String]) -> Result<Vec<PathBuf>> {
+pub(crate) fn build_plugins(
+    root: &Path,
+    tools: &Tools,
+    languages: &[impl AsRef<str>],
+) -> Result<Vec<PathBuf>> {
     let known = || std::iter::once(RUST).chain(PLUGINS.iter().map(|plugin| plugin.folder));
-    if let Some(unknown) = languages.iter().find(|language| known().all(|known| known != **language)) {
+    let mut chosen = languages.iter().map(AsRef::as_ref);
+    if let Some(unknown) = chosen.find(|language| known().all(|known| known != *language)) {
         bail!("there is no plugin in {unknown}; there are: {}", known().collect::<Vec<_>>().join(", "));
     }
-    let is_chosen = |name: &str| languages.is_empty() || languages.iter().any(|language| language == name);
+    let is_chosen = |name: &str| languages.is_empty() || languages.iter().any(|it| it.as_ref() == name);
     let mut components = Vec::new();
     if is_chosen(RUST) {
         let dir = root.join("plugins").join(RUST);
