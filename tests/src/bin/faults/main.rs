@@ -146,7 +146,7 @@ async fn queue_in_trouble(
         drained.elapsed().as_secs_f64(),
         seen.acked.len(),
         events.len(),
-        stage.receiver.notices().len(),
+        stage.notices(),
     );
     shortfalls.extend(faults);
     Ok(())

@@ -14,6 +14,7 @@ use tidegate_sender::policy::Answer;
 use tidegate_sender::verdict::Latencies;
 use tidegate_source::status::Status;
 use tidegate_tests::fault::Fault;
+use tidegate_tests::system::until;
 use tokio::time::{Instant, sleep_until};
 
 /// Events a second, and for how long.
@@ -32,6 +33,10 @@ const ASSETS: usize = 100;
 pub(crate) async fn run(stage: &Stage, seed: u64, shortfalls: &mut Vec<String>) -> anyhow::Result<()> {
     println!("\n== {RATE} events a second, while both stores fail from {FAIL_AT:?} to {BACK_AT:?}");
     let before = failures(&stage.status().await?);
+    let told = stage.alerts()?;
+    if !told.is_empty() {
+        shortfalls.push(format!("the operator was told of {told:?} while no answer was other than 2xx"));
+    }
     let known = stage.cli.events().await?.len();
     let life = Life::new(LifeOptions { seed: seed ^ u64::MAX, assets: ASSETS, oddities: Oddities::NONE });
     let events = life.take(usize::try_from(u64::from(RATE) * RUN.as_secs())?);
@@ -55,6 +60,7 @@ pub(crate) async fn run(stage: &Stage, seed: u64, shortfalls: &mut Vec<String>) 
     let events = stage.drained().await?;
     let (_, faults) = judge::judge(&seen, events.get(known..).context("events stay recorded")?);
     shortfalls.extend(faults.into_iter().map(|fault| format!("both stores down: {fault}")));
+    shortfalls.extend(alert_shortfalls(stage).await?);
     let after = stage.status().await?;
     if after.sources.iter().any(|source| source.tally.failures_in_row > 0) {
         shortfalls.push(format!("GET /status still counts failures in a row: {:?}", after.sources));
@@ -96,6 +102,27 @@ fn refusal_shortfalls(seen: &Seen, status: &Status, failures_before: u64) -> Vec
     .into_iter()
     .filter_map(|(is_short, what)| is_short.then_some(what))
     .collect()
+}
+
+/// The operator is told that the sender gives up, once, and that it is back, once.
+async fn alert_shortfalls(stage: &Stage) -> anyhow::Result<Vec<String>> {
+    let resumed = |told: &[String]| told.iter().any(|kind| kind == "source.resumed");
+    let told = until("the operator is told that events come again", async || {
+        Ok(Some(stage.alerts()?).filter(|told| resumed(told)))
+    })
+    .await?;
+    println!("the operator was told: {}", told.join(", "));
+    let times = |kind: &str| told.iter().filter(|told| *told == kind).count();
+    let mut shortfalls = Vec::new();
+    for kind in ["source.cut_off", "source.resumed"] {
+        if times(kind) != 1 {
+            shortfalls.push(format!("the operator was told {} times of {kind}", times(kind)));
+        }
+    }
+    if let Some(twice) = told.iter().find(|kind| times(kind) > 1) {
+        shortfalls.push(format!("the operator was told twice of {twice}"));
+    }
+    Ok(shortfalls)
 }
 
 fn failures(status: &Status) -> u64 {

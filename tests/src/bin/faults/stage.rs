@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tidegate::store::EventRow;
 use tidegate_source::status::Status;
 use tidegate_tests::bench;
-use tidegate_tests::edge::{Edge, QUEUE};
+use tidegate_tests::edge::{Edge, HOST_TOKEN, QUEUE};
 use tidegate_tests::fault::FaultProxy;
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::system::cli::Cli;
@@ -21,6 +21,8 @@ use tidegate_tests::system::{self, Queue, QueuePlace, lasting_port, local, until
 const QUEUE_TOKEN: &str = "queue-horse-battery";
 /// The account it plays.
 const ACCOUNT: &str = "00000000000000000000000000000000";
+/// Where the operator is told.
+const ALERTS_PATH: &str = "/alerts";
 /// The longest that draining may take: a queue that hung is found well again by the vault within a minute.
 const DRAIN_MAX: Duration = Duration::from_secs(240);
 /// Between two looks at what is left.
@@ -32,8 +34,8 @@ pub(crate) struct Stage {
     pub(crate) proxy: FaultProxy,
     /// The Worker.
     pub(crate) edge: Edge,
-    /// Where notices arrive.
-    pub(crate) receiver: Receiver,
+    /// Where notices and alerts arrive.
+    receiver: Receiver,
     /// The host's commands.
     pub(crate) cli: Cli,
     queue: Option<Queue>,
@@ -58,10 +60,11 @@ impl Stage {
         let upstream = SocketAddr::from(([127, 0, 0, 1], binding_port));
         let proxy = FaultProxy::start(lasting_port()?, upstream).await?;
         let edge = Edge::start(proxy.addr()).await?;
-        let host = start_host(&host_dir, rest_port, &queue.id)?;
+        let receiver = Receiver::start().await?;
+        let place = HostPlace { dir: &host_dir, rest_port, queue_id: &queue.id };
+        let host = start_host(place, &edge.url(""), &receiver.url(ALERTS_PATH))?;
         let cli = Cli::new(&host_dir);
         until("the host answers", async || Ok(Some(cli.plugins().await?))).await?;
-        let receiver = Receiver::start().await?;
         cli.deploy(&system::plugin("rust")?, &receiver.url("/notices")).await?;
         Ok(Self {
             proxy,
@@ -89,9 +92,25 @@ impl Stage {
         Ok(())
     }
 
+    /// The types of the alerts that arrived, in their order.
+    pub(crate) fn alerts(&self) -> anyhow::Result<Vec<String>> {
+        let alerts = self.receiver.notices().into_iter().filter(|notice| notice.path == ALERTS_PATH);
+        alerts
+            .map(|alert| {
+                let payload: Value = serde_json::from_slice(&alert.body).context("read an alert")?;
+                payload.get("type").and_then(Value::as_str).map(str::to_owned).context("an alert has a type")
+            })
+            .collect()
+    }
+
+    /// The notices that arrived.
+    pub(crate) fn notices(&self) -> usize {
+        self.receiver.notices().iter().filter(|notice| notice.path != ALERTS_PATH).count()
+    }
+
     /// What the edge says of its sources.
     pub(crate) async fn status(&self) -> anyhow::Result<Status> {
-        let request = self.client.get(self.edge.url("/status")).bearer_auth(tidegate_tests::edge::HOST_TOKEN);
+        let request = self.client.get(self.edge.url("/status")).bearer_auth(HOST_TOKEN);
         let answer = request.send().await.context("ask the edge for its status")?;
         ensure!(answer.status() == 200, "the edge answers {} to GET /status", answer.status());
         answer.json().await.context("read the edge's status")
@@ -138,16 +157,28 @@ async fn start_queue(dir: &Path, rest_port: u16, binding_port: u16) -> anyhow::R
     Queue::start(QueuePlace { dir, rest_port, binding_port, name: QUEUE, token: QUEUE_TOKEN }).await
 }
 
-fn start_host(dir: &Path, rest_port: u16, queue_id: &str) -> anyhow::Result<Process> {
-    let queue = format!("http://{}/client/v4", local(rest_port));
+/// Where a host works.
+struct HostPlace<'a> {
+    dir: &'a Path,
+    rest_port: u16,
+    queue_id: &'a str,
+}
+
+fn start_host(place: HostPlace<'_>, edge_url: &str, alerts_url: &str) -> anyhow::Result<Process> {
+    let queue = format!("http://{}/client/v4", local(place.rest_port));
     let env = [
         ("TIDEGATE_QUEUE_BASE_URL", queue.as_str()),
         ("TIDEGATE_QUEUE_ACCOUNT_ID", ACCOUNT),
-        ("TIDEGATE_QUEUE_QUEUE_ID", queue_id),
+        ("TIDEGATE_QUEUE_QUEUE_ID", place.queue_id),
         ("TIDEGATE_QUEUE_TOKEN", QUEUE_TOKEN),
+        ("TIDEGATE_EDGE_URL", edge_url),
+        ("TIDEGATE_EDGE_TOKEN", HOST_TOKEN),
+        ("TIDEGATE_EDGE_POLL_MS", "500"),
+        ("TIDEGATE_ALERTS_URL", alerts_url),
+        ("TIDEGATE_ALERTS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         // A queue that was dead is asked again soon.
         ("TIDEGATE_PUMP_POLL_IDLE_MS", "500"),
         ("TIDEGATE_EXECUTOR_ALLOW_LOOPBACK", "true"),
     ];
-    system::start_run(dir, &env)
+    system::start_run(place.dir, &env)
 }
