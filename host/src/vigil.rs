@@ -18,6 +18,9 @@ pub const EDGE_FAILURES_MIN: u32 = 3;
 /// How long a source must have been answered well until its next failure is news again, in milliseconds.
 pub const RECOVERED_MS: u64 = 600_000;
 
+/// How long after a cut-off has ended a failure among successes still belongs to it, in milliseconds.
+pub const STRAGGLE_MS: u64 = 5_000;
+
 /// How long the first event of a source that is answered again is waited for, in milliseconds: it dates the end of
 /// the gap better than the edge's word does, but it must come through the queue.
 pub const RESUME_WAIT_MS: u64 = 60_000;

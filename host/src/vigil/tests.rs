@@ -14,7 +14,7 @@ type Case<'a> = (&'a str, &'a [(u64, Step, &'a [&'a str])]);
 #[test]
 fn each_alert_is_raised_once_per_episode() {
     let silence_max = VigilRules { silence_max_ms: Some(MINUTE_MS) };
-    let cases: [(VigilRules, Case<'_>); 13] = [
+    let cases: [(VigilRules, Case<'_>); 14] = [
         (
             VigilRules::default(),
             (
@@ -43,6 +43,20 @@ fn each_alert_is_raised_once_per_episode() {
             (
                 "from well to cut off between two polls",
                 &[(1, well(0), &[]), (11, failing(4, 10), &["source.cut_off"])],
+            ),
+        ),
+        (
+            VigilRules::default(),
+            (
+                "the last failures of a cut-off are told after the event that ends it",
+                &[
+                    (1, well(0), &[]),
+                    (11, failing(4, 10), &["source.cut_off"]),
+                    (20, Event(20), &["source.resumed"]),
+                    (21, failing(9, 19), &[]),
+                    (22, recovered(21, 22), &[]),
+                    (40, recovered(39, 40), &["source.failing"]),
+                ],
             ),
         ),
         (

@@ -1,6 +1,6 @@
 //! One source under watch: the state machine. Knows nothing of the other sources.
 
-use super::{RECOVERED_MS, RESUME_WAIT_MS, TEST_ECHO_MS, VigilRules, watched_ms_min};
+use super::{RECOVERED_MS, RESUME_WAIT_MS, STRAGGLE_MS, TEST_ECHO_MS, VigilRules, watched_ms_min};
 use crate::alert::{Alert, Gap, GapCause, Trouble};
 use crate::rhythm::{Rhythm, Silence};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub(super) struct SourceMemory {
     /// The last failure that is known of.
     pub(super) last_failure_ms: Option<u64>,
     pub(super) trouble: Option<Episode>,
+    /// When the last cut-off ended.
+    pub(super) resumed_ms: Option<u64>,
     /// Since when the source is silent, once that was said.
     pub(super) silent_since_ms: Option<u64>,
 }
@@ -122,6 +124,9 @@ impl Watched {
             return None;
         }
         let cut_off = self.memory.trouble.take_if(|episode| episode.level == Level::CutOff);
+        if cut_off.is_some() {
+            self.memory.resumed_ms = Some(to_ms);
+        }
         self.answered_since_ms = None;
         let silent_since_ms = self.memory.silent_since_ms.take();
         let from_ms = [cut_off.map(|it| it.alive_ms), silent_since_ms].into_iter().flatten().min()?;
@@ -170,7 +175,7 @@ impl Watched {
         let tally = &status.tally;
         let fresh = tally.last_failure_ms > self.memory.last_failure_ms;
         self.memory.last_failure_ms = self.memory.last_failure_ms.max(tally.last_failure_ms);
-        if !fresh {
+        if !fresh || self.is_of_the_last_cut_off(status) {
             return None;
         }
         // An event may have overtaken the edge's word: then the failures are over, whatever it says.
@@ -204,6 +209,17 @@ impl Watched {
             Level::NearlyCutOff => Alert::NearlyCutOff(trouble),
             Level::CutOff => Alert::CutOff(trouble),
         })
+    }
+
+    /// Whether the last failure belongs to a cut-off that has ended: the edge's word is older than the event that ended
+    /// it, or it is one of the last that failed while others succeeded again.
+    fn is_of_the_last_cut_off(&self, status: &SourceStatus) -> bool {
+        let (Some(resumed_ms), Some(failed_ms)) = (self.memory.resumed_ms, status.tally.last_failure_ms)
+        else {
+            return false;
+        };
+        let is_over = status.tally.failures_in_row == 0;
+        failed_ms <= resumed_ms || (is_over && failed_ms <= resumed_ms.saturating_add(STRAGGLE_MS))
     }
 
     /// Ends an episode that did not come to a cut-off, when all has been well for a while.
