@@ -1,7 +1,7 @@
 //! Performs what was recorded, when it is due, and records what came of it. Knows nothing of plugins.
 
 use crate::executor::{Again, Executor, Outcome};
-use crate::retry::{self, Next, RetryPolicy};
+use crate::retry::{self, RetryPolicy};
 use crate::store::{self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store, StoreError};
 use std::collections::HashSet;
 use std::pin::pin;
@@ -166,14 +166,8 @@ fn judge(
         }
         Outcome::Failed { what, again: Again::Never } => (EffectState::Parked, what.clone()),
         Outcome::Failed { what, again: Again::After(retry_after_ms) } => {
-            match retry::next(policy, attempts, *retry_after_ms, jitter) {
-                Next::After(ms) => {
-                    (EffectState::Waiting { due_at_ms: at_ms.saturating_add(ms) }, what.clone())
-                }
-                Next::GiveUp => {
-                    (EffectState::Parked, format!("gave up after {attempts} attempts; the last: {what}"))
-                }
-            }
+            let next = retry::next(policy, attempts, *retry_after_ms, jitter);
+            EffectState::after_failure(next, attempts, at_ms, what)
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::finding::Finding;
 use crate::plan::Plan;
 use crate::plugin::{Manifest, PluginName, Version};
+use crate::retry::Next;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::sync::Arc;
@@ -130,6 +131,18 @@ pub enum EffectState {
     },
     /// Given up.
     Parked,
+}
+
+impl EffectState {
+    /// What becomes of an effect or an alert whose attempt failed at this time, and why, for people. `next` is what the
+    /// policy says of it.
+    #[must_use]
+    pub fn after_failure(next: Next, attempts: u32, at_ms: u64, what: &str) -> (Self, String) {
+        match next {
+            Next::After(ms) => (Self::Waiting { due_at_ms: at_ms.saturating_add(ms) }, what.to_owned()),
+            Next::GiveUp => (Self::Parked, format!("gave up after {attempts} attempts; the last: {what}")),
+        }
+    }
 }
 
 /// A plugin that is due to be asked again.

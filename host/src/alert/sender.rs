@@ -140,16 +140,14 @@ async fn attempt<S: Store>(sender: &AlertSender<S>, due: DueAlert) -> AlertOutco
         }
         Err((what, retry_after_ms)) => {
             let retry_after_ms = retry_after_ms.map(|ms| ms.min(sender.retry.cap_ms));
-            match retry::next(&sender.retry, attempts, retry_after_ms, (sender.chance)()) {
-                Next::After(ms) => {
+            let next = retry::next(&sender.retry, attempts, retry_after_ms, (sender.chance)());
+            match next {
+                Next::After(_) => {
                     tracing::warn!(id, kind, attempts, "failed to send an alert, will try again: {what}");
-                    (EffectState::Waiting { due_at_ms: at_ms.saturating_add(ms) }, what)
                 }
-                Next::GiveUp => {
-                    tracing::error!(id, kind, attempts, "parked an alert: {what}");
-                    (EffectState::Parked, format!("gave up after {attempts} attempts; the last: {what}"))
-                }
+                Next::GiveUp => tracing::error!(id, kind, attempts, "parked an alert: {what}"),
             }
+            EffectState::after_failure(next, attempts, at_ms, &what)
         }
     };
     AlertOutcome { seq: due.seq, attempts, state, what, at_ms }

@@ -75,7 +75,7 @@ pub(super) fn next_ask_at_ms(db: &Connection, now_ms: u64) -> anyhow::Result<Opt
     next_at_ms(db, "SELECT min(due_at_ms) FROM plans WHERE state = 1 AND due_at_ms > ?1", now_ms)
 }
 
-fn next_at_ms(db: &Connection, sql: &str, now_ms: u64) -> anyhow::Result<Option<u64>> {
+pub(super) fn next_at_ms(db: &Connection, sql: &str, now_ms: u64) -> anyhow::Result<Option<u64>> {
     let next: Option<i64> = db.prepare_cached(sql)?.query_row([now_ms.cast_signed()], |row| row.get(0))?;
     Ok(next.map(i64::cast_unsigned))
 }

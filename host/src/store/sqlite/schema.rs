@@ -9,10 +9,21 @@ use std::time::Duration;
 /// States of an event, a plan and an effect, as numbers in the tables. `state` of an event is the most
 /// pressing state of its plans.
 pub(super) mod state {
+    use crate::store::EffectState;
+
     pub(in super::super) const DONE: i64 = 0;
     pub(in super::super) const WAITING: i64 = 1;
     pub(in super::super) const PARKED: i64 = 2;
     pub(in super::super) const SKIPPED: i64 = 3;
+
+    /// What becomes of an effect or an alert after an attempt: its state, and when it is due again.
+    pub(in super::super) const fn after_attempt(state: EffectState) -> (i64, Option<i64>) {
+        match state {
+            EffectState::Done => (DONE, None),
+            EffectState::Waiting { due_at_ms } => (WAITING, Some(due_at_ms.cast_signed())),
+            EffectState::Parked => (PARKED, None),
+        }
+    }
 
     /// The word for a plan's or an event's state.
     pub(in super::super) const fn of_plan(state: i64) -> &'static str {

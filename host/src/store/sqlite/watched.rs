@@ -1,10 +1,9 @@
 //! What is written and read of watching sources.
 
-use super::queries::limit;
+use super::queries::{limit, next_at_ms};
 use super::schema::state;
 use crate::alert::{Alert, Gap, GapCause};
 use crate::rhythm::Rhythm;
-use crate::store::EffectState;
 use crate::store::watched::{
     AlertOutcome, AlertRow, AlertSeq, DueAlert, LastVigil, Sending, WatchedBatch, gap_of,
 };
@@ -44,11 +43,7 @@ fn raise(db: &Transaction<'_>, alert: &Alert, sending: Sending) -> anyhow::Resul
 }
 
 fn outcome(db: &Transaction<'_>, outcome: &AlertOutcome) -> anyhow::Result<()> {
-    let (state, due_at_ms) = match outcome.state {
-        EffectState::Done => (state::DONE, None),
-        EffectState::Waiting { due_at_ms } => (state::WAITING, Some(due_at_ms.cast_signed())),
-        EffectState::Parked => (state::PARKED, None),
-    };
+    let (state, due_at_ms) = state::after_attempt(outcome.state);
     db.prepare_cached(
         "UPDATE alerts SET state = ?2, attempts = ?3, due_at_ms = coalesce(?4, due_at_ms), what = ?5, at_ms = ?6
          WHERE seq = ?1",
@@ -108,9 +103,7 @@ pub(super) fn alerts_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyho
 }
 
 pub(super) fn next_alert_at_ms(db: &Connection, now_ms: u64) -> anyhow::Result<Option<u64>> {
-    let sql = "SELECT min(due_at_ms) FROM alerts WHERE state = 1 AND due_at_ms > ?1";
-    let next: Option<i64> = db.prepare_cached(sql)?.query_row([now_ms.cast_signed()], |row| row.get(0))?;
-    Ok(next.map(i64::cast_unsigned))
+    next_at_ms(db, "SELECT min(due_at_ms) FROM alerts WHERE state = 1 AND due_at_ms > ?1", now_ms)
 }
 
 pub(super) fn alerts(db: &Connection, rows_max: usize) -> anyhow::Result<Vec<AlertRow>> {

@@ -5,9 +5,7 @@ use super::schema::state;
 use crate::event::Arrival;
 use crate::plan::{Plan, Verdict};
 use crate::plugin::Version;
-use crate::store::{
-    Batch, Deployment, EffectOutcome, EffectState, EventSeq, Recorded, Replan, StoreError, Stray,
-};
+use crate::store::{Batch, Deployment, EffectOutcome, EventSeq, Recorded, Replan, StoreError, Stray};
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::HashMap;
@@ -251,11 +249,7 @@ fn replan(db: &Transaction<'_>, versions: &mut HashMap<Version, i64>, replan: &R
 }
 
 fn outcome(db: &Transaction<'_>, outcome: &EffectOutcome) -> anyhow::Result<()> {
-    let (state, due_at_ms) = match outcome.state {
-        EffectState::Done => (state::DONE, None),
-        EffectState::Waiting { due_at_ms } => (state::WAITING, Some(due_at_ms.cast_signed())),
-        EffectState::Parked => (state::PARKED, None),
-    };
+    let (state, due_at_ms) = state::after_attempt(outcome.state);
     db.prepare_cached(
         "UPDATE effects SET state = ?2, attempts = ?3, due_at_ms = coalesce(?4, due_at_ms), what = ?5, at_ms = ?6
          WHERE seq = ?1",
