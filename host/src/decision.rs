@@ -11,6 +11,8 @@ pub enum Decision {
         kind: String,
         /// The new event's subject.
         subject: String,
+        /// What its bytes are.
+        content_type: Option<String>,
         /// The new event's bytes.
         body: Vec<u8>,
     },

@@ -41,6 +41,9 @@ const HEADERS_RESERVED: [&str; 13] = [
     "upgrade",
 ];
 
+/// How a plugin names a secret it does not hold: `{{secret:NAME}}`.
+const SECRET_MARK: &[u8] = b"{{secret:";
+
 /// What one effect may be made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EffectLimits {
@@ -90,6 +93,7 @@ impl Effect {
         key: EffectKey,
         limits: &EffectLimits,
     ) -> Result<Self, Denied> {
+        refuse_secrets(request)?;
         let url = check_url(&request.url, limits)?;
         if !grants.hosts.iter().any(|granted| granted.covers(&url)) {
             return Err(Denied::Host {
@@ -205,6 +209,14 @@ impl fmt::Debug for GrantedRequest {
             .field("body_bytes", &self.body.as_ref().map_or(0, Bytes::len))
             .finish_non_exhaustive()
     }
+}
+
+/// The contract reserves the mark of a secret: sent as it stands, it would mean something else to a later host.
+fn refuse_secrets(request: &decision::HttpRequest) -> Result<(), Denied> {
+    let values = request.headers.iter().map(|(_, value)| value.as_bytes());
+    let body = request.body.as_deref().unwrap_or_default();
+    let is_marked = |bytes: &[u8]| bytes.windows(SECRET_MARK.len()).any(|part| part == SECRET_MARK);
+    if values.chain([request.url.as_bytes(), body]).any(is_marked) { Err(Denied::Secret) } else { Ok(()) }
 }
 
 fn check_method(name: &str) -> Result<Method, Denied> {

@@ -3,6 +3,6 @@
 export default class {
   afterCompile(module) {
     module.removeExport('handle');
-    module.addFunctionExport('notice/handle', 'tidegate:plugin/handler@1.0.0-draft.1#handle');
+    module.addFunctionExport('notice/handle', 'tidegate:plugin/handler@1.0.0#handle');
   }
 }

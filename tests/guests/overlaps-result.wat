@@ -1,6 +1,6 @@
 ;; Sixty-four notes that share one text of 64 KiB: 4 MiB of result in 128 KiB of memory.
 (data (i32.const 1024) "\00\00\00\00\00\00\00\00\00\05\00\00\40\00\00\00")  ;; ok, list at 1280, 64 long
-(func (export "tidegate:plugin/handler@1.0.0-draft.1#handle") (param i32) (result i32)
+(func (export "tidegate:plugin/handler@1.0.0#handle") (param i32) (result i32)
   (local $at i32)
   (local.set $at (i32.const 1280))
   (loop $again

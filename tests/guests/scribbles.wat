@@ -23,7 +23,7 @@
   (i64.store (i32.const 1040) (local.get $check))
   (i32.const 1024))
 
-(func (export "tidegate:plugin/handler@1.0.0-draft.1#handle") (param $event i32) (result i32)
+(func (export "tidegate:plugin/handler@1.0.0#handle") (param $event i32) (result i32)
   (local $old_end i32)
   (local $end i32)
   (local.set $old_end (i32.shl (memory.size) (i32.const 16)))

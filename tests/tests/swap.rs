@@ -173,7 +173,7 @@ struct Bad {
 const MANIFEST: &str = "name = \"loan-notice\"\nkinds = [\"asset.update\"]\n";
 
 fn bad_ones() -> anyhow::Result<Vec<Bad>> {
-    let interface = "tidegate:plugin/handler@1.0.0-draft.1";
+    let interface = "tidegate:plugin/handler@1.0.0";
     let component = |text: &str| wat::parse_str(text).context("assemble a component");
     let other_types = format!(
         "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) \

@@ -47,6 +47,9 @@ pub enum Denied {
         /// How many it may be.
         max: usize,
     },
+    /// It names a secret, and this host gives none.
+    #[error("`{{{{secret:` names a secret, and this host gives none (accepted: text without it)")]
+    Secret,
     /// No attempt can be made in no time.
     #[error("a timeout of 0 ms leaves no time to try (accepted: none, or 1 and more)")]
     Timeout,

@@ -157,6 +157,30 @@ fn a_header_cannot_start_another_header() {
 }
 
 #[test]
+fn the_mark_of_a_secret_is_denied_wherever_it_stands_as_long_as_no_host_gives_one() {
+    let mark = "x{{secret:KEY}}y";
+    let with_body = |body: &str| decision::HttpRequest {
+        body: Some(body.as_bytes().to_vec()),
+        ..wish("https://a.example/")
+    };
+    for marked in [
+        wish(&format!("https://a.example/{mark}")),
+        with_header("authorization", mark),
+        with_body(mark),
+        with_body("{{secret:"),
+    ] {
+        assert_eq!(check(&marked, &["a.example"]), Err(Denied::Secret));
+    }
+    for plain in ["{{secret", "{secret:KEY}", "{{Secret:KEY}}", ""] {
+        assert!(check(&with_body(plain), &["a.example"]).is_ok(), "{plain}");
+    }
+    assert_eq!(
+        Denied::Secret.to_string(),
+        "`{{secret:` names a secret, and this host gives none (accepted: text without it)"
+    );
+}
+
+#[test]
 fn the_hosts_own_headers_are_refused_in_any_case() {
     for name in ["Host", "content-LENGTH", "Transfer-Encoding", "Connection", "Idempotency-Key", "Upgrade"] {
         let denied = check(&with_header(name, "1"), &["a.example"]).expect_err(name);

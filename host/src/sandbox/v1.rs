@@ -1,4 +1,4 @@
-//! Speaks `tidegate:plugin@1.0.0-draft.1`: the only file that sees the types generated from it. Knows nothing of
+//! Speaks `tidegate:plugin@1.0.0`: the only file that sees the types generated from it. Knows nothing of
 //! limits.
 
 use super::Question;
@@ -12,7 +12,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 /// The export that makes a component a plugin of this version.
-pub(super) const INTERFACE: &str = "tidegate:plugin/handler@1.0.0-draft.1";
+pub(super) const INTERFACE: &str = "tidegate:plugin/handler@1.0.0";
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -132,9 +132,12 @@ fn decision(decision: wit::Decision) -> Decision {
             timeout_ms: http.timeout_ms,
             reply_tag: http.reply_tag,
         }),
-        wit::Decision::Emit(emit) => {
-            Decision::Emit { kind: emit.kind, subject: emit.subject, body: emit.body }
-        }
+        wit::Decision::Emit(emit) => Decision::Emit {
+            kind: emit.kind,
+            subject: emit.subject,
+            content_type: emit.content_type,
+            body: emit.body,
+        },
         wit::Decision::Wake(wake) => {
             Decision::Wake { after_ms: wake.after_ms, tag: wake.tag, body: wake.body }
         }

@@ -29,11 +29,24 @@ pub enum Said {
 #[expect(missing_docs, reason = "each is what the contract calls so: wit/v1/plugin.wit explains it")]
 pub enum Decision {
     Http(Http),
-    Emit { kind: String, subject: String, body: Bytes },
-    Wake { after_ms: u64, tag: String, body: Bytes },
+    Emit {
+        kind: String,
+        subject: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content_type: Option<String>,
+        body: Bytes,
+    },
+    Wake {
+        after_ms: u64,
+        tag: String,
+        body: Bytes,
+    },
     Remember(Option<Bytes>),
     Note(String),
-    Other { kind: String, body: Bytes },
+    Other {
+        kind: String,
+        body: Bytes,
+    },
 }
 
 /// An HTTP request that a plugin wants made.
@@ -108,9 +121,12 @@ impl From<&decision::Decision> for Decision {
     fn from(decision: &decision::Decision) -> Self {
         match decision {
             decision::Decision::Http(request) => Self::Http(request.into()),
-            decision::Decision::Emit { kind, subject, body } => {
-                Self::Emit { kind: kind.clone(), subject: subject.clone(), body: Bytes::of(body) }
-            }
+            decision::Decision::Emit { kind, subject, content_type, body } => Self::Emit {
+                kind: kind.clone(),
+                subject: subject.clone(),
+                content_type: content_type.clone(),
+                body: Bytes::of(body),
+            },
             decision::Decision::Wake { after_ms, tag, body } => {
                 Self::Wake { after_ms: *after_ms, tag: tag.clone(), body: Bytes::of(body) }
             }

@@ -47,7 +47,7 @@ fn a_component_without_the_handler_is_told_what_would_have_been_accepted() {
     ));
     assert_eq!(
         error.to_string(),
-        "the component exports `run`; accepted is `tidegate:plugin/handler@1.0.0-draft.1`: build it for the world `plugin` \
+        "the component exports `run`; accepted is `tidegate:plugin/handler@1.0.0`: build it for the world `plugin` \
          of the contract, which `tidegate plugin new` writes as wit/plugin.wit"
     );
     let error = refused(&assemble(
@@ -74,12 +74,12 @@ fn a_handler_with_other_types_is_refused() {
              (core instance $i (instantiate $m))
              (func $handle (param "event" u32) (result u32) (canon lift (core func $i "f")))
              (instance $handler (export "handle" (func $handle)))
-             (export "tidegate:plugin/handler@1.0.0-draft.1" (instance $handler)))"#,
+             (export "tidegate:plugin/handler@1.0.0" (instance $handler)))"#,
     ));
     let AdmissionError::WrongHandler { name, cause } = error else {
         panic!("{error:?}");
     };
-    assert_eq!(name, "tidegate:plugin/handler@1.0.0-draft.1");
+    assert_eq!(name, "tidegate:plugin/handler@1.0.0");
     assert!(cause.contains("expected `record`"), "{cause}");
 }
 
@@ -93,7 +93,7 @@ fn a_component_that_needs_more_than_any_may_have_is_refused() {
     for (needed, said) in needs {
         let text = format!(
             r#"(module {needed} (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-               (func (export "tidegate:plugin/handler@1.0.0-draft.1#handle") (param i32) (result i32) unreachable))"#
+               (func (export "tidegate:plugin/handler@1.0.0#handle") (param i32) (result i32) unreachable))"#
         );
         let error = refused(&component(&assemble(&text)));
         assert!(matches!(error, AdmissionError::NeedsTooMuch(_)), "{needed}: {error:?}");

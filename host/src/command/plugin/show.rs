@@ -60,7 +60,7 @@ pub(super) fn refusal(refusal: &Refusal) -> String {
 pub(super) fn decision(decision: &Decision) -> String {
     match decision {
         Decision::Http(request) => http(request),
-        Decision::Emit { kind, subject, body } => format!("emit {kind} about {subject}\n{}", bytes(body)),
+        Decision::Emit { kind, subject, body, .. } => format!("emit {kind} about {subject}\n{}", bytes(body)),
         Decision::Wake { after_ms, tag, body } => {
             format!("wake after {after_ms} ms, tag {tag}\n{}", bytes(body))
         }

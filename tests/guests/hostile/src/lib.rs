@@ -55,7 +55,7 @@ fn request(event: &Event) -> Http {
 
 /// A decision that the host does not carry out.
 fn emit() -> Decision {
-    Decision::Emit(Emit { kind: "other".to_owned(), subject: String::new(), body: Vec::new() })
+    Decision::Emit(Emit { kind: "other".to_owned(), subject: String::new(), content_type: None, body: Vec::new() })
 }
 
 /// Takes memory until the allocator gives up, which ends in a trap.
