@@ -1,4 +1,3 @@
 //! The whole system on one machine, for development. Production uses none of this.
 
-pub mod tool;
 pub mod workerd;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use tidegate_toolchain::build::Build;
 
 /// The name of a plugin: lower-case letters, digits and hyphens. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ pub struct Manifest {
     /// Limits of one call, where it asks for less than the operator allows.
     #[serde(default)]
     pub limits: LimitsAsked,
+    /// How its component is made. No part of a version: what was made is.
+    #[serde(default, skip_serializing)]
+    pub build: Build,
 }
 
 /// The limits a manifest names; what it does not name is the operator's.

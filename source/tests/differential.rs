@@ -1,13 +1,6 @@
 //! Ours against the public Standard Webhooks libraries of JavaScript and Python, on the same requests. Their clock is
 //! the machine's, so no request here is within half a minute of the edge of the window.
 
-#[path = "../../host/src/dev/tool.rs"]
-#[expect(
-    unreachable_pub,
-    reason = "the host's own file: where tools are is known in one place, and the host itself is not built for this"
-)]
-mod tool;
-
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +14,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tidegate_source::{Judgement, Request, Sources};
+use tidegate_toolchain::tool;
 
 const CASES: usize = 600;
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/differential");

@@ -5,8 +5,8 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tidegate::dev::tool;
 use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
+use tidegate_toolchain::tool;
 
 /// The source every test posts to.
 pub const SOURCE: &str = "amj";

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tidegate::dev::tool;
 use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate::store::EventRow;
 use tidegate_envelope::Receipt;
@@ -19,6 +18,7 @@ use tidegate_tests::sender::{Sender, loan};
 use tidegate_tests::system::cli::Cli;
 use tidegate_tests::system::process::Process;
 use tidegate_tests::system::{self, Queue, QueuePlace, local, until};
+use tidegate_toolchain::tool;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 

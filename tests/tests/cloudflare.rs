@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use tempfile::TempDir;
-use tidegate::dev::tool;
 use tidegate_tests::edge::root;
 use tidegate_tests::system::process::Process;
 use tidegate_tests::system::{self, PATIENCE};
+use tidegate_toolchain::tool;
 use tokio::process::Command;
 use tokio::time::timeout;
 

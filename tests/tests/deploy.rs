@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use tidegate::dev::tool;
 use tidegate_tests::edge::{Edge, EdgeOptions, live_path, root};
 use tidegate_tests::recorder::Recorder;
+use tidegate_toolchain::tool;
 
 /// `wrangler deploy --dry-run` on the built Worker with our `wrangler.toml`, less its build command (the suite
 /// has built it). Gives what wrangler printed.

@@ -1,12 +1,12 @@
 //! Runs the benches and sets each figure against its target. What is measured, and against what, stands with
 //! each bench.
 
-use crate::tools::Tools;
 use crate::{edge, plugin, shell};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use tidegate_toolchain::tools::Tools;
 
 /// One bench. Each prints a JSON object per figure.
 struct Bench {

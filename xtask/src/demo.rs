@@ -1,8 +1,7 @@
 //! The main job on real input, shown: one event from the edge to its effect, and a plugin swapped on the way.
 
 use crate::receiver::{Arrived, Receiver};
-use crate::tools::Tools;
-use crate::{edge, language, shell};
+use crate::{edge, plugin, shell};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use std::fs;
@@ -10,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tidegate_toolchain::tools::Tools;
 
 /// The longest that a step of the demo may take.
 const STEP: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> 
     tools.ensure("workerd")?;
     let tidegate = shell::build_host(root)?;
     edge::build(root)?;
-    language::rust::make(root, &root.join("plugins/rust"), &root.join("plugins/rust/plugin.wasm"))?;
+    plugin::build_plugins(root, tools, &["rust"])?;
 
     heading("Starting the system: the Worker under workerd, the queue, the host");
     let dir = shell::target_dir(root).join("demo");
@@ -37,7 +37,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> 
     show(&system, &receiver, &sample)?;
 
     heading("Deploying a changed plugin: nothing is restarted");
-    let changed = change_plugin(root, &dir)?;
+    let changed = change_plugin(root, tools, &dir)?;
     system.deploy(&changed, &receiver)?;
     let mut later = sample;
     later["updated_at"] = "2022-11-12 09:00:00.000001".into();
@@ -82,7 +82,7 @@ fn print_arrived(arrived: &Arrived) {
 }
 
 /// A copy of the Rust plugin whose notice reads differently, built from its source.
-fn change_plugin(root: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
+fn change_plugin(root: &Path, tools: &Tools, dir: &Path) -> anyhow::Result<PathBuf> {
     let (from, to) = (root.join("plugins/rust"), dir.join("changed"));
     fs::create_dir_all(to.join("src"))?;
     for file in ["Cargo.lock", "plugin.toml"] {
@@ -100,7 +100,7 @@ fn change_plugin(root: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     );
     fs::write(to.join("src/lib.rs"), changed)?;
     println!("changed \"is on loan to\" into \"now travels with\" in its source, and built it");
-    language::rust::make(root, &to, &to.join("plugin.wasm"))?;
+    plugin::build_copy(root, tools, &to)?;
     Ok(to)
 }
 

@@ -1,11 +1,11 @@
 //! Builds the Worker into `worker/build`: the modules that wrangler deploys and workerd runs.
 //! Knows nothing of either.
 
-use crate::tools;
 use anyhow::{Context as _, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tidegate_toolchain::tools;
 use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";

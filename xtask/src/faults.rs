@@ -1,10 +1,10 @@
 //! Runs the fault run: builds what it needs, and leaves the verdict to it.
 
-use crate::tools::Tools;
-use crate::{edge, language, shell};
+use crate::{edge, plugin, shell};
 use anyhow::Context as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use tidegate_toolchain::tools::Tools;
 
 /// What to run; what is not said, the run itself chooses.
 #[derive(clap::Args)]
@@ -47,8 +47,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     tools.ensure("workerd")?;
     shell::build_host(root)?;
     edge::build(root)?;
-    let plugin = root.join("plugins/rust");
-    language::rust::make(root, &plugin, &plugin.join("plugin.wasm"))?;
+    plugin::build_plugins(root, tools, &["rust"])?;
     let faults = shell::build_command(root, "faults")?;
     let status = Command::new(faults).args(options.arguments()).status().context("start the fault run")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -4,18 +4,15 @@ mod bench;
 mod demo;
 mod edge;
 mod faults;
-mod language;
-mod made;
 mod plugin;
 mod receiver;
 mod shell;
 mod suite;
-mod tools;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tools::Tools;
+use tidegate_toolchain::tools::Tools;
 
 /// Builds, shows, tests and measures Tidegate. Each command installs what it lacks, saying so first.
 #[derive(Parser)]
@@ -78,7 +75,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let root = root();
-    let tools = Tools::load(&root)?;
+    let tools = Tools::new()?;
     let done = match command {
         Command::Faults(options) => return faults::run(&root, &tools, &options),
         Command::Demo { once } => demo::run(&root, &tools, once),

@@ -16,35 +16,11 @@ pub(crate) fn cargo(root: &Path) -> Command {
 /// # Errors
 /// When it cannot be started, or fails; the error is its command line.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let line = line(command);
+    let line = tidegate_toolchain::shell::line(command);
     let line = line.rsplit_once("/bin/").map_or(line.clone(), |(_, name)| name.to_owned());
     eprintln!("+ {line}");
     let status = command.status().with_context(|| format!("start {line}"))?;
     ensure!(status.success(), "`{line}` failed ({status})");
-    Ok(())
-}
-
-/// A command as one would type it.
-pub(crate) fn line(command: &Command) -> String {
-    let parts = std::iter::once(command.get_program()).chain(command.get_args());
-    parts.map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
-}
-
-/// Runs a program to its end without a word, unless it fails; `what` says what for.
-///
-/// # Errors
-/// When it cannot be started, or fails; the error is its command line and what it printed.
-pub(crate) fn run_quietly(command: &mut Command, what: &str) -> anyhow::Result<()> {
-    let output = command.output();
-    let output = output.with_context(|| format!("{what}: start {}", command.get_program().display()))?;
-    ensure!(
-        output.status.success(),
-        "{what}: `{}` failed ({})\n{}{}",
-        line(command),
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
     Ok(())
 }
 

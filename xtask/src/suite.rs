@@ -1,10 +1,10 @@
 //! Everything that must hold before a change is taken.
 
-use crate::tools::Tools;
 use crate::{edge, faults, plugin, shell};
 use anyhow::ensure;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use tidegate_toolchain::tools::Tools;
 
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {

@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidegate::config::Config;
-use tidegate::dev::tool;
 use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate_queue::{Behavior, ServeError, ServeOptions, Server};
+use tidegate_toolchain::tool;
 use tokio::sync::oneshot;
 
 /// The name of the embedded queue.

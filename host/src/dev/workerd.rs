@@ -26,7 +26,7 @@ const MAIN_MODULE: &str = "index.js";
 /// How to run the Worker.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerdOptions<'a> {
-    /// The workerd to run: [`super::tool::find`]`("workerd")`.
+    /// The workerd to run: [`tidegate_toolchain::tool::find`]`("workerd")`.
     pub binary: &'a Path,
     /// Where `cargo xtask edge` put the Worker. It is copied, so it may be built again meanwhile.
     pub worker_build_dir: &'a Path,

@@ -5,6 +5,7 @@ use anyhow::{Context as _, ensure};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tidegate_toolchain::build::Build;
 
 /// What is kept beside the component, for people and tools.
 const MANIFEST: &str = "plugin.toml";
@@ -68,6 +69,7 @@ impl Package {
             hosts: Vec::new(),
             settings: BTreeMap::new(),
             limits: LimitsAsked::default(),
+            build: Build::default(),
         })
     }
 

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tidegate::dev::tool;
 use tidegate_tests::bench;
 use tidegate_tests::edge::{Edge, EdgeOptions, QUEUE, root};
 use tidegate_tests::load;
 use tidegate_tests::system::{self, process::Process};
+use tidegate_toolchain::tool;
 use tokio::process::Command;
 
 const CLIENTS: usize = 64;

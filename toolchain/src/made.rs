@@ -1,5 +1,6 @@
 //! Remembers what a component was made of, so that it is not made again of the same. Knows nothing of languages.
 
+use crate::build::Made;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -23,8 +24,11 @@ impl Ingredients {
         self.0.update(bytes);
     }
 
-    /// Adds every file of a plugin's folder that is a source of it, by name and content.
+    /// Adds every file of a folder that goes into a component, by name and content; a folder that is not there has none.
     pub(crate) fn add_sources(&mut self, dir: &Path) -> Result<()> {
+        if !dir.exists() {
+            return Ok(());
+        }
         for path in files(dir)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !NOT_SOURCES.contains(&name.as_str()) {
@@ -40,15 +44,16 @@ impl Ingredients {
         out: &Path,
         note: &Path,
         make: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Made> {
         let of = hex(&self.0.finalize());
         let line =
             |out: &Path| Ok::<_, anyhow::Error>(format!("{of} {}\n", hex(&Sha256::digest(read(out)?))));
         if fs::read_to_string(note).is_ok_and(|noted| line(out).is_ok_and(|line| noted == line)) {
-            return Ok(());
+            return Ok(Made::Before);
         }
         make()?;
-        fs::write(note, line(out)?).with_context(|| format!("write {}", note.display()))
+        fs::write(note, line(out)?).with_context(|| format!("write {}", note.display()))?;
+        Ok(Made::Now)
     }
 }
 

@@ -7,10 +7,10 @@ use std::process::Command;
 use wit_component::StringEncoding;
 
 /// Makes the component of a `.ts` file, whose exports are renamed by the `exports.mjs` beside it.
-pub(crate) fn make(job: &Job<'_>) -> Result<()> {
-    let module = job.work.join("module.wasm");
+pub(super) fn make(job: &Job<'_>) -> Result<()> {
+    let module = job.place.work.join("module.wasm");
     let mut command = Command::new(job.tools.ensure("node")?);
-    command.arg(job.tools.ensure("assemblyscript")?).arg(job.source("ts")).arg("--outFile").arg(&module);
+    command.arg(job.tools.ensure("assemblyscript")?).arg(job.source).arg("--outFile").arg(&module);
     // Each call has an instance of its own, so nothing needs to be freed; and nothing is imported to abort with.
     command.args([
         "--baseDir",
@@ -23,6 +23,6 @@ pub(crate) fn make(job: &Job<'_>) -> Result<()> {
         "--transform",
         "./exports.mjs",
     ]);
-    shell::run_quietly(command.current_dir(job.dir), "compile")?;
+    shell::run_quietly(command.current_dir(&job.place.dir), "compile")?;
     job.write_component(&module, Types::Missing(StringEncoding::UTF16))
 }

@@ -13,35 +13,35 @@ const FLAGS: [&str; 6] =
     ["--target=wasm32-wasi", "-mexec-model=reactor", "-Oz", "-g", "-Wall", "-Wl,-z,stack-size=65536"];
 
 /// Makes the component of a `.c` file.
-pub(crate) fn make_of_c(job: &Job<'_>) -> Result<()> {
+pub(super) fn make_of_c(job: &Job<'_>) -> Result<()> {
     let bindings = write_bindings(job)?;
-    let module = job.work.join("module.wasm");
+    let module = job.place.work.join("module.wasm");
     let mut command = zig(job)?;
     command.arg("cc").args(FLAGS).arg("-std=c23").arg("-I").arg(&bindings);
-    command.arg(job.source("c")).args(compiled_with(&bindings));
+    command.arg(job.source).args(compiled_with(&bindings));
     shell::run_quietly(command.arg("-o").arg(&module), "compile")?;
     job.write_component(&module, Types::InModule)
 }
 
 /// Makes the component of a `.cpp` file. The bindings are C's: those of wit-bindgen-cpp 0.63 corrupt a list of
 /// variants.
-pub(crate) fn make_of_cpp(job: &Job<'_>) -> Result<()> {
+pub(super) fn make_of_cpp(job: &Job<'_>) -> Result<()> {
     let bindings = write_bindings(job)?;
     let [generated, types] = compiled_with(&bindings);
-    let object = job.work.join("bindings.o");
+    let object = job.place.work.join("bindings.o");
     let mut command = zig(job)?;
     command.arg("cc").args(["--target=wasm32-wasi", "-Oz", "-c"]).arg(generated).arg("-o").arg(&object);
     shell::run_quietly(&mut command, "compile the bindings")?;
-    let module = job.work.join("module.wasm");
+    let module = job.place.work.join("module.wasm");
     let mut command = zig(job)?;
     command.arg("c++").args(FLAGS).args(["-std=c++23", "-fno-exceptions", "-fno-rtti", "-I"]).arg(&bindings);
-    command.arg(job.source("cpp")).arg(object).arg(types).arg("-o").arg(&module);
+    command.arg(job.source).arg(object).arg(types).arg("-o").arg(&module);
     shell::run_quietly(&mut command, "compile")?;
     job.write_component(&module, Types::InModule)
 }
 
 /// Makes the component of a `.zig` file, which has the bindings as its module `plugin`.
-pub(crate) fn make_of_zig(job: &Job<'_>) -> Result<()> {
+pub(super) fn make_of_zig(job: &Job<'_>) -> Result<()> {
     let bindings = write_bindings(job)?;
     let mut command = zig(job)?;
     command.args(["translate-c", "-lc", "-target", "wasm32-wasi"]).arg(bindings.join("plugin.h"));
@@ -51,15 +51,15 @@ pub(crate) fn make_of_zig(job: &Job<'_>) -> Result<()> {
         "translate the bindings:\n{}",
         String::from_utf8_lossy(&translated.stderr)
     );
-    let plugin = job.work.join("plugin.zig");
+    let plugin = job.place.work.join("plugin.zig");
     fs::write(&plugin, translated.stdout).with_context(|| format!("write {}", plugin.display()))?;
 
-    let module = job.work.join("module.wasm");
+    let module = job.place.work.join("module.wasm");
     let mut command = zig(job)?;
     command.args(["build-exe", "-target", "wasm32-wasi", "-mexec-model=reactor", "-OReleaseSmall", "-lc"]);
     // The C files stand before the module that they belong to.
     command.args(["--stack", "65536", "-fno-strip", "--dep", "plugin"]).args(compiled_with(&bindings));
-    command.arg(argument("-Mroot=", &job.source("zig"))).arg(argument("-Mplugin=", &plugin));
+    command.arg(argument("-Mroot=", job.source)).arg(argument("-Mplugin=", &plugin));
     command.arg(argument("-femit-bin=", &module)).arg("-I").arg(&bindings);
     shell::run_quietly(&mut command, "compile")?;
     job.write_component(&module, Types::InModule)
@@ -69,13 +69,13 @@ fn zig(job: &Job<'_>) -> Result<Command> {
     let mut command = Command::new(job.tools.ensure("zig")?);
     // The libraries it compiles, which take a minute the first time.
     command.env("ZIG_GLOBAL_CACHE_DIR", job.tools.cache("zig")?);
-    command.env("ZIG_LOCAL_CACHE_DIR", job.work.join("zig-cache"));
+    command.env("ZIG_LOCAL_CACHE_DIR", job.place.work.join("zig-cache"));
     Ok(command)
 }
 
 /// Writes `plugin.h`, `plugin.c` and the types that are linked in; says where.
 fn write_bindings(job: &Job<'_>) -> Result<PathBuf> {
-    let dir = job.work.join("bindings");
+    let dir = job.place.work.join("bindings");
     job.write_bindings(wit_bindgen_c::Opts::default().build(), &dir)?;
     Ok(dir)
 }

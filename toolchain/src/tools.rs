@@ -1,17 +1,9 @@
 //! Installs what `tools.toml` pins, and says what this machine has of what is needed. Knows nothing of what
 //! the tools are used for.
 
-#[path = "../../host/src/dev/tool.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "the host's own file, so that both follow one rule: the host looks tools up, this installs them"
-)]
-mod place;
-
 use crate::shell;
+use crate::tool::{self, Origin, Tool};
 use anyhow::{Context as _, bail};
-use place::{Origin, Tool};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,33 +13,32 @@ use std::time::Instant;
 const TARGETS: [&str; 1] = ["wasm32-unknown-unknown"];
 
 /// The pinned tools.
-pub(crate) struct Tools(Vec<Tool>);
+pub struct Tools(Vec<Tool>);
 
 /// One line of the list: what is needed, and whether it is there.
-pub(crate) struct Need {
+pub struct Need {
     /// Its name, with the version that is pinned.
-    pub(crate) name: String,
+    pub name: String,
     /// Where it is, or which version it says it has; `None` when it is missing.
-    pub(crate) found: Option<String>,
+    pub found: Option<String>,
     /// The line to type when it is missing.
-    pub(crate) remedy: String,
+    pub remedy: String,
 }
 
 impl Tools {
-    /// Reads `tools.toml`.
+    /// The tools that this program was built with: those of `tools.toml`.
     ///
     /// # Errors
-    /// When it is not there or not well-formed.
-    pub(crate) fn load(root: &Path) -> anyhow::Result<Self> {
-        let path = root.join("tools.toml");
-        Ok(Self(place::parse(&fs::read_to_string(&path).context("read tools.toml")?)?))
+    /// When the list is not well-formed.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self(tool::parse(tool::PINNED)?))
     }
 
     /// The file of a tool, which is installed first when it is missing.
     ///
     /// # Errors
     /// When npm or pip is missing or fails; the error has the line to type.
-    pub(crate) fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
         let tool = self.0.iter().find(|tool| tool.name == name);
         let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
         let path = tool.path()?;
@@ -66,7 +57,7 @@ impl Tools {
     ///
     /// # Errors
     /// When `tools.toml` does not name the tool, or the environment no home for it.
-    pub(crate) fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
         let tool = self.0.iter().find(|tool| tool.name == name);
         let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
         Ok(tool.dir()?.with_file_name(format!("{}-{}-cache", tool.name, tool.version)))
@@ -76,7 +67,7 @@ impl Tools {
     ///
     /// # Errors
     /// The first that cannot be installed.
-    pub(crate) fn install(&self) -> anyhow::Result<()> {
+    pub fn install(&self) -> anyhow::Result<()> {
         for target in TARGETS {
             ensure_target(target)?;
         }
@@ -90,7 +81,7 @@ impl Tools {
     ///
     /// # Errors
     /// When the environment names no home for the tools.
-    pub(crate) fn print(&self) -> anyhow::Result<()> {
+    pub fn print(&self) -> anyhow::Result<()> {
         let needs = self.list()?;
         for need in &needs {
             match &need.found {
@@ -107,7 +98,7 @@ impl Tools {
     ///
     /// # Errors
     /// When the environment names no home for the tools.
-    pub(crate) fn list(&self) -> anyhow::Result<Vec<Need>> {
+    pub fn list(&self) -> anyhow::Result<Vec<Need>> {
         let programs = [
             (
                 "rustc",
@@ -152,7 +143,7 @@ impl Tools {
 ///
 /// # Errors
 /// When rustup is missing or fails; the error has the line to type.
-pub(crate) fn ensure_target(target: &str) -> anyhow::Result<()> {
+pub fn ensure_target(target: &str) -> anyhow::Result<()> {
     if target_libdir(target).is_some() {
         return Ok(());
     }

@@ -4,19 +4,20 @@
 //! Every component imports nothing. Where a language's library insists on WASI, the module is joined to
 //! `language/null-wasi.wat`, which answers each call with "nothing there".
 
-pub(crate) mod assembly;
-pub(crate) mod c;
-pub(crate) mod go;
-pub(crate) mod python;
-pub(crate) mod rust;
-pub(crate) mod script;
+mod assembly;
+mod c;
+mod go;
+mod python;
+mod rust;
+mod script;
 mod types;
 
+use crate::build::Place;
 use crate::made;
 use crate::tools::Tools;
 use anyhow::{Context as _, Result};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wasm_encoder::Section as _;
 use wasmparser::Payload;
 use wit_bindgen_core::{Files, WorldGenerator};
@@ -32,29 +33,112 @@ const NULL_WASI: &str = include_str!("language/null-wasi.wat");
 /// The text of the steps that are shared: when it changes, every component is made again.
 pub(crate) const STEPS: &str = concat!(include_str!("language.rs"), include_str!("language/null-wasi.wat"));
 
+/// A language, and how its components are made.
+pub struct Language {
+    /// What it is called, which in this repository is its plugin's folder.
+    pub name: &'static str,
+    /// The tools it needs, by their names in `tools.toml`.
+    pub tools: &'static [&'static str],
+    /// The source file when a plugin does not name one.
+    pub(crate) source: &'static str,
+    pub(crate) make: fn(&Job<'_>) -> Result<()>,
+    /// The source of what makes it: when that changes, components are made again.
+    pub(crate) text: &'static str,
+    /// Whether its own tool knows what has changed, and is asked each time.
+    pub(crate) is_incremental: bool,
+}
+
+/// The languages, in the order of their names.
+pub static ALL: [Language; 9] = [
+    Language {
+        name: "assemblyscript",
+        tools: &["node", "assemblyscript"],
+        source: "plugin.ts",
+        make: assembly::make,
+        text: include_str!("language/assembly.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "c",
+        tools: &["zig"],
+        source: "plugin.c",
+        make: c::make_of_c,
+        text: include_str!("language/c.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "cpp",
+        tools: &["zig"],
+        source: "plugin.cpp",
+        make: c::make_of_cpp,
+        text: include_str!("language/c.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "go",
+        tools: &["go"],
+        source: "plugin.go",
+        make: go::make,
+        text: include_str!("language/go.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "javascript",
+        tools: &["componentize-qjs"],
+        source: "plugin.js",
+        make: script::make_of_javascript,
+        text: include_str!("language/script.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "python",
+        tools: &["componentize-py"],
+        source: "plugin.py",
+        make: python::make,
+        text: include_str!("language/python.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "rust",
+        tools: &[],
+        source: "Cargo.toml",
+        make: rust::make,
+        text: include_str!("language/rust.rs"),
+        is_incremental: true,
+    },
+    Language {
+        name: "typescript",
+        tools: &["node", "typescript", "componentize-qjs"],
+        source: "plugin.ts",
+        make: script::make_of_typescript,
+        text: concat!(include_str!("language/script.rs"), include_str!("language/types.rs")),
+        is_incremental: false,
+    },
+    Language {
+        name: "zig",
+        tools: &["zig"],
+        source: "plugin.zig",
+        make: c::make_of_zig,
+        text: include_str!("language/c.rs"),
+        is_incremental: false,
+    },
+];
+
+/// The language of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Language> {
+    ALL.iter().find(|language| language.name == name)
+}
+
 /// One component to make.
 pub(crate) struct Job<'a> {
-    /// The repository.
-    pub(crate) root: &'a Path,
     pub(crate) tools: &'a Tools,
-    /// The folder of the contract's WIT.
-    pub(crate) contract: &'a Path,
-    /// The folder of the sources.
-    pub(crate) dir: &'a Path,
-    /// The name of the source file, without what says the language.
-    pub(crate) stem: &'a str,
-    /// A folder for what is made on the way; it outlives the build.
-    pub(crate) work: &'a Path,
-    /// Where the component goes.
-    pub(crate) out: &'a Path,
+    pub(crate) place: &'a Place,
+    /// The source file.
+    pub(crate) source: &'a Path,
 }
 
 impl Job<'_> {
-    /// The source file.
-    fn source(&self, extension: &str) -> PathBuf {
-        self.dir.join(self.stem).with_extension(extension)
-    }
-
     /// Writes the bindings of a generator into a folder.
     fn write_bindings(&self, mut generator: Box<dyn WorldGenerator>, dir: &Path) -> Result<()> {
         let (mut resolve, world) = self.contract()?;
@@ -82,12 +166,12 @@ impl Job<'_> {
             .module(&bytes)?
             .adapter("wasi_snapshot_preview1", &null)?
             .encode()?;
-        fs::write(self.out, component).with_context(|| format!("write {}", self.out.display()))
+        fs::write(&self.place.out, component).with_context(|| format!("write {}", self.place.out.display()))
     }
 
     fn contract(&self) -> Result<(Resolve, WorldId)> {
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_path(self.contract)?;
+        let (package, _) = resolve.push_path(&self.place.contract)?;
         let world = resolve.select_world(&[package], Some(WORLD))?;
         Ok((resolve, world))
     }

@@ -4,6 +4,9 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use std::path::PathBuf;
 
+/// The text of `tools.toml`.
+pub(crate) const PINNED: &str = include_str!("../../tools.toml");
+
 /// One pinned tool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +55,7 @@ pub fn parse(text: &str) -> anyhow::Result<Vec<Tool>> {
 /// # Errors
 /// When it is not there; the error says what to type.
 pub fn find(name: &str) -> anyhow::Result<PathBuf> {
-    let tools = parse(include_str!("../../../tools.toml"))?;
+    let tools = parse(PINNED)?;
     let tool = tools.iter().find(|tool| tool.name == name);
     let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
     let path = tool.path()?;

@@ -4,7 +4,7 @@ use super::{Job, Types, copy};
 use crate::shell;
 use anyhow::{Context as _, Result};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use wit_component::StringEncoding;
 
@@ -14,18 +14,21 @@ const PACKAGE: &str = "export_tidegate_plugin_handler";
 /// The library that the bindings call.
 const LIBRARY: &str = "go.bytecodealliance.org/pkg";
 
+/// The files of that library: path and content.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/go_library.rs"));
+
 /// Makes the component of the `*.go` in a plugin's folder. What is compiled stays in `module`, a whole Go module
 /// that an editor can open.
-pub(crate) fn make(job: &Job<'_>) -> Result<()> {
-    let module = job.work.join("module");
+pub(super) fn make(job: &Job<'_>) -> Result<()> {
+    let module = job.place.work.join("module");
     job.write_bindings(wit_bindgen_go::Opts::default().build(), &module)?;
-    copy(job.dir, &module.join(PACKAGE), &["go"])?;
-    write_library(job, &job.work.join("library"))?;
+    copy(&job.place.dir, &module.join(PACKAGE), &["go"])?;
+    write_library(&job.place.work.join("library"))?;
     let manifest = module.join("go.mod");
     let text = fs::read_to_string(&manifest).with_context(|| format!("read {}", manifest.display()))?;
     fs::write(&manifest, format!("{text}\nreplace {LIBRARY} => ../library\n")).context("write go.mod")?;
 
-    let core = job.work.join("module.wasm");
+    let core = job.place.work.join("module.wasm");
     let mut command = Command::new(job.tools.ensure("go")?);
     // The linker's check of names is off for one that the library takes from Go's runtime.
     command.args(["build", "-buildmode=c-shared", "-ldflags=-checklinkname=0 -w", "-trimpath", "-o"]);
@@ -38,25 +41,13 @@ pub(crate) fn make(job: &Job<'_>) -> Result<()> {
     job.write_component(&core, Types::Missing(StringEncoding::UTF8))
 }
 
-/// Copies the bindings' library out of the sources of their generator, which bring it.
-fn write_library(job: &Job<'_>, to: &Path) -> Result<()> {
-    let from = generator(job.root)?.join("src/pkg");
-    copy(&from, to, &["mod"])?;
-    for package in ["wit/async", "wit/runtime", "wit/types"] {
-        copy(&from.join(package), &to.join(package), &["go", "s"])?;
+/// Writes the bindings' library.
+fn write_library(to: &Path) -> Result<()> {
+    for (name, bytes) in FILES {
+        let path = to.join(name);
+        let parent = path.parent().context("a file is in a folder")?;
+        fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+        fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
-}
-
-/// The folder of the crate wit-bindgen-go.
-fn generator(root: &Path) -> Result<PathBuf> {
-    let output = shell::cargo(root).args(["metadata", "--format-version=1", "--offline"]).output();
-    let output = output.context("start cargo metadata")?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("read cargo metadata")?;
-    let packages = metadata["packages"].as_array().context("cargo metadata lists packages")?;
-    let package = packages.iter().find(|package| package["name"] == "wit-bindgen-go");
-    let manifest = package.and_then(|package| package["manifest_path"].as_str());
-    let manifest = Path::new(manifest.context("wit-bindgen-go is among the packages")?);
-    Ok(manifest.parent().context("a manifest is in a folder")?.to_owned())
 }
