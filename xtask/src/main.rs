@@ -36,13 +36,7 @@ enum Command {
         filter: Option<String>,
     },
     /// Measure, as ratios against a floor or a peer in the same run.
-    Bench {
-        /// Only this one: sandbox, languages, pipeline, queue, edge or latency.
-        name: Option<String>,
-        /// Print a JSON list of {name, value, unit, against, ratio, target, met}.
-        #[arg(long)]
-        json: bool,
-    },
+    Bench(bench::Options),
     /// Send events while the queue is down, slow, hanging, refusing and killed, and then while both stores fail:
     /// none may be refused in the first part, and none lost in either.
     Faults(faults::Options),
@@ -80,7 +74,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Faults(options) => return faults::run(&root, &tools, &options),
         Command::Demo { once } => demo::run(&root, &tools, once),
         Command::Test { filter } => suite::run(&root, &tools, filter.as_deref()),
-        Command::Bench { name, json } => bench::run(&root, &tools, name.as_deref(), json),
+        Command::Bench(options) => bench::run(&root, &tools, &options),
         Command::Tools { install: true } => tools.install(),
         Command::Tools { install: false } => tools.print(),
         Command::Build => {
