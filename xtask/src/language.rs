@@ -1,7 +1,7 @@
 //! Makes components, language by language: a file for each compiler, and here what they share. Knows nothing of
 //! which plugins there are.
 //!
-//! Every component imports nothing. Where a language's library insists on WASI, the module is joined to
+//! Every plugin's component imports nothing; a guest of the tests may want WASI. Where a language's library insists on WASI, the module is joined to
 //! `language/null-wasi.wat`, which answers each call with "nothing there".
 
 pub(crate) mod assembly;

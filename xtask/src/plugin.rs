@@ -41,6 +41,11 @@ const PYTHON: Recipe = Recipe {
     make: language::python::make,
     text: include_str!("language/python.rs"),
 };
+const PYTHON_WITH_WASI: Recipe = Recipe {
+    tools: &["componentize-py"],
+    make: language::python::make_with_wasi,
+    text: include_str!("language/python.rs"),
+};
 const GO: Recipe = Recipe { tools: &["go"], make: language::go::make, text: include_str!("language/go.rs") };
 const C: Recipe =
     Recipe { tools: &["zig"], make: language::c::make_of_c, text: include_str!("language/c.rs") };
@@ -79,15 +84,19 @@ const NONE: &[&str] = &[];
 /// The folder under `plugins` whose sources are Rust: cargo itself knows what has changed.
 const RUST: &str = "rust";
 
-/// The folders under `tests/guests` that are not text; `RUST_GUEST` is the other.
-const GUESTS: [Source; 3] = [
+/// The folders under `tests/guests` that are not text; `RUST_GUEST` and `NOSY_RUST_GUEST` are the others.
+const GUESTS: [Source; 4] = [
     Source { folder: "hostile-javascript", stem: "guest", recipe: &JAVASCRIPT },
     Source { folder: "hostile-python", stem: "guest", recipe: &PYTHON },
+    Source { folder: "nosy-python", stem: "guest", recipe: &PYTHON_WITH_WASI },
     Source { folder: "hostile-go", stem: "guest", recipe: &GO },
 ];
 
 /// The folder under `tests/guests` whose sources are Rust.
 const RUST_GUEST: &str = "hostile";
+
+/// The one that asks WASI.
+const NOSY_RUST_GUEST: &str = "nosy";
 
 /// Builds every plugin and every guest of the tests, in the repository at `root`. Returns the components' paths;
 /// those that would be made of the same things again are not.
@@ -128,7 +137,9 @@ pub(crate) fn build_guests(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
     let dir = root.join("tests/guests");
     let out = dir.join(RUST_GUEST).join("guest.wasm");
     language::rust::make(root, &dir.join(RUST_GUEST), &out)?;
-    let mut components = vec![out];
+    let nosy = dir.join(NOSY_RUST_GUEST).join("guest.wasm");
+    language::rust::make_with_wasi(root, &dir.join(NOSY_RUST_GUEST), &nosy)?;
+    let mut components = vec![out, nosy];
     for guest in &GUESTS {
         components.extend(build(root, tools, guest, &dir.join(guest.folder), "guest.wasm")?);
     }

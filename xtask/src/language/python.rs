@@ -6,8 +6,17 @@ use anyhow::{Context as _, Result};
 use std::fs;
 use std::process::Command;
 
-/// Makes the component of a module, which may not be called like the world.
+/// Makes the component of a module, which may not be called like the world. Without WASI, so that it imports nothing.
 pub(crate) fn make(job: &Job<'_>) -> Result<()> {
+    make_so(job, &["--stub-wasi"])
+}
+
+/// As [`make`], with all that CPython asks of WASI.
+pub(crate) fn make_with_wasi(job: &Job<'_>) -> Result<()> {
+    make_so(job, &[])
+}
+
+fn make_so(job: &Job<'_>, flags: &[&str]) -> Result<()> {
     let tool = job.tools.ensure("componentize-py")?;
     let packages = tool.parent().and_then(|bin| bin.parent()).context("componentize-py is in a `bin`")?;
     let sources = job.work.join("sources");
@@ -16,8 +25,7 @@ pub(crate) fn make(job: &Job<'_>) -> Result<()> {
     let draft = job.work.join("draft.wasm");
     let mut command = Command::new("python3");
     command.arg(&tool).arg("--wit-path").arg(job.contract).args(["--world", WORLD, "componentize"]);
-    // Without WASI, so the component imports nothing.
-    command.arg("--stub-wasi").arg("--python-path").arg(&sources).arg(job.stem).arg("--output").arg(&draft);
+    command.args(flags).arg("--python-path").arg(&sources).arg(job.stem).arg("--output").arg(&draft);
     command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     shell::run_quietly(&mut command, "make a component")?;
     fs::rename(&draft, job.out).with_context(|| format!("move the component to {}", job.out.display()))
