@@ -2,6 +2,7 @@
 //! by name.
 
 use super::{CallState, ended};
+use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{LinkerInstance, Type, Val};
 
@@ -32,7 +33,8 @@ pub(super) fn add(
 ) -> wasmtime::Result<()> {
     let denial = denial(ty);
     let unsayable = format!("called `{name}` of {interface}, which this host has not");
-    instance.func_new(name, move |_, _, _, results| {
+    instance.func_new(name, move |mut store, _, arguments, results| {
+        let_go(&mut store, arguments)?;
         let [result] = results else {
             return Err(ended(unsayable.as_str()));
         };
@@ -46,6 +48,29 @@ pub(super) fn add(
         };
         Ok(())
     })
+}
+
+/// A function must not keep what it was lent, and need not keep what it was given.
+fn let_go(store: &mut StoreContextMut<'_, CallState>, arguments: &[Val]) -> wasmtime::Result<()> {
+    let mut inside = |values: &[Val]| let_go(store, values);
+    for argument in arguments {
+        match argument {
+            Val::List(values) | Val::Tuple(values) => inside(values)?,
+            Val::Record(fields) => {
+                fields.iter().try_for_each(|(_, value)| inside(std::slice::from_ref(value)))?
+            }
+            Val::Variant(_, Some(value))
+            | Val::Option(Some(value))
+            | Val::Result(Ok(Some(value)) | Err(Some(value))) => inside(std::slice::from_ref(value))?,
+            _ => {}
+        }
+    }
+    for argument in arguments {
+        if let Val::Resource(resource) = argument {
+            resource.resource_drop(&mut *store)?;
+        }
+    }
+    Ok(())
 }
 
 /// The cases are tried in their order: the first that the type has is the most fitting.
