@@ -1,8 +1,8 @@
 //! Makes components, language by language: a file for each compiler, and here what they share. Knows nothing of
 //! which plugins there are.
 //!
-//! Every plugin's component imports nothing; a guest of the tests may want WASI. Where a language's library insists on WASI, the module is joined to
-//! `language/null-wasi.wat`, which answers each call with "nothing there".
+//! Every plugin's component imports nothing; a guest of the tests may want WASI. Where a language's library insists on
+//! it, the module is joined to `language/null-wasi.wat`, which answers each call with "nothing there".
 
 pub(crate) mod assembly;
 pub(crate) mod c;
