@@ -17,7 +17,7 @@ use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::read::{Opened, read};
 use tidegate::registry::{Active, Switchboard};
 use tidegate::retry::RetryPolicy;
-use tidegate::sandbox::{Question, Sandbox, SandboxConfig};
+use tidegate::sandbox::{Call, Question, Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{Batch, Recorded, Store};
 use tidegate_envelope::{Envelope, Receipt, SourceName, Unsealed};
@@ -212,13 +212,14 @@ fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
         panic!("the body is inline");
     };
     let question = Question { event: &event, attempt: 1, settings: &active.settings };
-    let answer = sandbox.ask(&active.code, &question, &active.limits);
+    let Call { answer, log, .. } = sandbox.call(&active.code, &question, &active.limits);
     let asked = Asked {
         receipt: event.receipt,
         active,
         attempt: 1,
         asked_us: 30,
         answer,
+        log,
         now_ms: now_ms(),
         jitter: 0.5,
     };

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod finding;
 pub mod heard;
 pub mod limits;
+pub mod log;
 pub mod outbox;
 pub mod pipeline;
 pub mod plan;

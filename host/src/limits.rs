@@ -17,6 +17,8 @@ pub struct Limits {
     pub result_bytes: usize,
     /// Decisions it may return.
     pub decisions: usize,
+    /// Bytes of its log that are kept, ends of lines included; the rest is left out and counted.
+    pub log_bytes: usize,
 }
 
 impl Default for Limits {
@@ -27,6 +29,7 @@ impl Default for Limits {
             table_elements: 20_000,
             result_bytes: 1 << 20,
             decisions: 64,
+            log_bytes: 16 << 10,
         }
     }
 }

@@ -6,12 +6,13 @@ mod elsewhere;
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
 use crate::heard::{self, Heard};
+use crate::log::{Level, Log};
 use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
 use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
 use crate::read::{self, Opened};
 use crate::recent::{Recent, Seen};
 use crate::registry::{Active, Registry, Switchboard};
-use crate::sandbox::{Question, Sandbox};
+use crate::sandbox::{Call, Question, Sandbox};
 use crate::store::{self, Batch, DueAsk, Recorded, Replan, Store, StoreError, Stray};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -245,7 +246,7 @@ impl<S: Store> Pipeline<S> {
     fn ask(&self, active: &Active, event: &Event, attempt: u32) -> Plan {
         let question = Question { event, attempt, settings: &active.settings };
         let asked_at = Instant::now();
-        let answer = self.sandbox.ask(&active.code, &question, &active.limits);
+        let Call { answer, log, .. } = self.sandbox.call(&active.code, &question, &active.limits);
         let asked_us = u64::try_from(asked_at.elapsed().as_micros()).unwrap_or(u64::MAX);
         let asked = Asked {
             receipt: event.receipt,
@@ -253,10 +254,12 @@ impl<S: Store> Pipeline<S> {
             attempt,
             asked_us,
             answer,
+            log,
             now_ms: (self.now_ms)(),
             jitter: (self.chance)(),
         };
         let plan = plan::plan(asked, &self.rules);
+        tell(event, &plan);
         if let Verdict::Parked { why } | Verdict::Waiting { why, .. } = &plan.verdict {
             tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
         }
@@ -274,6 +277,7 @@ impl<S: Store> Pipeline<S> {
                 version: due.version,
                 attempt,
                 asked_us: 0,
+                log: Log::default(),
             },
         };
         Replan { event: due.seq, plan, decided_at_ms: (self.now_ms)() }
@@ -298,6 +302,18 @@ impl<S: Store> Pipeline<S> {
 
     fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a plugin wrote, in the host's own log too: its errors where people look, the rest where they look closely.
+fn tell(event: &Event, plan: &Plan) {
+    let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
+    for line in &plan.log.lines {
+        let (level, text) = (line.level.name(), &line.text);
+        match line.level {
+            Level::Info => tracing::debug!(%receipt, %plugin, version, level, "the plugin says: {text}"),
+            Level::Error => tracing::info!(%receipt, %plugin, version, level, "the plugin says: {text}"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::decision::{Decision, Refusal};
 use crate::effect::{Effect, EffectKey, EffectLimits};
 use crate::fault::Fault;
+use crate::log::Log;
 use crate::plugin::{PluginName, Version};
 use crate::registry::Active;
 use crate::retry::{self, Next, RetryPolicy};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub attempt: u32,
     /// How long it took to answer, in microseconds.
     pub asked_us: u64,
+    /// What it wrote meanwhile.
+    pub log: Log,
     /// What comes of it.
     pub verdict: Verdict,
 }
@@ -62,6 +65,8 @@ pub struct Asked<'a> {
     pub asked_us: u64,
     /// What it said.
     pub answer: Answer,
+    /// What it wrote.
+    pub log: Log,
     /// When it said so, in milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// A number in 0..1 that spreads retries.
@@ -81,7 +86,7 @@ pub struct PlanRules {
 /// nothing: half a plan is never performed.
 #[must_use]
 pub fn plan(asked: Asked<'_>, rules: &PlanRules) -> Plan {
-    let Asked { receipt, active, attempt, asked_us, answer, now_ms, jitter } = asked;
+    let Asked { receipt, active, attempt, asked_us, answer, log, now_ms, jitter } = asked;
     let again = |retry_after_ms, why: String| match retry::next(&rules.retry, attempt, retry_after_ms, jitter)
     {
         Next::After(ms) => Verdict::Waiting { due_at_ms: now_ms.saturating_add(ms), why },
@@ -96,7 +101,8 @@ pub fn plan(asked: Asked<'_>, rules: &PlanRules) -> Plan {
         Err(fault) if fault.is_passing() => again(None, fault.to_string()),
         Err(fault) => Verdict::Parked { why: fault.to_string() },
     };
-    Plan { plugin: active.manifest.name.clone(), version: active.version.clone(), attempt, asked_us, verdict }
+    let (plugin, version) = (active.manifest.name.clone(), active.version.clone());
+    Plan { plugin, version, attempt, asked_us, log, verdict }
 }
 
 fn grant_all(

@@ -148,6 +148,8 @@ pub struct LimitsAsked {
     pub result_bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decisions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<usize>,
 }
 
 fn default_component() -> String {
@@ -225,6 +227,7 @@ impl Manifest {
             table_elements: bytes_or_count("table_elements", asked.table_elements, allowed.table_elements)?,
             result_bytes: bytes_or_count("result_bytes", asked.result_bytes, allowed.result_bytes)?,
             decisions: bytes_or_count("decisions", asked.decisions, allowed.decisions)?,
+            log_bytes: bytes_or_count("log_bytes", asked.log_bytes, allowed.log_bytes)?,
         })
     }
 }

@@ -12,8 +12,8 @@
 //! everywhere, the grown part included, is what `tests/sandbox/isolation.rs` is for.
 //!
 //! The price: guest code runs 10 to 25 per cent slower and takes twice as long to compile, and wasmtime's
-//! mitigation of speculative out-of-bounds reads needs guard pages, so it is off. A plugin has no clock, no thread
-//! and no import to observe such a read with; plugins of people who distrust each other still belong in processes
+//! mitigation of speculative out-of-bounds reads needs guard pages, so it is off. A plugin has no thread and no clock
+//! that moves by itself to observe such a read with; plugins of people who distrust each other still belong in processes
 //! of their own.
 //!
 //! Two threads that share an engine share its pool's state, which costs each half as much again. So there is an
@@ -27,11 +27,13 @@ mod slot;
 mod ticker;
 mod trap;
 mod v1;
+mod wasi;
 
 use crate::decision::{Decision, Refusal};
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::log::Log;
 use engine::Engines;
 use limiter::CallState;
 use std::path::PathBuf;
@@ -128,11 +130,29 @@ pub struct Question<'a> {
 /// What came of asking: decisions, the plugin's own "no", or the host's word about the plugin.
 pub type Answer = Result<Result<Vec<Decision>, Refusal>, Fault>;
 
+/// One call of a plugin, however it ended.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What came of it.
+    pub answer: Answer,
+    /// What it used.
+    pub usage: Usage,
+    /// What it wrote, up to a fault too.
+    pub log: Log,
+}
+
 /// What one call used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes of all linear memories together at the call's end, which is their peak: memories never shrink.
     pub memory_bytes: usize,
+}
+
+/// What was done in a store, and what it took.
+struct Done<T> {
+    result: Result<T, Fault>,
+    usage: Usage,
+    log: Log,
 }
 
 impl Sandbox {
@@ -171,26 +191,24 @@ impl Sandbox {
     /// # Panics
     /// When `plugin` was prepared by another sandbox.
     pub fn ask(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Answer {
-        self.ask_and_measure(plugin, question, limits).0
+        self.call(plugin, question, limits).answer
     }
 
-    /// As [`Sandbox::ask`], and says what the call used.
+    /// As [`Sandbox::ask`], and says what the call used and wrote.
     ///
     /// # Panics
     /// As [`Sandbox::ask`].
-    pub fn ask_and_measure(
-        &self,
-        plugin: &Prepared,
-        question: &Question<'_>,
-        limits: &Limits,
-    ) -> (Answer, Usage) {
-        let (answer, usage) = self.in_a_store(plugin, limits, |handler, store| handler.ask(store, question));
-        match answer {
+    #[must_use]
+    pub fn call(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Call {
+        let ask = |handler: &v1::Handler, store: &mut Store<CallState>| handler.ask(store, question);
+        let Done { result, usage, log } = self.in_a_store(plugin, limits, Some(question.event), ask);
+        let answer = match result {
             Ok(Ok(decisions)) if decisions.len() > limits.decisions => {
-                (Err(Fault::Decisions { actual: decisions.len(), limit: limits.decisions }), usage)
+                Err(Fault::Decisions { actual: decisions.len(), limit: limits.decisions })
             }
-            answer => (answer, usage),
-        }
+            result => result,
+        };
+        Call { answer, usage, log }
     }
 
     /// What a fresh instance uses before it is asked anything.
@@ -201,8 +219,8 @@ impl Sandbox {
     /// # Panics
     /// As [`Sandbox::ask`].
     pub fn at_rest(&self, plugin: &Prepared, limits: &Limits) -> Result<Usage, Fault> {
-        let (started, usage) = self.in_a_store(plugin, limits, v1::Handler::start);
-        started.map(|()| usage)
+        let Done { result, usage, .. } = self.in_a_store(plugin, limits, None, v1::Handler::start);
+        result.map(|()| usage)
     }
 
     /// The one place that makes a store: everything a plugin does is done in here, within its limits.
@@ -210,8 +228,9 @@ impl Sandbox {
         &self,
         plugin: &Prepared,
         limits: &Limits,
+        event: Option<&Event>,
         body: impl FnOnce(&v1::Handler, &mut Store<CallState>) -> Result<T, Failure>,
-    ) -> (Result<T, Fault>, Usage) {
+    ) -> Done<T> {
         assert!(
             Arc::ptr_eq(&self.engines, &plugin.0.engines),
             "a plugin runs in the sandbox that prepared it"
@@ -219,13 +238,14 @@ impl Sandbox {
         let limits = self.bounded(limits);
         let (index, engine, slots) = self.engines.of_this_thread();
         let _slot = slots.take();
-        let mut store = Store::new(engine, CallState::new(&limits));
+        let mut store = Store::new(engine, CallState::new(&limits, event));
         store.limiter(|state| state);
         store.set_epoch_deadline(self.ticks(limits.wall_time_ms));
         store.set_hostcall_fuel(limits.result_bytes);
-        let done = body(&plugin.0.handlers[index], &mut store);
-        let done = done.map_err(|failure| trap::fault(failure, store.data(), &limits));
-        (done, Usage { memory_bytes: store.data().memory_bytes() })
+        let result = body(&plugin.0.handlers[index], &mut store);
+        let result = result.map_err(|failure| trap::fault(failure, store.data(), &limits));
+        let state = store.data_mut();
+        Done { result, usage: Usage { memory_bytes: state.memory_bytes() }, log: state.wasi.take_log() }
     }
 
     /// The limits, none beyond what this sandbox can hold.

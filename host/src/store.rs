@@ -8,6 +8,7 @@ use crate::alert::Gap;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::finding::Finding;
+use crate::log::Log;
 use crate::plan::Plan;
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::retry::Next;
@@ -217,6 +218,9 @@ pub struct PlanRow {
     pub why: Option<String>,
     /// Lines the plugin left.
     pub notes: Vec<String>,
+    /// What it wrote when it was asked last.
+    #[serde(default, skip_serializing_if = "Log::is_empty")]
+    pub log: Log,
 }
 
 /// One effect as lists and timelines show it.

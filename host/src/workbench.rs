@@ -11,10 +11,11 @@ pub mod told;
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::log::Log;
 use crate::plan::{self, Asked, Granted, PlanRules, Verdict};
 use crate::plugin::{Manifest, ManifestError, Version};
 use crate::registry::Active;
-use crate::sandbox::{AdmissionError, Answer, Question, Sandbox, SandboxConfig, Usage};
+use crate::sandbox::{AdmissionError, Answer, Call, Question, Sandbox, SandboxConfig, Usage};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,8 @@ pub struct Measured {
     pub answer: Answer,
     /// What it used.
     pub usage: Usage,
+    /// What it wrote.
+    pub log: Log,
     /// How long the call took, its fresh instance included.
     pub took: Duration,
 }
@@ -117,8 +120,9 @@ impl Workbench {
     pub fn ask(&self, event: &Event) -> Measured {
         let question = Question { event, attempt: 1, settings: &self.active.settings };
         let began = Instant::now();
-        let (answer, usage) = self.sandbox.ask_and_measure(&self.active.code, &question, &self.active.limits);
-        Measured { answer, usage, took: began.elapsed() }
+        let Call { answer, usage, log } =
+            self.sandbox.call(&self.active.code, &question, &self.active.limits);
+        Measured { answer, usage, log, took: began.elapsed() }
     }
 
     /// What an instance uses before it is asked.
@@ -139,6 +143,7 @@ impl Workbench {
             attempt: 1,
             asked_us: 0,
             answer: answer.clone(),
+            log: Log::default(),
             now_ms: event.received_at_ms,
             // In the middle of what chance could give.
             jitter: 0.5,

@@ -12,3 +12,5 @@ mod isolation;
 mod languages;
 #[path = "sandbox/toolchain.rs"]
 mod toolchain;
+#[path = "sandbox/wasi.rs"]
+mod wasi;

@@ -5,6 +5,7 @@ mod watched;
 
 use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
 use tidegate::event::Arrival;
+use tidegate::log::{Level, Line, Log};
 use tidegate::plan::{Plan, Verdict};
 use tidegate::plugin::{Manifest, PluginName, Version};
 use tidegate::store::sqlite::SqliteStore;
@@ -49,7 +50,7 @@ fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
 
 fn plan(version: &Version, verdict: Verdict) -> Plan {
     let plugin = PluginName::new("notice").expect("a valid name");
-    Plan { plugin, version: version.clone(), attempt: 1, asked_us: 30, verdict }
+    Plan { plugin, version: version.clone(), attempt: 1, asked_us: 30, log: Log::default(), verdict }
 }
 
 fn effect(n: u64) -> Effect {
@@ -294,15 +295,37 @@ async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
     assert_eq!(rows.iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt(2)]);
 }
 
-/// Made by the code of the first schema: two events decided by `notice`, one of them a duplicate's original, one
-/// event that waits, one that is parked, and a stray.
-const STORE_V1: &[u8] = include_bytes!("golden/store-v1.sqlite");
+/// Made by the code of each schema: an event decided by `notice`, one that waits, one that is parked, a duplicate of the
+/// first, and a stray. Since the second schema, two alerts, a gap, and something odd about the first event.
+const OLDER: [&[u8]; 2] =
+    [include_bytes!("golden/store-v1.sqlite"), include_bytes!("golden/store-v2.sqlite")];
 
 #[tokio::test]
-async fn a_store_of_the_first_schema_opens_and_keeps_everything() {
-    let dir = dir();
-    std::fs::write(dir.path().join("store.sqlite"), STORE_V1).expect("the golden file is copied");
-    let store = SqliteStore::open(dir.path()).expect("opens");
+async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
+    for (since, bytes) in (1..).zip(OLDER) {
+        let dir = dir();
+        std::fs::write(dir.path().join("store.sqlite"), bytes).expect("the golden file is copied");
+        let store = SqliteStore::open(dir.path()).expect("opens");
+        assert_keeps_everything(&store).await;
+        if since >= 2 {
+            let row = store.event(receipt(1)).await.expect("reads").expect("is there");
+            assert_eq!(row.findings.len(), 1);
+            assert_eq!(store.alerts(10).await.expect("reads").len(), 2);
+            assert_eq!(store.gaps(10).await.expect("reads").len(), 1);
+        }
+        // And it is one of this schema from now on.
+        let version = deployment(b"component").version;
+        let mut written = decided(&version, 5);
+        written.plans[0].log = Log { lines: vec![Line::new(Level::Info, b"a line")], left_out_bytes: 0 };
+        commit_events(&store, vec![written]).await;
+        drop(store);
+        let (rows, _) = reopen(&dir).await.events(ALL).await.expect("reads");
+        assert_eq!(rows.iter().filter(|row| row.plans.iter().any(|plan| !plan.log.is_empty())).count(), 1);
+        assert_eq!(rows.len(), 5);
+    }
+}
+
+async fn assert_keeps_everything(store: &SqliteStore) {
     let (rows, _) = store.events(ALL).await.expect("reads");
     let rows: Vec<_> = rows
         .iter()
@@ -321,10 +344,27 @@ async fn a_store_of_the_first_schema_opens_and_keeps_everything() {
     assert_eq!(store.asks_due(NOW_MS + 50, 10).await.expect("reads").len(), 1);
     assert_eq!(store.parked(10).await.expect("reads").len(), 2);
     assert_eq!(store.active().await.expect("reads")[0].component, b"component");
-    // And it is one of this schema from now on.
-    let (_, version) = (store.alerts(10).await.expect("reads"), deployment(b"component").version);
-    commit_events(&store, vec![decided(&version, 5)]).await;
-    drop(store);
-    let (rows, _) = reopen(&dir).await.events(ALL).await.expect("reads");
-    assert_eq!(rows.len(), 5);
+}
+
+#[tokio::test]
+async fn what_a_plugin_wrote_is_kept_with_its_plan() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let lines = vec![Line::new(Level::Info, b"a line"), Line::new(Level::Error, b"an error")];
+    let log = Log { lines, left_out_bytes: 7 };
+    let mut wrote = recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into() })]);
+    wrote.plans[0].log = log.clone();
+    commit_events(&store, vec![wrote, decided(&version, 2)]).await;
+    let (rows, _) = store.events(ALL).await.expect("reads");
+    let [wrote, silent] = &rows[..] else { panic!("two events: {rows:?}") };
+    assert_eq!(wrote.plans[0].log, log);
+    let json = serde_json::to_value(&wrote.plans[0]).expect("has a JSON form");
+    assert_eq!(
+        json["log"],
+        serde_json::json!({
+            "lines": [{ "level": "info", "text": "a line" }, { "level": "error", "text": "an error" }],
+            "left_out_bytes": 7,
+        })
+    );
+    assert!(silent.plans[0].log.is_empty());
 }

@@ -248,10 +248,10 @@ async fn checking_says_what_a_plugin_is_and_asks_for() -> anyhow::Result<()> {
 #[tokio::test]
 async fn checking_says_one_sentence_per_problem() -> anyhow::Result<()> {
     let desk = Desk::new()?;
-    let wasi = r#"(component (import "wasi:clocks/monotonic-clock@0.2.9" (instance (export "now" (func (result u64))))))"#;
+    let wasi = r#"(component (import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "now" (func (result u64))))))"#;
     let older = r#"(component (instance $i) (export "tidegate:plugin/handler@0.9.0" (instance $i)))"#;
     let cases = [
-        ("wasi.wasm", wat::parse_str(wasi)?, "imports", "`wasi:clocks/monotonic-clock@0.2.9`"),
+        ("wasi.wasm", wat::parse_str(wasi)?, "imports", "`wasi:clocks/monotonic-clock@0.3.0`"),
         ("older.wasm", wat::parse_str(older)?, "no_handler", "accepted is `tidegate:plugin/handler@1.0.0"),
         ("module.wasm", wat::parse_str("(module)")?, "core_module", "wasm-tools component new"),
         ("text.wasm", b"#!/bin/sh".to_vec(), "not_wasm", "not WebAssembly"),

@@ -189,8 +189,8 @@ fn bad_ones() -> anyhow::Result<Vec<Bad>> {
         bad("types", Some(component(&other_types)?), vec![interface, "not what the contract says"]),
         bad(
             "wasi",
-            Some(component("(component (import \"wasi:cli/environment@0.2.0\" (instance)))")?),
-            vec!["wasi:cli/environment@0.2.0", "imports nothing", "wasm32-unknown-unknown"],
+            Some(component("(component (import \"wasi:cli/environment@0.3.0\" (instance)))")?),
+            vec!["wasi:cli/environment@0.3.0", "interfaces of WASI 0.2", "nothing else"],
         ),
         bad("missing", None, vec!["plugin.wasm", "build it first"]),
         Bad {

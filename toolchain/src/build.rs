@@ -18,6 +18,9 @@ pub struct Build {
     pub language: Option<String>,
     /// Its source file, from the plugin's folder. Languages whose packages name it themselves need none.
     pub source: Option<PathBuf>,
+    /// Whether all that the language's library asks of WASI is asked of the host, which has a virtual one; else as
+    /// little as can be.
+    pub wasi: bool,
     /// Instead of a language: a command for the shell that makes the component, run in the plugin's folder.
     pub command: Option<String>,
 }
@@ -78,7 +81,7 @@ impl Build {
             "{} is not there: name the source file in plugin.toml: [build] source = \"...\"",
             source.display()
         );
-        let job = Job { tools, place, source: &source };
+        let job = Job { tools, place, source: &source, wasi: self.wasi };
         if language.is_incremental {
             // Its own tool knows best what has changed.
             (language.make)(&job)?;
@@ -87,6 +90,7 @@ impl Build {
         let mut ingredients = Ingredients::new();
         ingredients.add("recipe", language.text);
         ingredients.add("steps", language::STEPS);
+        ingredients.add("wasi", self.wasi.to_string());
         ingredients.add("source", source.strip_prefix(&place.dir)?.to_string_lossy().as_bytes());
         for folder in [&place.contract, &place.sdk, &place.dir] {
             ingredients.add_sources(folder)?;

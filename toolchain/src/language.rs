@@ -1,8 +1,8 @@
 //! Makes components, language by language: a file for each compiler, and here what they share. Knows nothing of
 //! which plugins there are.
 //!
-//! Every component imports nothing. Where a language's library insists on WASI, the module is joined to
-//! `language/null-wasi.wat`, which answers each call with "nothing there".
+//! Every plugin's component imports nothing; a guest of the tests may want WASI. Where a language's library insists on
+//! it, the module is joined to `language/null-wasi.wat`, which answers each call with "nothing there".
 
 mod assembly;
 mod c;
@@ -136,6 +136,8 @@ pub(crate) struct Job<'a> {
     pub(crate) place: &'a Place,
     /// The source file.
     pub(crate) source: &'a Path,
+    /// Whether its library may ask WASI.
+    pub(crate) wasi: bool,
 }
 
 impl Job<'_> {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// The compiler's targets that are not the machine's own: the Worker's and the plugins'.
-const TARGETS: [&str; 1] = ["wasm32-unknown-unknown"];
+/// The compiler's targets that are not the machine's own: the Worker's and the plugins', and that of a guest
+/// of the tests that asks WASI.
+const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 
 /// The pinned tools.
 pub struct Tools(Vec<Tool>);

@@ -17,12 +17,14 @@ pub(crate) const USUAL: [&str; 2] = ["rust", "javascript"];
 /// No language named: all of them.
 const NONE: &[&str] = &[];
 
-/// The folders under `tests/guests` that are no text, with their languages; each has its source in `guest.*`.
-const GUESTS: [(&str, &str, &str); 4] = [
+/// The folders under `tests/guests` that are no text, with their languages and sources; the nosy ones ask WASI.
+const GUESTS: [(&str, &str, &str); 6] = [
     ("hostile", "rust", "Cargo.toml"),
     ("hostile-go", "go", "guest.go"),
     ("hostile-javascript", "javascript", "guest.js"),
     ("hostile-python", "python", "guest.py"),
+    ("nosy", "rust", "Cargo.toml"),
+    ("nosy-python", "python", "guest.py"),
 ];
 
 /// Builds every plugin and every guest of the tests, in the repository at `root`. Returns the components' paths;
@@ -66,7 +68,12 @@ pub(crate) fn build_copy(root: &Path, tools: &Tools, dir: &Path) -> Result<()> {
 fn build_guests(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
     let mut components = Vec::new();
     for (folder, language, source) in GUESTS {
-        let build = Build { language: Some(language.to_owned()), source: Some(source.into()), command: None };
+        let build = Build {
+            language: Some(language.to_owned()),
+            source: Some(source.into()),
+            wasi: folder.starts_with("nosy"),
+            ..Build::default()
+        };
         let dir = root.join("tests/guests").join(folder);
         components.extend(make(root, tools, &build, &dir, "guest.wasm")?);
     }

@@ -144,6 +144,9 @@ pub(super) fn timeline(event: &EventRow) -> String {
         for note in &plan.notes {
             step(event.decided_at_ms, "note", note);
         }
+        for line in plan.log.shown() {
+            step(event.decided_at_ms, "log", &line);
+        }
     }
     for effect in &event.effects {
         let word = if effect.state == "done" { "performed" } else { &effect.state };

@@ -17,6 +17,7 @@ pub enum Trouble {
     StackBytes,
     ResultBytes,
     Decisions,
+    LogBytes,
     Trap,
     Contract,
     NotGranted,

@@ -2,7 +2,7 @@
 //! of files.
 
 use super::SandboxConfig;
-use super::v1;
+use super::{v1, wasi};
 use crate::fault::Trouble;
 use wasmtime::component::Component;
 
@@ -34,13 +34,15 @@ pub enum AdmissionError {
     /// It is damaged, or uses WebAssembly that this host does not know.
     #[error("the component cannot be compiled: {0}")]
     Invalid(String),
-    /// It imports something.
+    /// It imports something that is not given.
     #[error(
-        "the component imports {}: a plugin imports nothing. A build that needs no WASI is needed \
-         (Rust: the target wasm32-unknown-unknown; JavaScript: componentize-qjs with --stub-wasi)",
+        "the component imports {}: a plugin may import interfaces of WASI 0.2 (`wasi:...@0.2.N`) and nothing else",
         listed(.0)
     )]
     Imports(Vec<String>),
+    /// It imports WASI 0.2 with other types.
+    #[error("the component imports something else than WASI 0.2 by that name: {0}")]
+    WrongImports(String),
     /// It exports no handler of a known version.
     #[error(
         "the component exports {}; accepted is {}: {}",
@@ -79,7 +81,7 @@ impl AdmissionError {
             Self::CoreModule => Trouble::CoreModule,
             Self::TooLarge { .. } => Trouble::ComponentBytes,
             Self::Invalid(_) => Trouble::Invalid,
-            Self::Imports(_) => Trouble::Imports,
+            Self::Imports(_) | Self::WrongImports(_) => Trouble::Imports,
             Self::NoHandler { .. } => Trouble::NoHandler,
             Self::WrongHandler { .. } => Trouble::WrongHandler,
             Self::NeedsTooMuch(_) => Trouble::NeedsTooMuch,
@@ -123,9 +125,10 @@ pub(super) fn check_bytes(component: &[u8], bytes_max: usize) -> Result<(), Admi
 pub(super) fn admit(component: &Component, config: &SandboxConfig) -> Result<v1::Handler, AdmissionError> {
     let engine = component.engine();
     let ty = component.component_type();
-    let imports: Vec<_> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    if !imports.is_empty() {
-        return Err(AdmissionError::Imports(imports));
+    let imports = ty.imports(engine).map(|(name, _)| name.to_owned());
+    let refused: Vec<_> = imports.filter(|name| !wasi::is_given(name)).collect();
+    if !refused.is_empty() {
+        return Err(AdmissionError::Imports(refused));
     }
     if ty.get_export(engine, v1::INTERFACE).is_none() {
         let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -135,7 +138,9 @@ pub(super) fn admit(component: &Component, config: &SandboxConfig) -> Result<v1:
         });
     }
     check_needs(component, config)?;
-    v1::Handler::new(component).map_err(|error| AdmissionError::WrongHandler {
+    let linked = wasi::linker(component).and_then(|linker| linker.instantiate_pre(component));
+    let linked = linked.map_err(|error| AdmissionError::WrongImports(format!("{error:#}")))?;
+    v1::Handler::new(linked).map_err(|error| AdmissionError::WrongHandler {
         name: v1::INTERFACE.to_owned(),
         cause: format!("{error:#}"),
     })

@@ -1,15 +1,18 @@
 //! Says yes or no when a running plugin asks for more memory or a larger table. Knows nothing of time.
 
+use super::wasi::Wasi;
+use crate::event::Event;
 use crate::limits::Limits;
 use wasmtime::ResourceLimiter;
 
 /// What one call may use and has asked for.
-#[derive(Debug)]
 pub(super) struct CallState {
     memory_bytes_max: usize,
     memory_bytes: usize,
     table_elements_max: usize,
     denied: Option<Denied>,
+    /// What it has of WASI, and has written.
+    pub(super) wasi: Wasi,
 }
 
 /// The first growth that was refused. A plugin that gets on without it and answers is at no fault; one that
@@ -23,12 +26,14 @@ pub(super) enum Denied {
 }
 
 impl CallState {
-    pub(super) const fn new(limits: &Limits) -> Self {
+    /// For a call about this event; for none when an instance is only started.
+    pub(super) fn new(limits: &Limits, event: Option<&Event>) -> Self {
         Self {
             memory_bytes_max: limits.memory_bytes,
             memory_bytes: 0,
             table_elements_max: limits.table_elements,
             denied: None,
+            wasi: Wasi::new(event, limits.log_bytes),
         }
     }
 
@@ -84,7 +89,7 @@ mod tests {
     use super::*;
 
     fn state(memory_bytes: usize) -> CallState {
-        CallState::new(&Limits { memory_bytes, table_elements: 10, ..Limits::default() })
+        CallState::new(&Limits { memory_bytes, table_elements: 10, ..Limits::default() }, None)
     }
 
     fn grows(state: &mut CallState, current: usize, desired: usize, maximum: Option<usize>) -> bool {

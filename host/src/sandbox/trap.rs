@@ -1,6 +1,7 @@
 //! Says what a failed call was: turns wasmtime's errors into faults. Knows nothing of the contract's types.
 
 use super::limiter::{CallState, Denied};
+use super::wasi::Ended;
 use crate::fault::Fault;
 use crate::limits::{Limits, STACK_BYTES_MAX};
 use wasmtime::{Trap, WasmBacktrace};
@@ -33,8 +34,16 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
         }
         (Some(Denied::Table(wanted)), ..) => Fault::Table { wanted, limit: limits.table_elements },
         (None, Some(trap), _) => Fault::Trap { cause: trap.to_string(), backtrace: backtrace(error) },
+        (None, None, _) if let Some(Ended(why)) = error.downcast_ref() => {
+            Fault::Trap { cause: why.clone(), backtrace: backtrace(error) }
+        }
+        // Only what is called from the plugin's code has its functions beneath it: not the reading of its answer.
+        (None, None, _) if is_too_much_at_once(error) && error.is::<WasmBacktrace>() => Fault::Trap {
+            cause: format!("gave WASI more than {} bytes at once", limits.result_bytes),
+            backtrace: backtrace(error),
+        },
         (None, None, Failure::Start(_)) => Fault::Host(cut(format!("start the plugin: {error:#}"))),
-        (None, None, Failure::Call(_)) if is_result_too_large(error) => Fault::ResultBytes {
+        (None, None, Failure::Call(_)) if is_too_much_at_once(error) => Fault::ResultBytes {
             actual_bytes: limits.result_bytes.saturating_add(1),
             limit_bytes: limits.result_bytes,
         },
@@ -43,7 +52,7 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
 }
 
 /// wasmtime keeps the error's type to itself, so its words must do; `tests/sandbox.rs` fails when they change.
-fn is_result_too_large(error: &wasmtime::Error) -> bool {
+fn is_too_much_at_once(error: &wasmtime::Error) -> bool {
     format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
 }
 

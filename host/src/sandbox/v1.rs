@@ -9,7 +9,7 @@ use crate::event::{Arrival, Asset, Reference};
 use generated::exports::tidegate::plugin::handler as wit;
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre};
 
 /// The export that makes a component a plugin of this version.
 pub(super) const INTERFACE: &str = "tidegate:plugin/handler@1.0.0";
@@ -27,11 +27,9 @@ pub(super) struct Handler(generated::PluginPre<CallState>);
 
 impl Handler {
     /// Fails when the export does not have the contract's types.
-    pub(super) fn new(component: &Component) -> wasmtime::Result<Self> {
-        check_types(component)?;
-        // A plugin imports nothing, so nothing is ever added to the linker.
-        let linker = Linker::new(component.engine());
-        Ok(Self(generated::PluginPre::new(linker.instantiate_pre(component)?)?))
+    pub(super) fn new(linked: InstancePre<CallState>) -> wasmtime::Result<Self> {
+        check_types(linked.component())?;
+        Ok(Self(generated::PluginPre::new(linked)?))
     }
 
     /// Makes an instance in `store`, its start functions included, and asks it nothing.

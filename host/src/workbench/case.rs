@@ -5,6 +5,7 @@ use super::said::{FaultSaid, Said};
 use super::told::{Request, told};
 use super::{Measured, Workbench};
 use crate::event::Event;
+use crate::log::Log;
 use anyhow::{Context as _, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,8 @@ pub struct Tried {
     pub took: Duration,
     /// The most memory one of them had.
     pub memory_bytes: usize,
+    /// What it wrote in the first call.
+    pub log: Log,
 }
 
 /// The cases of the plugin in this directory, by name.
@@ -135,7 +138,7 @@ impl Case {
             Err(outcome) => outcome,
         };
         let memory_bytes = one.usage.memory_bytes.max(two.usage.memory_bytes);
-        Ok(Tried { outcome, took: one.took.max(two.took), memory_bytes })
+        Ok(Tried { outcome, took: one.took.max(two.took), memory_bytes, log: one.log })
     }
 
     fn compare(&self, said: &Said, update: Update) -> anyhow::Result<Outcome> {

@@ -59,11 +59,29 @@ fn a_component_without_the_handler_is_told_what_would_have_been_accepted() {
 }
 
 #[test]
-fn a_component_that_imports_wasi_is_told_so() {
+fn a_component_that_imports_more_than_wasi_0_2_is_told_so() {
+    for name in ["wasi:clocks/monotonic-clock@0.3.0", "tidegate:plugin/clock@1.0.0", "log"] {
+        let error = refused(&assemble(&format!(
+            r#"(component (import "wasi:clocks/monotonic-clock@0.2.9" (instance (export "now" (func (result u64)))))
+                          (import "{name}" (instance (export "now" (func (result u64))))))"#
+        )));
+        assert_eq!(error, AdmissionError::Imports(vec![name.to_owned()]));
+        assert!(error.to_string().contains("interfaces of WASI 0.2"), "{error}");
+    }
+}
+
+#[test]
+fn a_component_that_imports_something_else_by_a_name_of_wasi_is_refused() {
     let error = refused(&assemble(
-        r#"(component (import "wasi:clocks/monotonic-clock@0.2.9" (instance (export "now" (func (result u64))))))"#,
+        r#"(component
+             (import "wasi:clocks/monotonic-clock@0.2.9" (instance (export "now" (func (result string)))))
+             (instance $handler)
+             (export "tidegate:plugin/handler@1.0.0" (instance $handler)))"#,
     ));
-    assert_eq!(error, AdmissionError::Imports(vec!["wasi:clocks/monotonic-clock@0.2.9".to_owned()]));
+    let AdmissionError::WrongImports(cause) = error else {
+        panic!("{error:?}");
+    };
+    assert!(cause.contains("monotonic-clock"), "{cause}");
 }
 
 #[test]

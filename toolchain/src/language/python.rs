@@ -16,14 +16,11 @@ pub(super) fn make(job: &Job<'_>) -> Result<()> {
     let draft = job.place.work.join("draft.wasm");
     let mut command = Command::new("python3");
     command.arg(&tool).arg("--wit-path").arg(&job.place.contract).args(["--world", WORLD, "componentize"]);
-    // Without WASI, so the component imports nothing.
-    command
-        .arg("--stub-wasi")
-        .arg("--python-path")
-        .arg(&sources)
-        .arg(job.source.file_stem().unwrap_or_default())
-        .arg("--output")
-        .arg(&draft);
+    if !job.wasi {
+        command.arg("--stub-wasi");
+    }
+    command.arg("--python-path").arg(&sources).arg(job.source.file_stem().unwrap_or_default());
+    command.arg("--output").arg(&draft);
     command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     shell::run_quietly(&mut command, "make a component")?;
     fs::rename(&draft, &job.place.out)

@@ -10,22 +10,29 @@ use wit_component::ComponentEncoder;
 /// The target whose programs import nothing.
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The target whose standard library asks WASI 0.2, and whose linker makes components.
+const TARGET_WITH_WASI: &str = "wasm32-wasip2";
+
 /// Builds the crate and writes its component. Cargo decides what has changed; the component is written only when its
 /// bytes would differ. Each plugin has a target directory of its own: two crates of one name would overwrite each
 /// other's module in a shared one.
 pub(super) fn make(job: &Job<'_>) -> Result<()> {
-    crate::tools::ensure_target(TARGET)?;
+    let target = if job.wasi { TARGET_WITH_WASI } else { TARGET };
+    crate::tools::ensure_target(target)?;
     let target_dir = &job.place.work;
     let mut command = Command::new("cargo");
-    command.args(["build", "--quiet", "--release", "--target", TARGET, "--manifest-path"]).arg(job.source);
+    command.args(["build", "--quiet", "--release", "--target", target, "--manifest-path"]).arg(job.source);
     command.env("CARGO_TARGET_DIR", target_dir);
     // Flags meant for this machine's own programs do not fit a plugin.
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let status = command.status().context("start cargo")?;
     ensure!(status.success(), "cargo could not build {}", job.place.dir.display());
     let name = crate_name(job.source)?.replace('-', "_");
-    let module = super::read(&target_dir.join(TARGET).join("release").join(format!("{name}.wasm")))?;
-    let component = ComponentEncoder::default().validate(true).module(&module)?.encode();
+    let made = super::read(&target_dir.join(target).join("release").join(format!("{name}.wasm")))?;
+    if job.wasi {
+        return write_if_changed(&job.place.out, &made);
+    }
+    let component = ComponentEncoder::default().validate(true).module(&made)?.encode();
     write_if_changed(&job.place.out, &component.with_context(|| format!("make a component of {name}"))?)
 }
 

@@ -138,13 +138,16 @@ fn pretty(report: &Report, package: &Package) -> String {
     } else {
         lines.push(("plugin.toml", "none: it may reach nothing".to_owned()));
     }
-    let Limits { wall_time_ms, memory_bytes, table_elements, result_bytes, decisions } = report.limits;
+    let Limits { wall_time_ms, memory_bytes, table_elements, result_bytes, decisions, log_bytes } =
+        report.limits;
     lines.push((
         "limits",
         format!(
-            "{wall_time_ms} ms, {} of memory, {table_elements} elements of a table, {} returned, {decisions} decisions",
+            "{wall_time_ms} ms, {} of memory, {table_elements} elements of a table, {} returned, {decisions} decisions, \
+             {} of log",
             size(memory_bytes),
-            size(result_bytes)
+            size(result_bytes),
+            size(log_bytes)
         ),
     ));
     if let Some(us) = report.compile_us {

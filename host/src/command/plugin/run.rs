@@ -11,6 +11,7 @@ use tidegate::effect::EffectKey;
 use tidegate::event::Event;
 use tidegate::fault::{Fault, Trouble};
 use tidegate::finding::Finding;
+use tidegate::log::Log;
 use tidegate::plan::{Granted, Verdict};
 use tidegate::workbench::said::{SHAPE_VERSION, Said};
 use tidegate::workbench::told::{RECEIVED_AT_MS, Request, told};
@@ -41,8 +42,9 @@ pub(crate) struct Args {
     /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
-    /// Print one JSON object: v, plugin, version, event, answer, host, took_us, memory_bytes. `answer` is
-    /// {"decisions": [...]}, {"refusal": ...} or {"fault": ...}, as in expected/ files.
+    /// Print one JSON object: v, plugin, version, event, answer, host, took_us, memory_bytes, log. `answer` is
+    /// {"decisions": [...]}, {"refusal": ...} or {"fault": ...}, as in expected/ files; `log` is there when something was
+    /// written: {"lines": [{"level": "info" or "error", "text": ...}], "left_out_bytes": ...}.
     #[arg(long)]
     json: bool,
 }
@@ -62,6 +64,8 @@ struct Report<'a> {
     host: HostSaid,
     took_us: u64,
     memory_bytes: usize,
+    #[serde(skip_serializing_if = "Log::is_empty")]
+    log: &'a Log,
 }
 
 #[derive(Serialize)]
@@ -124,7 +128,7 @@ fn read_event(args: &Args) -> anyhow::Result<Vec<u8>> {
     std::fs::read(&args.event).with_context(|| format!("read the event {}", args.event.display()))
 }
 
-fn report<'a>(bench: &'a Workbench, event: &'a Event, measured: &Measured) -> Report<'a> {
+fn report<'a>(bench: &'a Workbench, event: &'a Event, measured: &'a Measured) -> Report<'a> {
     let active = bench.plugin();
     Report {
         v: SHAPE_VERSION,
@@ -143,6 +147,7 @@ fn report<'a>(bench: &'a Workbench, event: &'a Event, measured: &Measured) -> Re
         host: host(bench.judge(event, &measured.answer)),
         took_us: show::us(measured.took),
         memory_bytes: measured.usage.memory_bytes,
+        log: &measured.log,
     }
 }
 
@@ -184,6 +189,9 @@ fn pretty(report: &Report<'_>, measured: &Measured) -> String {
         show::took(measured.took),
         show::size(report.memory_bytes)
     ));
+    for line in report.log.shown() {
+        text.push_str(&format!("log       {line}\n"));
+    }
     text.push_str(&match &report.answer {
         Said::Refusal(refusal) => format!("refused   {}\n", show::refusal(refusal)),
         Said::Fault(fault) => format!("fault     {}", under(&show::fault(fault))),

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
+use tidegate::log::Log;
 use tidegate::workbench::case::{self, Case, EVENTS, EXPECTED, Outcome, Tried, Update};
 use tidegate::workbench::package::Package;
 use tidegate::workbench::said::{FaultSaid, SHAPE_VERSION};
@@ -40,7 +41,8 @@ pub(crate) struct Args {
     /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
-    /// Print one JSON object per run: v, plugin, version, failed, cases (name, outcome, took_us, memory_bytes, diff, fault).
+    /// Print one JSON object per run: v, plugin, version, failed, cases (name, outcome, took_us, memory_bytes, diff, fault, log).
+
     /// Outcomes: same, written, missing, differs, impure, fault.
     #[arg(long)]
     json: bool,
@@ -66,6 +68,8 @@ struct Row {
     diff: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<FaultSaid>,
+    #[serde(skip_serializing_if = "Log::is_empty")]
+    log: Log,
 }
 
 pub(super) async fn run(args: Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
@@ -142,7 +146,7 @@ fn attempt(args: &Args, bounds: &Bounds) -> anyhow::Result<Report> {
 
 /// A case's row, and whether it is good.
 fn row(case: &Case, bench: &Workbench, update: Update) -> anyhow::Result<(Row, bool)> {
-    let Tried { outcome, took, memory_bytes } = case.attempt(bench, update)?;
+    let Tried { outcome, took, memory_bytes, log } = case.attempt(bench, update)?;
     let expected = format!("{EXPECTED}/{}.json", case.name);
     let diff = match &outcome {
         Outcome::Missing { said } => Some(diff(["nothing is expected yet", "decided"], "", said)),
@@ -155,8 +159,16 @@ fn row(case: &Case, bench: &Workbench, update: Update) -> anyhow::Result<(Row, b
         Outcome::Fault(fault) => Some(fault),
         _ => None,
     };
-    let took_us = show::us(took);
-    Ok((Row { name: case.name.clone(), outcome: name, took_us, memory_bytes, diff, fault }, is_good))
+    let row = Row {
+        name: case.name.clone(),
+        outcome: name,
+        took_us: show::us(took),
+        memory_bytes,
+        diff,
+        fault,
+        log,
+    };
+    Ok((row, is_good))
 }
 
 fn diff([old_name, new_name]: [&str; 2], old: &str, new: &str) -> String {
@@ -175,6 +187,10 @@ fn show_report(args: &Args, report: &Report) -> anyhow::Result<()> {
         text.push_str(&format!("{:<8} {:<width$}  {took}\n", row.outcome, row.name));
         text.push_str(&row.fault.as_ref().map_or_else(String::new, |fault| indented(&show::fault(fault))));
         text.push_str(&row.diff.as_ref().map_or_else(String::new, |diff| indented(&coloured(diff))));
+        // Of a case that passes, nobody needs to read what was written.
+        if !["same", "written"].contains(&row.outcome) {
+            text.extend(row.log.shown().map(|line| format!("    log: {line}\n")));
+        }
         if row.outcome == "impure" {
             text.push_str("    what it means: tidegate plugin explain impure\n");
         }

@@ -25,6 +25,7 @@ pub(super) fn row(trouble: Trouble) -> Meaning {
         Trouble::StackBytes => limit("stack_bytes", "stack_bytes", STACK_BYTES_MAX, STACK),
         Trouble::ResultBytes => limit("result_bytes", "limits.result_bytes", limits.result_bytes, RESULT),
         Trouble::Decisions => limit("decisions", "limits.decisions", limits.decisions, DECISIONS),
+        Trouble::LogBytes => limit("log_bytes", "limits.log_bytes", limits.log_bytes, LOG),
         Trouble::Trap => meaning("trap", Group::Fault, TRAP),
         Trouble::Contract => meaning("contract", Group::Fault, CONTRACT),
         Trouble::NotGranted => meaning("not_granted", Group::Fault, NOT_GRANTED),
@@ -85,9 +86,15 @@ const DECISIONS: Text = [
     "Put what goes to one place into one request.",
     "Raise `limits.decisions` in tidegate.toml, and in plugin.toml when it asks for less.",
 ];
+const LOG: Text = [
+    "The plugin wrote more to its standard output and error than is kept. The rest is left out and counted; the call itself \
+     is not harmed.",
+    "Write what a person would read: not the whole event, and nothing in a loop.",
+    "Raise `limits.log_bytes` in tidegate.toml, and in plugin.toml when it asks for less. The log is stored with each event.",
+];
 const TRAP: Text = [
-    "The plugin crashed: a panic, an uncaught exception, an `unreachable`, memory outside its own. The functions it was in are \
-     shown, innermost first. Asking again would end the same way, so the event is parked for this plugin.",
+    "The plugin crashed: a panic, an uncaught exception, an exit, an `unreachable`, memory outside its own. The functions it \
+     was in are shown, innermost first; what it wrote is in its log. Asking again would end the same way, so the event is parked for this plugin.",
     "Put an event like it into events/ and run `tidegate plugin test`: it fails the same way \
      there. When the functions have numbers instead of names, build without stripping names (Rust: strip = \"debuginfo\").",
     "Nothing is lost: the event is kept whole. Deploy a repaired version, then ask again.",
@@ -150,10 +157,10 @@ const INVALID: Text = [
     "Nothing: the version that was active still is.",
 ];
 const IMPORTS: Text = [
-    "The component imports something. A plugin imports nothing, so that it cannot reach anything and the same event always gives \
-     the same decisions.",
-    "Imports of `wasi:` come from the language's runtime: build for a target without WASI (Rust: wasm32-unknown-unknown; \
-     JavaScript: componentize-qjs with --stub-wasi) and leave out what needs clock, files or network.",
+    "The component imports something that no plugin is given. A plugin may import interfaces of WASI 0.2, which have nothing of \
+     the machine behind them, so that it cannot reach anything and the same event always gives the same decisions.",
+    "Imports of `wasi:` with another version come from a runtime that is older or newer: build with one for 0.2. Any other import \
+     is the plugin's own: leave it out.",
     "Nothing: there is no way to give a plugin more.",
 ];
 const NO_HANDLER: Text = [
@@ -175,6 +182,6 @@ const NEEDS_TOO_MUCH: Text = [
 const IMPURE: Text = [
     "The same event, asked twice in fresh instances, gave two different answers.",
     "Look for what differs between two calls of one instance's code: memory that was never written, or an order taken from a \
-     hash table whose seed is an address. A plugin has no clock and no chance, so it is one of these.",
+     hash table whose seed is an address. Clock and chance are the same for the same event, so it is one of these.",
     "Do not deploy it: after a crash the host may ask again, and must get the same decisions.",
 ];

@@ -3,6 +3,7 @@
 use super::queries::limit;
 use super::schema::state;
 use crate::effect::Effect;
+use crate::log::Log;
 use crate::plugin::{PluginName, Version};
 use crate::store::{EffectRow, EventRow, EventSeq, Page, ParkedRow, PlanRow};
 use anyhow::Context as _;
@@ -63,13 +64,13 @@ fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventRow> {
 
 fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
     let mut statement = db.prepare_cached(
-        "SELECT p.plugin, v.version, p.state, p.attempt, p.asked_us, p.why, p.notes
+        "SELECT p.plugin, v.version, p.state, p.attempt, p.asked_us, p.why, p.notes, p.log
          FROM plans p JOIN versions v ON v.id = p.version_id WHERE p.event_seq = ?1 ORDER BY p.plugin",
     )?;
     let mut rows = statement.query([seq])?;
     let mut plans = Vec::new();
     while let Some(row) = rows.next()? {
-        let notes: Option<String> = row.get(6)?;
+        let (notes, log): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
         plans.push(PlanRow {
             plugin: PluginName::new(row.get_ref(0)?.as_str()?)?,
             version: Version::from_stored(row.get_ref(1)?.as_str()?),
@@ -80,6 +81,9 @@ fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
             notes: notes
                 .map_or(Ok(Vec::new()), |notes| serde_json::from_str(&notes))
                 .context("read notes")?,
+            log: log
+                .map_or(Ok(Log::default()), |log| serde_json::from_str(&log))
+                .context("read a plugin's log")?,
         });
     }
     Ok(plans)

@@ -54,7 +54,7 @@ pub(super) mod state {
 }
 
 /// Each entry brings a file from the version of its index to the next. Never edit one that was released.
-const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
 /// A connection with the settings that every connection needs.
 pub(super) fn connect(path: &Path) -> anyhow::Result<Connection> {

@@ -177,10 +177,11 @@ fn write_plan(
         Verdict::Parked { why } => (None, Some(why), &[][..], &[][..]),
     };
     let notes = if notes.is_empty() { None } else { Some(serde_json::to_string(notes)?) };
+    let log = if plan.log.is_empty() { None } else { Some(serde_json::to_string(&plan.log)?) };
     db.prepare_cached(
         "INSERT OR REPLACE INTO plans (event_seq, plugin, version_id, state, attempt, asked_us, due_at_ms, why, notes,
-                                       decided_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                       decided_at_ms, log)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         seq.0,
@@ -193,6 +194,7 @@ fn write_plan(
         why,
         notes,
         decided_at_ms.cast_signed(),
+        log,
     ])?;
     for effect in effects {
         db.prepare_cached(
