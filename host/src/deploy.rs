@@ -95,7 +95,7 @@ impl<S: Store> Deployer<S> {
         let limits = deployment.manifest.limits(&self.limits)?;
         let grants = deployment.manifest.grants().map_err(ManifestError::Host)?;
         let (sandbox, component) = (Arc::clone(&self.sandbox), deployment.component.clone());
-        let compiled = tokio::task::spawn_blocking(move || sandbox.prepare(&component)).await;
+        let compiled = tokio::task::spawn_blocking(move || sandbox.prepare_for(&component, &limits)).await;
         Ok(Active {
             version: deployment.version.clone(),
             settings: deployment.manifest.settings.clone().into_iter().collect(),

@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::plan::{self, Asked, Granted, PlanRules, Verdict};
 use crate::plugin::{Manifest, ManifestError, Version};
 use crate::registry::Active;
+use crate::sandbox::compiler::Compiler;
 use crate::sandbox::{AdmissionError, Answer, Question, Sandbox, SandboxConfig, Usage};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -30,6 +31,12 @@ pub struct Bounds {
     pub rules: PlanRules,
     /// Where compiled code is kept.
     pub cache_dir: PathBuf,
+    /// Who compiles.
+    pub compiler: Compiler,
+    /// Time on the processor that compiling may take there, in milliseconds.
+    pub compile_time_ms_max: u64,
+    /// Bytes of memory that compiling may take there.
+    pub compile_memory_bytes_max: usize,
 }
 
 /// Why a plugin cannot be put on the bench.
@@ -100,7 +107,7 @@ impl Workbench {
             grants,
             settings: manifest.settings.clone().into_iter().collect(),
             limits,
-            code: sandbox.prepare(component)?,
+            code: sandbox.prepare_for(component, &limits)?,
             manifest,
         };
         Ok(Self { sandbox, active, rules: bounds.rules })
@@ -156,6 +163,9 @@ fn sandbox(bounds: &Bounds) -> Result<Sandbox, OpenError> {
     let config = SandboxConfig {
         engines: 1,
         instances_max: INSTANCES,
+        compiler: bounds.compiler.clone(),
+        compile_time_ms_max: bounds.compile_time_ms_max,
+        compile_memory_bytes_max: bounds.compile_memory_bytes_max,
         memory_bytes_max: bounds.limits.memory_bytes,
         table_elements_max: bounds.limits.table_elements,
         wall_time_ms_max: bounds.limits.wall_time_ms,

@@ -60,11 +60,15 @@ export type Arrival =
 export interface Event {
   /** The id of what was accepted, a ULID: 26 characters, one request each, ordered by the time of their making. */
   receipt: string;
-  /** Which sender it came from, as the operator named it. Never empty. */
+  /**
+   * Which sender it came from, as the operator named it. Never empty. An event that a plugin caused has the source
+   * of the event it was caused by.
+   */
   source: string;
   /**
-   * What happened, in the sender's words: `asset.create`, `asset.update`, `asset.delete` or any other. A plugin
-   * is asked about the kinds in its manifest alone. Empty when the sender did not say.
+   * What happened, in the sender's words: `asset.create`, `asset.update`, `asset.delete` or any other. Kinds that
+   * start with `tidegate.` are the host's own. A plugin is asked about the kinds in its manifest alone. Empty when
+   * the sender did not say.
    */
   kind: string;
   /** What the event is about: the asset's id as text. Empty when the sender did not say. */
@@ -86,7 +90,7 @@ export interface Event {
   contentType: string | null;
   /** The raw bytes, exactly as sent: any bytes, maybe none, as many as the edge accepts. */
   body: Uint8Array;
-  /** Absent when the body is not a JSON object. */
+  /** Absent when the body is not a JSON object. An object that is about something else gives one with all absent. */
   asset: Asset | null;
   /** The subject's last known body, as JSON text. Absent when none is kept. */
   previous: string | null;
@@ -96,11 +100,14 @@ export interface Event {
   memory: Uint8Array | null;
   /** The settings of this plugin's deployment, in order of their names. May be none. */
   settings: NameValue[];
-  /** Anything a later host has to say. Ignore the names you do not know. */
+  /** Anything more the host has to say; `wit/README.md` lists the names. Ignore those you do not know. */
   attributes: NameValue[];
 }
 
-/** Ask the host to make an HTTP request. The host must be one the operator granted. */
+/**
+ * Ask the host to make an HTTP request. Its host must be one the operator granted. `{{secret:` in the URL, in a
+ * header's value or in the body is reserved: a host puts in a secret that the operator named, or grants nothing.
+ */
 export interface Http {
   /** `GET`, `POST`, `PUT`, `PATCH` or `DELETE`. */
   method: string;
@@ -127,17 +134,25 @@ export interface Http {
 
 /** A new event for other plugins. */
 export interface Emit {
-  /** The new event's kind, in the plugin's own words. */
+  /** The new event's kind, in the plugin's own words; not one of the host's own. */
   kind: string;
   /** What it is about. May be empty. */
   subject: string;
+  /** What its body is. Absent when nobody needs to know. */
+  contentType: string | null;
   /** Its body, any bytes. */
   body: Uint8Array;
 }
 
-/** Ask to be told again later: an event of kind `tidegate.wake`. */
+/**
+ * Ask to be told again later: an event of kind `tidegate.wake` about the same subject, for this plugin alone. Each
+ * stands for itself: a second one with the same tag does not replace the first.
+ */
 export interface Wake {
-  /** From when the answer is written down, in milliseconds; never earlier, maybe later. */
+  /**
+   * From when the answer is written down, in milliseconds; never earlier, maybe later. What is longer than the
+   * operator allows is as long as that.
+   */
   afterMs: number;
   /** Comes back with the wake-up. */
   tag: string;
@@ -178,7 +193,10 @@ export type Refusal =
    * was nothing to do.
    */
   | { tag: 'skip' }
-  /** Ask again after this many milliseconds. The operator bounds how often; after that the event is parked. */
+  /**
+   * Ask again after this many milliseconds; what is longer than the operator allows is as long as that. The
+   * operator also bounds how often; after that the event is parked.
+   */
   | { tag: 'retry-after-ms'; val: number }
   /** Out of the way, kept whole, for this reason, until a person looks. */
   | { tag: 'park'; val: string }

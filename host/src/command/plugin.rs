@@ -11,10 +11,12 @@ mod test;
 
 use super::table;
 use crate::assembly;
+use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tidegate::admin::PluginRow;
 use tidegate::config::Config;
+use tidegate::sandbox::compiler::Compiler;
 use tidegate::workbench::package::Package;
 use tidegate::workbench::{Bounds, Workbench};
 
@@ -55,10 +57,10 @@ pub(crate) async fn run(
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::New(args) => new::run(&args).map(done),
-        Command::Run(args) => run::run(&args, &bounds(&config()?)),
-        Command::Test(args) => test::run(args, &bounds(&config()?)).await,
-        Command::Check(args) => check::run(&args, &bounds(&config()?)),
-        Command::Bench(args) => bench::run(&args, &bounds(&config()?)),
+        Command::Run(args) => run::run(&args, &bounds(&config()?)?),
+        Command::Test(args) => test::run(args, &bounds(&config()?)?).await,
+        Command::Check(args) => check::run(&args, &bounds(&config()?)?),
+        Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Deploy(args) => deploy::run(args, data).await.map(done),
         Command::List { json } => list(json, data).await.map(done),
@@ -66,8 +68,15 @@ pub(crate) async fn run(
 }
 
 /// What the operator allows.
-fn bounds(config: &Config) -> Bounds {
-    Bounds { limits: config.limits, rules: assembly::rules(config), cache_dir: cache_dir() }
+fn bounds(config: &Config) -> anyhow::Result<Bounds> {
+    Ok(Bounds {
+        limits: config.limits,
+        rules: assembly::rules(config),
+        cache_dir: cache_dir(),
+        compiler: Compiler::this_program().context("find this program, which compiles")?,
+        compile_time_ms_max: config.sandbox.compile_time_ms_max,
+        compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
+    })
 }
 
 /// A per-user folder of compiled code, beside the tools: an author has no host's state to keep it in.

@@ -23,7 +23,10 @@ mod generated {
 }
 
 /// A component's handler, ready to be instantiated.
-pub(super) struct Handler(generated::PluginPre<CallState>);
+pub(super) struct Handler {
+    plugin: generated::PluginPre<CallState>,
+    calls_host: bool,
+}
 
 impl Handler {
     /// Fails when the export does not have the contract's types.
@@ -31,12 +34,19 @@ impl Handler {
         check_types(component)?;
         // A plugin imports nothing, so nothing is ever added to the linker.
         let linker = Linker::new(component.engine());
-        Ok(Self(generated::PluginPre::new(linker.instantiate_pre(component)?)?))
+        let plugin = generated::PluginPre::new(linker.instantiate_pre(component)?)?;
+        let calls_host = component.component_type().imports(component.engine()).next().is_some();
+        Ok(Self { plugin, calls_host })
+    }
+
+    /// Whether it imports anything of the host.
+    pub(super) const fn calls_host(&self) -> bool {
+        self.calls_host
     }
 
     /// Makes an instance in `store`, its start functions included, and asks it nothing.
     pub(super) fn start(&self, store: &mut Store<CallState>) -> Result<(), Failure> {
-        self.0.instantiate(store).map(drop).map_err(Failure::Start)
+        self.plugin.instantiate(store).map(drop).map_err(Failure::Start)
     }
 
     /// Makes an instance in `store` and asks it.
@@ -45,7 +55,7 @@ impl Handler {
         store: &mut Store<CallState>,
         question: &Question<'_>,
     ) -> Result<Result<Vec<Decision>, Refusal>, Failure> {
-        let plugin = self.0.instantiate(&mut *store).map_err(Failure::Start)?;
+        let plugin = self.plugin.instantiate(&mut *store).map_err(Failure::Start)?;
         let settings: Vec<_> =
             question.settings.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
         let receipt = question.event.receipt.to_string();
