@@ -88,6 +88,7 @@ pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
             "/api/v1/plugins",
             post(deploy::<S>).layer(middleware::from_fn_with_state(one, in_turn)).get(plugins::<S>),
         )
+        .route("/api/v1/usage", get(usage::<S>))
         .route("/api/v1/events", get(events::<S>))
         .route("/api/v1/events/{receipt}", get(event::<S>))
         .route("/api/v1/parked", get(parked::<S>))
@@ -147,6 +148,10 @@ async fn plugins<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result
         hosts: deployment.manifest.hosts,
     });
     Ok(Json(rows.collect::<Vec<_>>()).into_response())
+}
+
+async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    Json(admin.deployer.usage()).into_response()
 }
 
 async fn events<S: Store + Clone>(

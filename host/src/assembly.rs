@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate::account::Accounts;
 use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
@@ -97,6 +98,7 @@ impl Host {
             switchboard: Arc::new(Switchboard::default()),
             limits: config.limits,
             now_ms,
+            accounts: Accounts::new(now_ms()),
         });
         let registry = deployer.restore().await.context("bring back the deployed plugins")?;
         tracing::info!(plugins = registry.iter().count(), "restored");

@@ -5,6 +5,7 @@ mod elsewhere;
 
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
+use crate::fault::Trouble;
 use crate::heard::{self, Heard};
 use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
 use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
@@ -245,8 +246,11 @@ impl<S: Store> Pipeline<S> {
     fn ask(&self, active: &Active, event: &Event, attempt: u32) -> Plan {
         let question = Question { event, attempt, settings: &active.settings };
         let asked_at = Instant::now();
-        let answer = self.sandbox.ask(&active.code, &question, &active.limits);
-        let asked_us = u64::try_from(asked_at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (answer, usage) = self.sandbox.ask_and_measure(&active.code, &question, &active.limits);
+        let took = asked_at.elapsed();
+        active.account.add(&answer, &usage, took);
+        let has_decided = matches!(answer, Ok(Ok(_)));
+        let asked_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let asked = Asked {
             receipt: event.receipt,
             active,
@@ -257,6 +261,9 @@ impl<S: Store> Pipeline<S> {
             jitter: (self.chance)(),
         };
         let plan = plan::plan(asked, &self.rules);
+        if has_decided && matches!(plan.verdict, Verdict::Parked { .. }) {
+            active.account.add_fault(Trouble::NotGranted);
+        }
         if let Verdict::Parked { why } | Verdict::Waiting { why, .. } = &plan.verdict {
             tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
         }

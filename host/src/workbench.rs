@@ -8,6 +8,7 @@ pub mod said;
 pub mod template;
 pub mod told;
 
+use crate::account::Account;
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::limits::Limits;
@@ -17,6 +18,7 @@ use crate::registry::Active;
 use crate::sandbox::compiler::Compiler;
 use crate::sandbox::{AdmissionError, Answer, Question, Sandbox, SandboxConfig, Usage};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Places for instances: the bench asks one after the other.
@@ -102,8 +104,10 @@ impl Workbench {
         let limits = manifest.limits(&bounds.limits)?;
         let grants = manifest.grants().map_err(ManifestError::Host)?;
         let sandbox = sandbox(bounds)?;
+        let version = Version::of(component, &manifest);
         let active = Active {
-            version: Version::of(component, &manifest),
+            account: Arc::new(Account::new(manifest.name.clone(), version.clone())),
+            version,
             grants,
             settings: manifest.settings.clone().into_iter().collect(),
             limits,

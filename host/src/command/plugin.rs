@@ -8,6 +8,7 @@ mod new;
 mod run;
 mod show;
 mod test;
+mod usage;
 
 use super::table;
 use crate::assembly;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     /// The component is checked and compiled before anything changes; when it is refused, the version that was
     /// active still is. Deploying grants the plugin the hosts that its manifest asks for.
     Deploy(deploy::Args),
+    /// What each version cost since the host started: calls, faults, time, memory, fuel.
+    Usage(usage::Args),
     /// The plugins at work and their versions.
     List {
         /// One JSON object per line.
@@ -47,7 +50,7 @@ pub(crate) enum Command {
     },
 }
 
-/// `config` reads the configuration: for the limits that an operator sets. `deploy` and `list` speak to the host that
+/// `config` reads the configuration: for the limits that an operator sets. `deploy`, `usage` and `list` speak to the host that
 /// works in `data`; all others need no host and no network.
 pub(crate) async fn run(
     command: Command,
@@ -63,6 +66,7 @@ pub(crate) async fn run(
         Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Deploy(args) => deploy::run(args, data).await.map(done),
+        Command::Usage(args) => usage::run(&args, data).await.map(done),
         Command::List { json } => list(json, data).await.map(done),
     }
 }
