@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tidegate::account::Accounts;
 use tidegate::deploy::Deployer;
 use tidegate::effect::EffectLimits;
 use tidegate::limits::Limits;
@@ -108,6 +109,7 @@ impl Middle {
             switchboard: Arc::clone(&switchboard),
             limits: Limits::default(),
             now_ms,
+            accounts: Accounts::new(0),
         };
         deployer.deploy(Manifest::parse(&manifest).expect("well formed"), component).await.expect("deploys");
         Self { store, sandbox, switchboard }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use tidegate_envelope::Receipt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Bytes of the largest request: a component of 48 MiB as base64.
 const REQUEST_BYTES_MAX: usize = 64 << 20;
@@ -82,8 +82,13 @@ struct EventsQuery {
 /// The API's routes.
 pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
     let admin = Arc::new(admin);
+    let one = Arc::new(Semaphore::new(1));
     Router::new()
-        .route("/api/v1/plugins", post(deploy::<S>).get(plugins::<S>))
+        .route(
+            "/api/v1/plugins",
+            post(deploy::<S>).layer(middleware::from_fn_with_state(one, in_turn)).get(plugins::<S>),
+        )
+        .route("/api/v1/usage", get(usage::<S>))
         .route("/api/v1/events", get(events::<S>))
         .route("/api/v1/events/{receipt}", get(event::<S>))
         .route("/api/v1/parked", get(parked::<S>))
@@ -109,6 +114,12 @@ async fn authorize<S: Store>(State(admin): State<Arc<Admin<S>>>, request: Reques
     }
     Refused(StatusCode::UNAUTHORIZED, "give the token of DIR/admin.json as `Authorization: Bearer`".into())
         .into_response()
+}
+
+/// Components are taken in one by one, so that many at once cost no more memory than one.
+async fn in_turn(State(one): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let _turn = one.acquire().await.expect("the semaphore is never closed");
+    next.run(request).await
 }
 
 async fn deploy<S: Store + Clone>(
@@ -137,6 +148,10 @@ async fn plugins<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result
         hosts: deployment.manifest.hosts,
     });
     Ok(Json(rows.collect::<Vec<_>>()).into_response())
+}
+
+async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    Json(admin.deployer.usage()).into_response()
 }
 
 async fn events<S: Store + Clone>(

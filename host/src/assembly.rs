@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate::account::Accounts;
 use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
@@ -21,6 +22,7 @@ use tidegate::queue::Queue;
 use tidegate::registry::Switchboard;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
+use tidegate::sandbox::compiler::Compiler;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::watched::Sending;
@@ -82,6 +84,9 @@ impl Host {
         let asking_max = if config.sandbox.asking_max == 0 { cores } else { config.sandbox.asking_max };
         let sandbox = Arc::new(Sandbox::new(SandboxConfig {
             instances_max: config.sandbox.instances_max,
+            compiler: Compiler::this_program().context("find this program, which compiles")?,
+            compile_time_ms_max: config.sandbox.compile_time_ms_max,
+            compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
             memory_bytes_max: config.limits.memory_bytes,
             table_elements_max: config.limits.table_elements,
             wall_time_ms_max: config.limits.wall_time_ms,
@@ -93,6 +98,7 @@ impl Host {
             switchboard: Arc::new(Switchboard::default()),
             limits: config.limits,
             now_ms,
+            accounts: Accounts::new(now_ms()),
         });
         let registry = deployer.restore().await.context("bring back the deployed plugins")?;
         tracing::info!(plugins = registry.iter().count(), "restored");

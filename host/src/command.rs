@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share.
 
+pub(crate) mod compile;
 pub(crate) mod dev;
 pub(crate) mod events;
 pub(crate) mod log;

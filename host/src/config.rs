@@ -79,7 +79,12 @@ sections! {
     /// The store.
     StoreSection { recent_events_max: usize = 200_000 }
     /// The sandbox.
-    SandboxSection { asking_max: usize = 0, instances_max: u32 = 64 }
+    SandboxSection {
+        asking_max: usize = 0,
+        instances_max: u32 = 64,
+        compile_time_ms_max: u64 = 120_000,
+        compile_memory_bytes_max: usize = 2 << 30,
+    }
     /// When things are tried again.
     RetrySection { asks_max: u32 = 5, effects_max: u32 = 12, first_ms: u64 = 1_000, cap_ms: u64 = 3_600_000 }
     /// How effects are performed.
@@ -136,6 +141,10 @@ impl Config {
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
+            (
+                (1_000..=3_600_000).contains(&self.sandbox.compile_time_ms_max),
+                "sandbox.compile_time_ms_max must be 1000 to 3600000",
+            ),
             (
                 self.retry.asks_max > 0 && self.retry.effects_max > 0,
                 "retry.asks_max and effects_max must be at least 1",

@@ -1,6 +1,7 @@
 //! Puts a version to work: check, compile, record, switch. In that order: a version that is recorded can run,
 //! and one that decides is recorded.
 
+use crate::account::{AccountRow, Accounts};
 use crate::limits::Limits;
 use crate::plugin::{Manifest, ManifestError, PluginName, Version};
 use crate::registry::{Active, Registry, Switchboard};
@@ -21,6 +22,8 @@ pub struct Deployer<S> {
     pub limits: Limits,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
+    /// What each version costs.
+    pub accounts: Accounts,
 }
 
 /// What was deployed.
@@ -91,12 +94,21 @@ impl<S: Store> Deployer<S> {
         Ok(self.switchboard.current())
     }
 
+    /// What each version cost since the host started.
+    #[must_use]
+    pub fn usage(&self) -> Vec<AccountRow> {
+        let registry = self.switchboard.current();
+        self.accounts
+            .rows(|plugin, version| registry.find(plugin).is_some_and(|active| active.version == *version))
+    }
+
     async fn prepare(&self, deployment: &Deployment) -> Result<Active, DeployError> {
         let limits = deployment.manifest.limits(&self.limits)?;
         let grants = deployment.manifest.grants().map_err(ManifestError::Host)?;
         let (sandbox, component) = (Arc::clone(&self.sandbox), deployment.component.clone());
-        let compiled = tokio::task::spawn_blocking(move || sandbox.prepare(&component)).await;
+        let compiled = tokio::task::spawn_blocking(move || sandbox.prepare_for(&component, &limits)).await;
         Ok(Active {
+            account: self.accounts.open(&deployment.manifest.name, &deployment.version),
             version: deployment.version.clone(),
             settings: deployment.manifest.settings.clone().into_iter().collect(),
             manifest: deployment.manifest.clone(),

@@ -13,6 +13,14 @@ pub enum Fault {
         /// The limit it broke.
         limit_ms: u64,
     },
+    /// It used more than `fuel`.
+    #[error("fuel: used more than {limit} units of fuel\n{backtrace}")]
+    Fuel {
+        /// The limit it broke.
+        limit: u64,
+        /// The plugin's own functions, innermost first: the same ones each time.
+        backtrace: String,
+    },
     /// Its memory wanted to grow past `memory_bytes`.
     #[error("memory_bytes: asked for {wanted_bytes} bytes of memory, the limit is {limit_bytes}")]
     Memory {
@@ -20,6 +28,12 @@ pub enum Fault {
         wanted_bytes: usize,
         /// The limit it broke.
         limit_bytes: usize,
+    },
+    /// Its memories and tables asked to grow more often than `memory_growths`.
+    #[error("memory_growths: asked more than {limit} times to grow a memory or a table")]
+    MemoryGrowths {
+        /// The limit it broke.
+        limit: usize,
     },
     /// A table wanted to grow past `table_elements`.
     #[error("table_elements: asked for a table of {wanted} elements, the limit is {limit}")]
@@ -44,6 +58,14 @@ pub enum Fault {
         actual_bytes: usize,
         /// The limit it broke.
         limit_bytes: usize,
+    },
+    /// It called the host with more than `hostcall_bytes`.
+    #[error("hostcall_bytes: called the host with more than {limit_bytes} bytes\n{backtrace}")]
+    HostcallBytes {
+        /// The limit it broke.
+        limit_bytes: usize,
+        /// The plugin's own functions, innermost first.
+        backtrace: String,
     },
     /// It returned more decisions than `decisions`.
     #[error("decisions: returned {actual} decisions, the limit is {limit}")]
@@ -85,10 +107,13 @@ impl Fault {
     pub const fn trouble(&self) -> Trouble {
         match self {
             Self::WallTime { .. } => Trouble::WallTimeMs,
+            Self::Fuel { .. } => Trouble::Fuel,
             Self::Memory { .. } => Trouble::MemoryBytes,
+            Self::MemoryGrowths { .. } => Trouble::MemoryGrowths,
             Self::Table { .. } => Trouble::TableElements,
             Self::Stack { .. } => Trouble::StackBytes,
             Self::ResultBytes { .. } => Trouble::ResultBytes,
+            Self::HostcallBytes { .. } => Trouble::HostcallBytes,
             Self::Decisions { .. } => Trouble::Decisions,
             Self::Trap { .. } => Trouble::Trap,
             Self::Contract(_) => Trouble::Contract,
@@ -106,7 +131,10 @@ impl Fault {
     /// The plugin's own functions where it failed, innermost first; empty when nothing is known of them.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         let backtrace = match self {
-            Self::Stack { backtrace, .. } | Self::Trap { backtrace, .. } => backtrace.as_str(),
+            Self::Fuel { backtrace, .. }
+            | Self::Stack { backtrace, .. }
+            | Self::HostcallBytes { backtrace, .. }
+            | Self::Trap { backtrace, .. } => backtrace.as_str(),
             _ => "",
         };
         backtrace.lines()

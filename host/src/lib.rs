@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` is the map. The story of one batch is [`pipeline::Pipeline::process`].
 
+pub mod account;
 pub mod admin;
 pub mod alert;
 pub mod config;

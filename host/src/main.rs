@@ -54,6 +54,9 @@ enum Command {
     Sender(command::sender::Args),
     /// Print every key of tidegate.toml with its default and its meaning.
     Config,
+    /// The compiler, in a process of its own: the host starts it, with a component on standard input.
+    #[command(hide = true)]
+    Compile(tidegate::sandbox::compiler::ChildArgs),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +71,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Compile(args) = &cli.command {
+        // Before anything is made that it could do without.
+        return command::compile::run(args);
+    }
     command::log::start(matches!(&cli.command, Command::Dev(_) | Command::Run(_) | Command::Queue(_)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = || command::load_config(cli.config.as_deref());
@@ -91,6 +98,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Queue(command) => command::queue::run(command, &cli.data).await,
             Command::Sender(args) => command::sender::run(args).await,
+            Command::Compile(args) => command::compile::run(&args),
             Command::Config => {
                 print!("{}", tidegate::config::DEFAULT_TOML);
                 Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ mod elsewhere;
 
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
+use crate::fault::Trouble;
 use crate::heard::{self, Heard};
 use crate::log::{Level, Log};
 use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
@@ -246,8 +247,11 @@ impl<S: Store> Pipeline<S> {
     fn ask(&self, active: &Active, event: &Event, attempt: u32) -> Plan {
         let question = Question { event, attempt, settings: &active.settings };
         let asked_at = Instant::now();
-        let Call { answer, log, .. } = self.sandbox.call(&active.code, &question, &active.limits);
-        let asked_us = u64::try_from(asked_at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let Call { answer, usage, log } = self.sandbox.call(&active.code, &question, &active.limits);
+        let took = asked_at.elapsed();
+        active.account.add(&answer, &usage, took);
+        let has_decided = matches!(answer, Ok(Ok(_)));
+        let asked_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let asked = Asked {
             receipt: event.receipt,
             active,
@@ -260,6 +264,9 @@ impl<S: Store> Pipeline<S> {
         };
         let plan = plan::plan(asked, &self.rules);
         tell(event, &plan);
+        if has_decided && matches!(plan.verdict, Verdict::Parked { .. }) {
+            active.account.add_fault(Trouble::NotGranted);
+        }
         if let Verdict::Parked { why } | Verdict::Waiting { why, .. } = &plan.verdict {
             tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
         }

@@ -141,11 +141,17 @@ pub struct LimitsAsked {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_time_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_growths: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_elements: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostcall_bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decisions: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -223,9 +229,12 @@ impl Manifest {
         let asked = &self.limits;
         Ok(Limits {
             wall_time_ms: lower("wall_time_ms", asked.wall_time_ms, allowed.wall_time_ms)?,
+            fuel: fuel(asked.fuel, allowed.fuel)?,
             memory_bytes: bytes_or_count("memory_bytes", asked.memory_bytes, allowed.memory_bytes)?,
+            memory_growths: bytes_or_count("memory_growths", asked.memory_growths, allowed.memory_growths)?,
             table_elements: bytes_or_count("table_elements", asked.table_elements, allowed.table_elements)?,
             result_bytes: bytes_or_count("result_bytes", asked.result_bytes, allowed.result_bytes)?,
+            hostcall_bytes: bytes_or_count("hostcall_bytes", asked.hostcall_bytes, allowed.hostcall_bytes)?,
             decisions: bytes_or_count("decisions", asked.decisions, allowed.decisions)?,
             log_bytes: bytes_or_count("log_bytes", asked.log_bytes, allowed.log_bytes)?,
         })
@@ -236,6 +245,14 @@ fn lower(name: &'static str, asked: Option<u64>, allowed: u64) -> Result<u64, Ma
     match asked {
         Some(asked) if asked > allowed => Err(ManifestError::Limit { name, asked, allowed }),
         asked => Ok(asked.unwrap_or(allowed)),
+    }
+}
+
+/// Fuel is the one limit that an operator may leave open: 0 is no limit, on either side.
+fn fuel(asked: Option<u64>, allowed: u64) -> Result<u64, ManifestError> {
+    match asked.filter(|asked| *asked > 0) {
+        Some(asked) if allowed == 0 => Ok(asked),
+        asked => lower("fuel", asked, allowed),
     }
 }
 
@@ -287,5 +304,20 @@ mod tests {
             let limits = manifest.limits(&allowed).expect("none is over the operator's");
             assert_eq!(limits, Limits { decisions: 3, ..allowed });
         }
+    }
+
+    #[test]
+    fn fuel_is_counted_when_the_plugin_or_the_operator_asks_for_it_and_the_less_of_both_counts() {
+        let limits = |asked: &str, allowed| {
+            let manifest = Manifest::parse(&format!("{MINIMAL}[limits]\n{asked}\n")).expect("well formed");
+            manifest.limits(&Limits { fuel: allowed, ..Limits::default() }).map(|limits| limits.fuel)
+        };
+        assert_eq!(limits("", 0).expect("nobody asks"), 0);
+        assert_eq!(limits("fuel = 7", 0).expect("the plugin asks"), 7);
+        assert_eq!(limits("", 9).expect("the operator asks"), 9);
+        assert_eq!(limits("fuel = 0", 9).expect("the operator asks"), 9);
+        assert_eq!(limits("fuel = 7", 9).expect("both ask"), 7);
+        let error = limits("fuel = 10", 9).expect_err("over the operator's").to_string();
+        assert!(error.contains("fuel = 10"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! The plugins that decide now. An immutable value swapped whole: whoever holds one sees no change.
 
+use crate::account::Account;
 use crate::effect::Grants;
 use crate::limits::Limits;
 use crate::plugin::{Manifest, PluginName, Version};
@@ -21,6 +22,8 @@ pub struct Active {
     pub limits: Limits,
     /// Its compiled code.
     pub code: Prepared,
+    /// What it costs.
+    pub account: Arc<Account>,
 }
 
 /// The active plugins, by name.

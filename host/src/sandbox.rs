@@ -21,7 +21,9 @@
 
 mod admission;
 mod cache;
+pub mod compiler;
 mod engine;
+mod hostcall;
 mod limiter;
 mod slot;
 mod ticker;
@@ -34,12 +36,12 @@ use crate::event::Event;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::log::Log;
-use engine::Engines;
+use compiler::Compiler;
+use engine::{Engines, Kind};
 use limiter::CallState;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use ticker::Ticker;
 use tidegate_envelope::Digest;
 use trap::Failure;
 use wasmtime::Store;
@@ -61,6 +63,12 @@ pub struct SandboxConfig {
     pub instances_max: u32,
     /// Bytes of the largest component.
     pub component_bytes_max: usize,
+    /// Who compiles. The two bounds that follow hold for a compiler in a process of its own.
+    pub compiler: Compiler,
+    /// Time on the processor that compiling one component may take, in milliseconds; counted in whole seconds.
+    pub compile_time_ms_max: u64,
+    /// Bytes of memory that compiling one component may take.
+    pub compile_memory_bytes_max: usize,
     /// Bytes of linear memory that can be reserved for one memory: no plugin's `memory_bytes` goes beyond.
     pub memory_bytes_max: usize,
     /// Linear memories of one plugin. A small language's runtime has one, QuickJS three.
@@ -86,6 +94,9 @@ impl SandboxConfig {
             engines: std::thread::available_parallelism().map_or(1, usize::from).min(16),
             instances_max: 32,
             component_bytes_max: 64 << 20,
+            compiler: Compiler::InProcess,
+            compile_time_ms_max: 120_000,
+            compile_memory_bytes_max: 2 << 30,
             memory_bytes_max: 256 << 20,
             memories_max: 4,
             table_elements_max: 20_000,
@@ -100,8 +111,10 @@ impl SandboxConfig {
 /// Runs plugins. One per process; shared by reference between the threads that ask.
 pub struct Sandbox {
     config: SandboxConfig,
-    engines: Arc<Engines>,
-    _ticker: Ticker,
+    plain: Arc<Engines>,
+    /// Made when the first plugin asks for fuel.
+    metered: OnceLock<Arc<Engines>>,
+    compiling: cache::Compiling,
 }
 
 /// A compiled, admitted plugin. Cheap to clone.
@@ -146,6 +159,10 @@ pub struct Call {
 pub struct Usage {
     /// Bytes of all linear memories together at the call's end, which is their peak: memories never shrink.
     pub memory_bytes: usize,
+    /// How often a memory or a table asked to grow, those of the start included.
+    pub memory_growths: usize,
+    /// Units of fuel; `None` when they were not counted.
+    pub fuel: Option<u64>,
 }
 
 /// What was done in a store, and what it took.
@@ -162,24 +179,42 @@ impl Sandbox {
     /// When the folder cannot be made or the machine can run no engine at all.
     pub fn new(config: SandboxConfig) -> anyhow::Result<Self> {
         cache::make_dir(&config.cache_dir)?;
-        let engines = Arc::new(Engines::new(&config)?);
-        let ticker = Ticker::start(engines.all(), config.tick)?;
-        Ok(Self { config, engines, _ticker: ticker })
+        let plain = Arc::new(Engines::new(&config, Kind::Plain)?);
+        Ok(Self { config, plain, metered: OnceLock::new(), compiling: cache::Compiling::default() })
+    }
+
+    /// Admits a component whose fuel is not counted; as [`Sandbox::prepare_for`] the default limits.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare_for`].
+    pub fn prepare(&self, component: &[u8]) -> Result<Prepared, AdmissionError> {
+        self.prepare_for(component, &Limits::default())
     }
 
     /// Admits a component: checks it, compiles it or finds its compiled code in the cache. Takes seconds for a
-    /// large component that was never seen before; call it off the hot path.
+    /// large component that was never seen before, and longer when others are being compiled: one is at a time. Call it
+    /// off the hot path. Of the limits only whether there is one of fuel matters: counting is compiled in.
     ///
     /// # Errors
     /// When the bytes are not a component, or not one of a known contract. Says what would have been accepted.
-    pub fn prepare(&self, component: &[u8]) -> Result<Prepared, AdmissionError> {
+    pub fn prepare_for(&self, component: &[u8], limits: &Limits) -> Result<Prepared, AdmissionError> {
         admission::check_bytes(component, self.config.component_bytes_max)?;
         let digest = Digest::of(component);
-        let compiled =
-            cache::load_or_compile(self.engines.all(), &self.config.cache_dir, component, &digest)?;
+        let engines = if limits.fuel == 0 { Arc::clone(&self.plain) } else { self.metered()? };
+        let compiled = cache::load_or_compile(&engines, &self.config, &self.compiling, component, &digest)?;
         let handlers = compiled.iter().map(|component| admission::admit(component, &self.config));
         let handlers = handlers.collect::<Result<Vec<_>, _>>()?;
-        Ok(Prepared(Arc::new(Admitted { digest, engines: Arc::clone(&self.engines), handlers })))
+        Ok(Prepared(Arc::new(Admitted { digest, engines, handlers })))
+    }
+
+    fn metered(&self) -> Result<Arc<Engines>, AdmissionError> {
+        if let Some(engines) = self.metered.get() {
+            return Ok(Arc::clone(engines));
+        }
+        let made = Engines::new(&self.config, Kind::Metered);
+        let made = made.map_err(|error| AdmissionError::Host(format!("count fuel: {error:#}")))?;
+        // Two may get here at once; both take what the first one made.
+        Ok(Arc::clone(self.metered.get_or_init(|| Arc::new(made))))
     }
 
     /// Asks a plugin about an event, in a fresh instance, on this thread, for as long as `limits` allow and the
@@ -189,7 +224,7 @@ impl Sandbox {
     /// When the plugin broke a limit or the contract; nothing else is harmed by that.
     ///
     /// # Panics
-    /// When `plugin` was prepared by another sandbox.
+    /// When `plugin` was prepared by another sandbox, or there is a limit of fuel and it was not prepared for one.
     pub fn ask(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Answer {
         self.call(plugin, question, limits).answer
     }
@@ -231,21 +266,33 @@ impl Sandbox {
         event: Option<&Event>,
         body: impl FnOnce(&v1::Handler, &mut Store<CallState>) -> Result<T, Failure>,
     ) -> Done<T> {
+        let engines = &plugin.0.engines;
+        let metered = self.metered.get().is_some_and(|metered| Arc::ptr_eq(metered, engines));
         assert!(
-            Arc::ptr_eq(&self.engines, &plugin.0.engines),
+            metered || Arc::ptr_eq(&self.plain, engines),
             "a plugin runs in the sandbox that prepared it"
         );
+        assert!(metered || limits.fuel == 0, "a plugin with a limit of fuel was prepared for one");
         let limits = self.bounded(limits);
-        let (index, engine, slots) = self.engines.of_this_thread();
+        let (index, engine, slots) = engines.of_this_thread();
+        let handler = &plugin.0.handlers[index];
         let _slot = slots.take();
         let mut store = Store::new(engine, CallState::new(&limits, event));
         store.limiter(|state| state);
         store.set_epoch_deadline(self.ticks(limits.wall_time_ms));
-        store.set_hostcall_fuel(limits.result_bytes);
-        let result = body(&plugin.0.handlers[index], &mut store);
+        hostcall::bound(&mut store, &limits, handler.calls_host());
+        let fuel = if limits.fuel == 0 { u64::MAX } else { limits.fuel };
+        if metered {
+            store.set_fuel(fuel).expect("these engines count fuel");
+        }
+        let result = body(handler, &mut store);
         let result = result.map_err(|failure| trap::fault(failure, store.data(), &limits));
-        let state = store.data_mut();
-        Done { result, usage: Usage { memory_bytes: state.memory_bytes() }, log: state.wasi.take_log() }
+        let usage = Usage {
+            memory_bytes: store.data().memory_bytes(),
+            memory_growths: store.data().growths(),
+            fuel: metered.then(|| fuel.saturating_sub(store.get_fuel().expect("these engines count fuel"))),
+        };
+        Done { result, usage, log: store.data_mut().wasi.take_log() }
     }
 
     /// The limits, none beyond what this sandbox can hold.

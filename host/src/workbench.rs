@@ -8,6 +8,7 @@ pub mod said;
 pub mod template;
 pub mod told;
 
+use crate::account::Account;
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::limits::Limits;
@@ -15,8 +16,10 @@ use crate::log::Log;
 use crate::plan::{self, Asked, Granted, PlanRules, Verdict};
 use crate::plugin::{Manifest, ManifestError, Version};
 use crate::registry::Active;
+use crate::sandbox::compiler::Compiler;
 use crate::sandbox::{AdmissionError, Answer, Call, Question, Sandbox, SandboxConfig, Usage};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Places for instances: the bench asks one after the other.
@@ -31,6 +34,12 @@ pub struct Bounds {
     pub rules: PlanRules,
     /// Where compiled code is kept.
     pub cache_dir: PathBuf,
+    /// Who compiles.
+    pub compiler: Compiler,
+    /// Time on the processor that compiling may take there, in milliseconds.
+    pub compile_time_ms_max: u64,
+    /// Bytes of memory that compiling may take there.
+    pub compile_memory_bytes_max: usize,
 }
 
 /// Why a plugin cannot be put on the bench.
@@ -98,12 +107,14 @@ impl Workbench {
         let limits = manifest.limits(&bounds.limits)?;
         let grants = manifest.grants().map_err(ManifestError::Host)?;
         let sandbox = sandbox(bounds)?;
+        let version = Version::of(component, &manifest);
         let active = Active {
-            version: Version::of(component, &manifest),
+            account: Arc::new(Account::new(manifest.name.clone(), version.clone())),
+            version,
             grants,
             settings: manifest.settings.clone().into_iter().collect(),
             limits,
-            code: sandbox.prepare(component)?,
+            code: sandbox.prepare_for(component, &limits)?,
             manifest,
         };
         Ok(Self { sandbox, active, rules: bounds.rules })
@@ -161,6 +172,9 @@ fn sandbox(bounds: &Bounds) -> Result<Sandbox, OpenError> {
     let config = SandboxConfig {
         engines: 1,
         instances_max: INSTANCES,
+        compiler: bounds.compiler.clone(),
+        compile_time_ms_max: bounds.compile_time_ms_max,
+        compile_memory_bytes_max: bounds.compile_memory_bytes_max,
         memory_bytes_max: bounds.limits.memory_bytes,
         table_elements_max: bounds.limits.table_elements,
         wall_time_ms_max: bounds.limits.wall_time_ms,

@@ -4,6 +4,10 @@
 mod admission;
 #[path = "sandbox/attack.rs"]
 mod attack;
+#[path = "sandbox/compile.rs"]
+mod compile;
+#[path = "sandbox/fuel.rs"]
+mod fuel;
 #[path = "sandbox/guest.rs"]
 mod guest;
 #[path = "sandbox/isolation.rs"]

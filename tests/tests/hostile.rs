@@ -3,7 +3,9 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tidegate::account::AccountRow;
 use tidegate::store::EventRow;
 use tidegate_envelope::Receipt;
 use tidegate_tests::edge::root;
@@ -12,8 +14,9 @@ use tidegate_tests::sender::{Sender, loan};
 use tidegate_tests::system::{self, Dev, until};
 
 /// What the hostile guest does when an event is of this kind, and the name of the fault that it is.
-const ATTACKS: [(&str, &str); 8] = [
+const ATTACKS: [(&str, &str); 9] = [
     ("allocate", "memory_bytes"),
+    ("grow-in-small-steps", "memory_growths"),
     // Rust keeps large locals in memory, and runs out of that before it runs out of stack.
     ("recurse", "trap"),
     ("panic", "trap"),
@@ -84,7 +87,25 @@ async fn each_attack_parks_its_own_event_and_everything_else_goes_on() -> anyhow
         ensure!(event.effects.iter().map(|effect| effect.state.as_str()).eq(["done"]), "{event:?}");
         receiver.until_answered(&receipt.to_string(), 200).await?;
     }
+    accounted(&dev).await?;
     println!("{} attacks parked, {} loans decided beside them", attacks.len(), loans.len());
+    Ok(())
+}
+
+/// Each fault stands on the account of the plugin that made it, by name; a plugin that ran out of time was asked twice.
+async fn accounted(dev: &Dev) -> anyhow::Result<()> {
+    let rows: Vec<AccountRow> = dev.cli.rows(&["plugin", "usage", "--json"]).await?;
+    let [good, hostile] =
+        ["loan-notice", "hostile"].map(|name| rows.iter().find(|row| row.plugin.as_str() == name));
+    let hostile = hostile.context("the hostile one has an account")?;
+    let rounds = u64::try_from(ROUNDS)?;
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for (kind, fault) in ATTACKS.iter().filter(|(kind, _)| *kind != "allocate-and-get-on") {
+        *expected.entry((*fault).to_owned()).or_default() += if *kind == "spin" { 2 } else { 1 } * rounds;
+    }
+    ensure!(hostile.faults == expected && hostile.refusals == rounds, "{hostile:?}");
+    ensure!(hostile.wall_us_max >= 300_000 && hostile.memory_bytes_max > 60 << 20, "{hostile:?}");
+    ensure!(good.is_some_and(|good| good.active && good.faults.is_empty()), "{good:?}");
     Ok(())
 }
 

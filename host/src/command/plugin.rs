@@ -8,13 +8,16 @@ mod new;
 mod run;
 mod show;
 mod test;
+mod usage;
 
 use super::table;
 use crate::assembly;
+use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tidegate::admin::PluginRow;
 use tidegate::config::Config;
+use tidegate::sandbox::compiler::Compiler;
 use tidegate::workbench::package::Package;
 use tidegate::workbench::{Bounds, Workbench};
 
@@ -37,6 +40,8 @@ pub(crate) enum Command {
     /// The component is checked and compiled before anything changes; when it is refused, the version that was
     /// active still is. Deploying grants the plugin the hosts that its manifest asks for.
     Deploy(deploy::Args),
+    /// What each version cost since the host started: calls, faults, time, memory, fuel.
+    Usage(usage::Args),
     /// The plugins at work and their versions.
     List {
         /// One JSON object per line.
@@ -45,7 +50,7 @@ pub(crate) enum Command {
     },
 }
 
-/// `config` reads the configuration: for the limits that an operator sets. `deploy` and `list` speak to the host that
+/// `config` reads the configuration: for the limits that an operator sets. `deploy`, `usage` and `list` speak to the host that
 /// works in `data`; all others need no host and no network.
 pub(crate) async fn run(
     command: Command,
@@ -55,19 +60,27 @@ pub(crate) async fn run(
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::New(args) => new::run(&args).map(done),
-        Command::Run(args) => run::run(&args, &bounds(&config()?)),
-        Command::Test(args) => test::run(args, &bounds(&config()?)).await,
-        Command::Check(args) => check::run(&args, &bounds(&config()?)),
-        Command::Bench(args) => bench::run(&args, &bounds(&config()?)),
+        Command::Run(args) => run::run(&args, &bounds(&config()?)?),
+        Command::Test(args) => test::run(args, &bounds(&config()?)?).await,
+        Command::Check(args) => check::run(&args, &bounds(&config()?)?),
+        Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Deploy(args) => deploy::run(args, data).await.map(done),
+        Command::Usage(args) => usage::run(&args, data).await.map(done),
         Command::List { json } => list(json, data).await.map(done),
     }
 }
 
 /// What the operator allows.
-fn bounds(config: &Config) -> Bounds {
-    Bounds { limits: config.limits, rules: assembly::rules(config), cache_dir: cache_dir() }
+fn bounds(config: &Config) -> anyhow::Result<Bounds> {
+    Ok(Bounds {
+        limits: config.limits,
+        rules: assembly::rules(config),
+        cache_dir: cache_dir(),
+        compiler: Compiler::this_program().context("find this program, which compiles")?,
+        compile_time_ms_max: config.sandbox.compile_time_ms_max,
+        compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
+    })
 }
 
 /// A per-user folder of compiled code, beside the tools: an author has no host's state to keep it in.

@@ -12,10 +12,13 @@ use serde::Serialize;
 #[expect(missing_docs, reason = "each is explained in `meaning`, where people read it")]
 pub enum Trouble {
     WallTimeMs,
+    Fuel,
     MemoryBytes,
+    MemoryGrowths,
     TableElements,
     StackBytes,
     ResultBytes,
+    HostcallBytes,
     Decisions,
     LogBytes,
     Trap,
@@ -29,6 +32,9 @@ pub enum Trouble {
     NotWasm,
     CoreModule,
     ComponentBytes,
+    CompileTimeMs,
+    CompileMemoryBytes,
+    CompilerCrash,
     Invalid,
     Imports,
     NoHandler,

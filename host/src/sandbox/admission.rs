@@ -31,6 +31,27 @@ pub enum AdmissionError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// Compiling it took too much time on the processor.
+    #[error(
+        "compiling the component took more than {limit_ms} ms of processor time: make it smaller (one enormous function is slowest), or \
+         raise `sandbox.compile_time_ms_max` in tidegate.toml"
+    )]
+    CompileTime {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// Compiling it took too much memory.
+    #[error(
+        "compiling the component took more than {limit_bytes} bytes of memory: make it smaller (one enormous function \
+         takes most), or raise `sandbox.compile_memory_bytes_max` in tidegate.toml"
+    )]
+    CompileMemory {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The compiler died of it.
+    #[error("the compiler crashed on the component: {0}")]
+    CompilerCrash(String),
     /// It is damaged, or uses WebAssembly that this host does not know.
     #[error("the component cannot be compiled: {0}")]
     Invalid(String),
@@ -80,6 +101,9 @@ impl AdmissionError {
             Self::NotWasm { .. } => Trouble::NotWasm,
             Self::CoreModule => Trouble::CoreModule,
             Self::TooLarge { .. } => Trouble::ComponentBytes,
+            Self::CompileTime { .. } => Trouble::CompileTimeMs,
+            Self::CompileMemory { .. } => Trouble::CompileMemoryBytes,
+            Self::CompilerCrash(_) => Trouble::CompilerCrash,
             Self::Invalid(_) => Trouble::Invalid,
             Self::Imports(_) | Self::WrongImports(_) => Trouble::Imports,
             Self::NoHandler { .. } => Trouble::NoHandler,

@@ -1,11 +1,15 @@
 //! Keeps compiled code on disk, so that a component is compiled once per machine and version of this program.
 //! Knows nothing of what makes a component a plugin.
 
+use super::SandboxConfig;
 use super::admission::AdmissionError;
+use super::compiler;
+use super::engine::Engines;
 use anyhow::Context;
 use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tidegate_envelope::Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -19,28 +23,34 @@ pub(super) fn make_dir(dir: &Path) -> anyhow::Result<()> {
     builder.create(dir).with_context(|| format!("make the folder of compiled code {}", dir.display()))
 }
 
+/// Held while something is compiled: one compiler at a time takes memory.
+pub(super) type Compiling = Mutex<()>;
+
 /// The component, compiled, once per engine: from the cache when it is there and whole. A cache that cannot be
 /// written costs time, not correctness: it is logged and passed over.
 pub(super) fn load_or_compile(
-    engines: &[Engine],
-    dir: &Path,
+    engines: &Engines,
+    config: &SandboxConfig,
+    compiling: &Compiling,
     component: &[u8],
     digest: &Digest,
 ) -> Result<Vec<Component>, AdmissionError> {
-    let Some(first) = engines.first() else {
+    let Some(first) = engines.all().first() else {
         return Err(AdmissionError::Host("there is no engine".to_owned()));
     };
-    let entry = Entry::new(dir, first, digest);
-    let found = entry.find();
-    let (code, is_kept) = match found {
-        Some(code) => (code, Ok(())),
-        None => {
-            let compiled = first.precompile_component(component);
-            let code = compiled.map_err(|error| AdmissionError::Invalid(format!("{error:#}")))?;
-            let kept = entry.keep(&code);
-            (code, kept)
+    let entry = Entry::new(&config.cache_dir, first, digest);
+    let compile = || {
+        // It protects nothing that could be half-done.
+        let _compiling = compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever compiled meanwhile may have compiled this.
+        if let Some(code) = entry.find() {
+            return Ok((code, Ok(())));
         }
+        let code = compiler::compile(config, engines.kind(), first, component)?;
+        let kept = entry.keep(&code);
+        Ok((code, kept))
     };
+    let (code, is_kept) = entry.find().map_or_else(compile, |code| Ok((code, Ok(()))))?;
     // The kernel shares the pages of a file between the engines; each copy in memory is one engine's own.
     let load = |engine| match &is_kept {
         Ok(()) => map_file(engine, &entry.code),
@@ -50,7 +60,7 @@ pub(super) fn load_or_compile(
         tracing::warn!("compiled code is not kept: {error:#}");
     }
     // Sound code that an engine will not load does not fit into its pool.
-    let loaded = engines.iter().map(load).collect::<Result<Vec<_>, _>>();
+    let loaded = engines.all().iter().map(load).collect::<Result<Vec<_>, _>>();
     loaded.map_err(|error| AdmissionError::NeedsTooMuch(format!("{error:#}")))
 }
 
@@ -104,6 +114,6 @@ fn map_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
 
 #[expect(unsafe_code, reason = "wasmtime cannot check that compiled code is its own")]
 fn copy(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the caller has just compiled these bytes with an engine of the same settings.
+    // SAFETY: this program has just compiled these bytes, with an engine of the same settings.
     unsafe { Component::deserialize(engine, code) }
 }

@@ -3,6 +3,7 @@
 
 use super::SandboxConfig;
 use super::slot::Slots;
+use super::ticker::Ticker;
 use crate::limits::STACK_BYTES_MAX;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,28 +21,46 @@ const BACKTRACE_FRAMES_MAX: usize = 20;
 /// Bytes of one instance's bookkeeping; 1 MiB is wasmtime's default and ample for the largest runtimes.
 const INSTANCE_BYTES_MAX: usize = 1 << 20;
 
-/// The engines, all with the same settings, and the free places of each.
+/// What an engine counts. Code compiled for one kind does not run on the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Time alone.
+    Plain,
+    /// Time and fuel.
+    Metered,
+}
+
+/// The engines of one kind, all with the same settings, and the free places of each. Time goes on for their calls until
+/// they are dropped.
 pub(super) struct Engines {
+    kind: Kind,
     engines: Vec<Engine>,
     slots: Vec<Slots>,
+    _ticker: Ticker,
 }
 
 impl Engines {
     /// Tries the pool of instances first. Where the address space is too small for it (a `ulimit`, a small
     /// container) instances are made on demand, which is slower and otherwise the same.
-    pub(super) fn new(config: &SandboxConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &SandboxConfig, kind: Kind) -> anyhow::Result<Self> {
         let count = config.engines.max(1);
-        let pooled = || (0..count).map(|_| Engine::new(&pooled(config))).collect::<Result<Vec<_>, _>>();
+        let pooled = || (0..count).map(|_| Engine::new(&pooled(config, kind))).collect::<Result<Vec<_>, _>>();
         let engines = match pooled() {
             Ok(engines) => engines,
             Err(error) => {
                 tracing::warn!("no pool of instances, they are made on demand: {error:#}");
-                let made = (0..count).map(|_| Engine::new(&common(config))).collect::<Result<Vec<_>, _>>();
+                let made = (0..count).map(|_| compiling(config.memory_bytes_max, kind));
+                let made = made.collect::<Result<Vec<_>, _>>();
                 made.map_err(|error| anyhow::anyhow!("make an engine: {error:#}"))?
             }
         };
         let slots = (0..count).map(|_| Slots::new(config.instances_max.max(1))).collect();
-        Ok(Self { engines, slots })
+        let ticker = Ticker::start(&engines, config.tick)?;
+        Ok(Self { kind, engines, slots, _ticker: ticker })
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) fn all(&self) -> &[Engine] {
@@ -59,13 +78,19 @@ impl Engines {
     }
 }
 
-/// What every engine has, with or without a pool.
-fn common(config: &SandboxConfig) -> Config {
+/// An engine without a pool: one to compile with, for all of its kind.
+pub(super) fn compiling(memory_bytes_max: usize, kind: Kind) -> wasmtime::Result<Engine> {
+    Engine::new(&common(memory_bytes_max, kind))
+}
+
+/// What every engine of a kind has, with or without a pool.
+fn common(memory_bytes_max: usize, kind: Kind) -> Config {
     let mut settings = Config::new();
     settings
         .wasm_component_model(true)
         .concurrency_support(false)
         .epoch_interruption(true)
+        .consume_fuel(kind == Kind::Metered)
         .max_wasm_stack(STACK_BYTES_MAX)
         .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
         // The same event gives the same bytes on every machine.
@@ -74,13 +99,13 @@ fn common(config: &SandboxConfig) -> Config {
         .memory_init_cow(true)
         // No guard pages, so no `mprotect` when a memory grows: compiled code checks each access.
         .signals_based_traps(false)
-        .memory_reservation(u64::try_from(config.memory_bytes_max).unwrap_or(u64::MAX))
+        .memory_reservation(u64::try_from(memory_bytes_max).unwrap_or(u64::MAX))
         .memory_guard_size(0)
         .guard_before_linear_memory(false);
     settings
 }
 
-fn pooled(config: &SandboxConfig) -> Config {
+fn pooled(config: &SandboxConfig, kind: Kind) -> Config {
     let instances = config.instances_max.max(1);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
@@ -100,7 +125,7 @@ fn pooled(config: &SandboxConfig) -> Config {
         .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
         // Needs Linux 6.7; without it the first bytes of every memory are reset, which is slower.
         .pagemap_scan(Enabled::Auto);
-    let mut settings = common(config);
+    let mut settings = common(config.memory_bytes_max, kind);
     settings.allocation_strategy(pool);
     settings
 }

@@ -10,19 +10,24 @@ pub(super) struct CallState {
     memory_bytes_max: usize,
     memory_bytes: usize,
     table_elements_max: usize,
+    growths_max: usize,
+    growths: usize,
     denied: Option<Denied>,
     /// What it has of WASI, and has written.
     pub(super) wasi: Wasi,
 }
 
-/// The first growth that was refused. A plugin that gets on without it and answers is at no fault; one that
-/// traps afterwards is reported with this cause, not with the trap it ended in.
+/// What was refused: the first of all growths, or the one that ended the call. A plugin that gets on without more
+/// memory and answers is at no fault; one that traps afterwards is reported with this cause, not with the trap it ended
+/// in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Denied {
     /// All memories together would have had this many bytes.
     Memory(usize),
     /// One table would have had this many elements.
     Table(usize),
+    /// It asked too often.
+    Growths,
 }
 
 impl CallState {
@@ -32,6 +37,8 @@ impl CallState {
             memory_bytes_max: limits.memory_bytes,
             memory_bytes: 0,
             table_elements_max: limits.table_elements,
+            growths_max: limits.memory_growths,
+            growths: 0,
             denied: None,
             wasi: Wasi::new(event, limits.log_bytes),
         }
@@ -41,6 +48,11 @@ impl CallState {
         self.memory_bytes
     }
 
+    /// How often a memory or a table asked to grow.
+    pub(super) const fn growths(&self) -> usize {
+        self.growths
+    }
+
     pub(super) const fn denied(&self) -> Option<Denied> {
         self.denied
     }
@@ -48,6 +60,16 @@ impl CallState {
     fn deny(&mut self, denied: Denied) -> bool {
         self.denied.get_or_insert(denied);
         false
+    }
+
+    /// Counts one question, whatever the answer will be. An error ends the call.
+    fn count(&mut self) -> wasmtime::Result<()> {
+        self.growths = self.growths.saturating_add(1);
+        if self.growths <= self.growths_max {
+            return Ok(());
+        }
+        self.denied = Some(Denied::Growths);
+        Err(wasmtime::format_err!("memories and tables may ask {} times to grow", self.growths_max))
     }
 }
 
@@ -59,6 +81,7 @@ impl ResourceLimiter for CallState {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.count()?;
         if maximum.is_some_and(|maximum| desired > maximum) {
             // Past the plugin's own declaration: that fails with or without us, and must not be counted.
             return Ok(false);
@@ -77,6 +100,7 @@ impl ResourceLimiter for CallState {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.count()?;
         if desired > self.table_elements_max {
             return Ok(self.deny(Denied::Table(desired)));
         }
@@ -123,5 +147,17 @@ mod tests {
         let mut state = state(100);
         assert!(grows(&mut state, 0, 60, None));
         assert!(!grows(&mut state, 0, usize::MAX, None));
+    }
+
+    #[test]
+    fn every_question_counts_and_one_too_many_ends_the_call_whatever_was_denied_before() {
+        let limits = Limits { memory_bytes: 100, memory_growths: 3, table_elements: 10, ..Limits::default() };
+        let mut state = CallState::new(&limits, None);
+        assert!(!grows(&mut state, 0, 101, None));
+        assert!(!grows(&mut state, 0, 90, Some(60)));
+        assert_eq!(state.denied(), Some(Denied::Memory(101)));
+        assert!(state.table_growing(0, 5, None).expect("the third"));
+        assert!(state.memory_growing(0, 1, None).is_err());
+        assert_eq!((state.denied(), state.growths()), (Some(Denied::Growths), 4));
     }
 }

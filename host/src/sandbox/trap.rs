@@ -23,6 +23,7 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
     let (Failure::Start(error) | Failure::Call(error)) = &failure;
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => return Fault::WallTime { limit_ms: limits.wall_time_ms },
+        Some(Trap::OutOfFuel) => return Fault::Fuel { limit: limits.fuel, backtrace: backtrace(error) },
         Some(Trap::StackOverflow) => {
             return Fault::Stack { limit_bytes: STACK_BYTES_MAX, backtrace: backtrace(error) };
         }
@@ -32,18 +33,18 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
         (Some(Denied::Memory(wanted_bytes)), ..) => {
             Fault::Memory { wanted_bytes, limit_bytes: limits.memory_bytes }
         }
+        (Some(Denied::Growths), ..) => Fault::MemoryGrowths { limit: limits.memory_growths },
         (Some(Denied::Table(wanted)), ..) => Fault::Table { wanted, limit: limits.table_elements },
         (None, Some(trap), _) => Fault::Trap { cause: trap.to_string(), backtrace: backtrace(error) },
         (None, None, _) if let Some(Ended(why)) = error.downcast_ref() => {
             Fault::Trap { cause: why.clone(), backtrace: backtrace(error) }
         }
-        // Only what is called from the plugin's code has its functions beneath it: not the reading of its answer.
-        (None, None, _) if is_too_much_at_once(error) && error.is::<WasmBacktrace>() => Fault::Trap {
-            cause: format!("gave WASI more than {} bytes at once", limits.result_bytes),
-            backtrace: backtrace(error),
-        },
+        (None, None, _) if is_too_much(error) && error.is::<WasmBacktrace>() => {
+            // Its own functions were at work, so it was calling the host; an answer is read after they ended.
+            Fault::HostcallBytes { limit_bytes: limits.hostcall_bytes, backtrace: backtrace(error) }
+        }
         (None, None, Failure::Start(_)) => Fault::Host(cut(format!("start the plugin: {error:#}"))),
-        (None, None, Failure::Call(_)) if is_too_much_at_once(error) => Fault::ResultBytes {
+        (None, None, Failure::Call(_)) if is_too_much(error) => Fault::ResultBytes {
             actual_bytes: limits.result_bytes.saturating_add(1),
             limit_bytes: limits.result_bytes,
         },
@@ -51,8 +52,9 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
     }
 }
 
-/// wasmtime keeps the error's type to itself, so its words must do; `tests/sandbox.rs` fails when they change.
-fn is_too_much_at_once(error: &wasmtime::Error) -> bool {
+/// Whether the host was to copy more than it may. wasmtime keeps the error's type to itself, so its words must do;
+/// `tests/sandbox.rs` fails when they change.
+fn is_too_much(error: &wasmtime::Error) -> bool {
     format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
 }
 

@@ -23,18 +23,28 @@ mod generated {
 }
 
 /// A component's handler, ready to be instantiated.
-pub(super) struct Handler(generated::PluginPre<CallState>);
+pub(super) struct Handler {
+    plugin: generated::PluginPre<CallState>,
+    calls_host: bool,
+}
 
 impl Handler {
     /// Fails when the export does not have the contract's types.
     pub(super) fn new(linked: InstancePre<CallState>) -> wasmtime::Result<Self> {
-        check_types(linked.component())?;
-        Ok(Self(generated::PluginPre::new(linked)?))
+        let component = linked.component();
+        check_types(component)?;
+        let calls_host = component.component_type().imports(component.engine()).next().is_some();
+        Ok(Self { plugin: generated::PluginPre::new(linked)?, calls_host })
+    }
+
+    /// Whether it imports anything of the host.
+    pub(super) const fn calls_host(&self) -> bool {
+        self.calls_host
     }
 
     /// Makes an instance in `store`, its start functions included, and asks it nothing.
     pub(super) fn start(&self, store: &mut Store<CallState>) -> Result<(), Failure> {
-        self.0.instantiate(store).map(drop).map_err(Failure::Start)
+        self.plugin.instantiate(store).map(drop).map_err(Failure::Start)
     }
 
     /// Makes an instance in `store` and asks it.
@@ -43,7 +53,7 @@ impl Handler {
         store: &mut Store<CallState>,
         question: &Question<'_>,
     ) -> Result<Result<Vec<Decision>, Refusal>, Failure> {
-        let plugin = self.0.instantiate(&mut *store).map_err(Failure::Start)?;
+        let plugin = self.plugin.instantiate(&mut *store).map_err(Failure::Start)?;
         let settings: Vec<_> =
             question.settings.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
         let receipt = question.event.receipt.to_string();

@@ -33,7 +33,7 @@ impl Arena {
     /// Asks the attacker, then its neighbour, which must not have noticed; twice, as a fault must not depend on
     /// what was there before.
     fn attack(&self, attacker: &[u8], kind: &str, limits: Limits) -> Answer {
-        let attacker = self.bench.prepare(attacker);
+        let attacker = self.bench.sandbox.prepare_for(attacker, &limits).expect("an admissible component");
         let answer = self.bench.ask(&attacker, &event(kind), &limits);
         self.neighbour_is_well();
         let again = self.bench.ask(&attacker, &event(kind), &limits);
@@ -109,6 +109,28 @@ fn a_plugin_that_needs_more_memory_to_start_than_it_may_have_is_at_fault() {
 fn a_plugin_that_grows_its_table_without_end_is_denied_it() {
     let limits = Limits { table_elements: 5_000, ..Limits::default() };
     assert_eq!(attack_wat("grows-table", limits), Fault::Table { wanted: 5_001, limit: 5_000 });
+}
+
+#[test]
+fn a_plugin_that_asks_for_memory_or_a_table_in_small_steps_is_stopped() {
+    let few = Limits { memory_growths: 100, ..Limits::default() };
+    for attack in ["grows-in-small-steps", "grows-a-table-in-small-steps"] {
+        // Both are denied more by the default limits long before they ask 2,000 times, and go on asking.
+        assert_eq!(attack_wat(attack, Limits::default()), Fault::MemoryGrowths { limit: 2_000 }, "{attack}");
+        assert_eq!(attack_wat(attack, few), Fault::MemoryGrowths { limit: 100 }, "{attack}");
+    }
+    assert_eq!(attack_rust("grow-in-small-steps", few), Fault::MemoryGrowths { limit: 100 });
+}
+
+#[test]
+fn a_plugin_that_uses_more_fuel_than_it_may_is_stopped() {
+    let limits = Limits { fuel: 1_000_000, ..Limits::default() };
+    for attack in ["spins", "spins-at-start", "spins-when-given-room"] {
+        let fault = attack_wat(attack, limits);
+        assert!(matches!(fault, Fault::Fuel { limit: 1_000_000, .. }), "{attack}: {fault:?}");
+    }
+    let fault = attack_rust("spin", limits);
+    assert!(matches!(&fault, Fault::Fuel { backtrace, .. } if backtrace.contains("spin")), "{fault:?}");
 }
 
 #[test]

@@ -61,6 +61,10 @@ impl Bench {
     }
 }
 
+pub(crate) const fn prelude() -> &'static str {
+    PRELUDE
+}
+
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
     /// Print one JSON object: v, plugin, version, limits, at_rest_bytes, events, and rows (name, events, p50_us, p99_us,
-    /// max_us, memory_bytes, decisions, out_of_time); the first row, `all`, is of all events.
+    /// max_us, memory_bytes, memory_growths, fuel, decisions, out_of_time); the first row, `all`, is of all events.
     #[arg(long)]
     json: bool,
 }
@@ -63,6 +63,9 @@ struct Row {
     p99_us: u64,
     max_us: u64,
     memory_bytes: usize,
+    memory_growths: usize,
+    /// The most that one call used; `null` when there is no limit of it, and so nobody counts.
+    fuel: Option<u64>,
     decisions: usize,
     /// Calls that ran out of time; they are in the other figures, too.
     out_of_time: usize,
@@ -74,6 +77,8 @@ struct Course {
     event: Event,
     took: Vec<Duration>,
     memory_bytes: usize,
+    memory_growths: usize,
+    fuel: Option<u64>,
     decisions: usize,
     out_of_time: usize,
 }
@@ -108,6 +113,8 @@ fn courses(args: &Args) -> anyhow::Result<Vec<Course>> {
         event,
         took: Vec::new(),
         memory_bytes: 0,
+        memory_growths: 0,
+        fuel: None,
         decisions: 0,
         out_of_time: 0,
     };
@@ -128,6 +135,8 @@ fn ask(bench: &Workbench, course: &mut Course) -> anyhow::Result<()> {
     }
     course.took.push(measured.took);
     course.memory_bytes = course.memory_bytes.max(measured.usage.memory_bytes);
+    course.memory_growths = course.memory_growths.max(measured.usage.memory_growths);
+    course.fuel = course.fuel.max(measured.usage.fuel);
     Ok(())
 }
 
@@ -136,12 +145,16 @@ fn report(bench: &Workbench, courses: &[Course]) -> Report {
     let whole = courses.iter().flat_map(|course| course.took.iter().copied()).collect::<Vec<_>>();
     let all = Row {
         memory_bytes: courses.iter().map(|course| course.memory_bytes).max().unwrap_or(0),
+        memory_growths: courses.iter().map(|course| course.memory_growths).max().unwrap_or(0),
+        fuel: courses.iter().map(|course| course.fuel).max().flatten(),
         decisions: courses.iter().map(|course| course.decisions).max().unwrap_or(0),
         out_of_time: courses.iter().map(|course| course.out_of_time).sum(),
         ..times("all", whole)
     };
     let rows = courses.iter().filter(|course| !course.took.is_empty()).map(|course| Row {
         memory_bytes: course.memory_bytes,
+        memory_growths: course.memory_growths,
+        fuel: course.fuel,
         decisions: course.decisions,
         out_of_time: course.out_of_time,
         ..times(&course.name, course.took.clone())
@@ -166,6 +179,8 @@ fn times(name: &str, mut took: Vec<Duration>) -> Row {
         p99_us: at(&took, 99),
         max_us: at(&took, 100),
         memory_bytes: 0,
+        memory_growths: 0,
+        fuel: None,
         decisions: 0,
         out_of_time: 0,
     }
@@ -187,10 +202,12 @@ fn pretty(report: &Report) -> String {
             time(row.p99_us),
             time(row.max_us),
             size(row.memory_bytes),
+            row.memory_growths.to_string(),
+            row.fuel.map_or_else(|| "-".to_owned(), |fuel| fuel.to_string()),
             row.decisions.to_string(),
         ]
     });
-    let headings = ["event", "asked", "p50", "p99", "max", "memory", "decisions"];
+    let headings = ["event", "asked", "p50", "p99", "max", "memory", "growths", "fuel", "decisions"];
     let mut text = table::render(&headings, &cells.collect::<Vec<_>>());
     let Some(all) = report.rows.first() else { return text };
     let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -203,6 +220,10 @@ fn pretty(report: &Report) -> String {
         size(memory_bytes),
         percent(wide(all.decisions), wide(decisions)),
     ));
+    if let Some(fuel) = all.fuel {
+        let limit = report.limits.fuel;
+        text.push_str(&format!("fuel {} % of {limit}, the same each time\n", percent(fuel, limit)));
+    }
     if all.out_of_time > 0 {
         text.push_str(&format!(
             "{} calls ran out of time: tidegate plugin explain wall_time_ms\n",

@@ -138,18 +138,8 @@ fn pretty(report: &Report, package: &Package) -> String {
     } else {
         lines.push(("plugin.toml", "none: it may reach nothing".to_owned()));
     }
-    let Limits { wall_time_ms, memory_bytes, table_elements, result_bytes, decisions, log_bytes } =
-        report.limits;
-    lines.push((
-        "limits",
-        format!(
-            "{wall_time_ms} ms, {} of memory, {table_elements} elements of a table, {} returned, {decisions} decisions, \
-             {} of log",
-            size(memory_bytes),
-            size(result_bytes),
-            size(log_bytes)
-        ),
-    ));
+    let memory_bytes = report.limits.memory_bytes;
+    lines.push(("limits", limits(&report.limits)));
     if let Some(us) = report.compile_us {
         lines.push(("compiled in", took(Duration::from_micros(us))));
     }
@@ -165,6 +155,19 @@ fn pretty(report: &Report, package: &Package) -> String {
         }
     }
     text + if report.problems.is_empty() { "a host would take it\n" } else { "a host would refuse it\n" }
+}
+
+fn limits(limits: &Limits) -> String {
+    let Limits { wall_time_ms, memory_growths, table_elements, decisions, .. } = limits;
+    let fuel = if limits.fuel == 0 { String::new() } else { format!("{} units of fuel, ", limits.fuel) };
+    format!(
+        "{wall_time_ms} ms, {fuel}{} of memory in {memory_growths} steps, {table_elements} elements of a table, {} returned, \
+         {} per call of the host, {decisions} decisions, {} of log",
+        size(limits.memory_bytes),
+        size(limits.result_bytes),
+        size(limits.hostcall_bytes),
+        size(limits.log_bytes),
+    )
 }
 
 fn asks(manifest: &Manifest) -> [(&'static str, String); 4] {

@@ -59,6 +59,7 @@ fn whole(row: &Meaning) -> String {
         } else {
             "fixed"
         };
+        let default = if default == 0 { "none".to_owned() } else { default.to_string() };
         format!("\nLimit: {key}, {default} by default ({set}).\n")
     });
     format!(

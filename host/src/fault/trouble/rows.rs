@@ -18,12 +18,21 @@ pub(super) fn row(trouble: Trouble) -> Meaning {
             limit: Some(("limits.wall_time_ms", limits.wall_time_ms)),
             ..meaning("wall_time_ms", Group::Limit, WALL_TIME)
         },
+        Trouble::Fuel => {
+            Meaning { limit: Some(("limits.fuel", limits.fuel)), ..meaning("fuel", Group::Limit, FUEL) }
+        }
         Trouble::MemoryBytes => limit("memory_bytes", "limits.memory_bytes", limits.memory_bytes, MEMORY),
+        Trouble::MemoryGrowths => {
+            limit("memory_growths", "limits.memory_growths", limits.memory_growths, GROWTHS)
+        }
         Trouble::TableElements => {
             limit("table_elements", "limits.table_elements", limits.table_elements, TABLE)
         }
         Trouble::StackBytes => limit("stack_bytes", "stack_bytes", STACK_BYTES_MAX, STACK),
         Trouble::ResultBytes => limit("result_bytes", "limits.result_bytes", limits.result_bytes, RESULT),
+        Trouble::HostcallBytes => {
+            limit("hostcall_bytes", "limits.hostcall_bytes", limits.hostcall_bytes, HOSTCALL)
+        }
         Trouble::Decisions => limit("decisions", "limits.decisions", limits.decisions, DECISIONS),
         Trouble::LogBytes => limit("log_bytes", "limits.log_bytes", limits.log_bytes, LOG),
         Trouble::Trap => meaning("trap", Group::Fault, TRAP),
@@ -37,6 +46,9 @@ pub(super) fn row(trouble: Trouble) -> Meaning {
         Trouble::NotWasm => meaning("not_wasm", Group::Admission, NOT_WASM),
         Trouble::CoreModule => meaning("core_module", Group::Admission, CORE_MODULE),
         Trouble::ComponentBytes => meaning("component_bytes", Group::Admission, COMPONENT_BYTES),
+        Trouble::CompileTimeMs => meaning("compile_time_ms", Group::Admission, COMPILE_TIME),
+        Trouble::CompileMemoryBytes => meaning("compile_memory_bytes", Group::Admission, COMPILE_MEMORY),
+        Trouble::CompilerCrash => meaning("compiler_crash", Group::Admission, COMPILER_CRASH),
         Trouble::Invalid => meaning("invalid", Group::Admission, INVALID),
         Trouble::Imports => meaning("imports", Group::Admission, IMPORTS),
         Trouble::NoHandler => meaning("no_handler", Group::Admission, NO_HANDLER),
@@ -58,6 +70,12 @@ const WALL_TIME: Text = [
     "If the machine was merely busy, nothing. Else raise `limits.wall_time_ms` in tidegate.toml, and in plugin.toml when it \
      asks for less.",
 ];
+const FUEL: Text = [
+    "The call used more fuel than it may: about one unit per WebAssembly instruction. The same event uses the same fuel on \
+     every machine, so asking again would end the same way, and the event is parked for this plugin.",
+    "`tidegate plugin bench` shows what each event uses. Do less per event, or ask for more in `limits.fuel` of plugin.toml.",
+    "Raise `limits.fuel` in tidegate.toml, and in plugin.toml when it asks for less. 0 there counts none.",
+];
 const MEMORY: Text = [
     "All linear memories together wanted to grow past the limit, and the plugin ended when that was denied. A plugin that gets \
      on without the memory is at no fault.",
@@ -65,6 +83,13 @@ const MEMORY: Text = [
      instead of collecting. A language with a garbage collector can be given a smaller heap.",
     "Raise `limits.memory_bytes` in tidegate.toml, and in plugin.toml when it asks for less. Every running instance may take \
      that much.",
+];
+const GROWTHS: Text = [
+    "The plugin's memories and tables asked too often to grow. Each time is work for the host, so a plugin that grows a page at \
+     a time, or asks again and again for what it is denied, is stopped.",
+    "Take memory in larger steps: reserve room for a collection before filling it, or start with a larger memory (a linker's \
+     flag). `tidegate plugin bench` shows how often a call grows.",
+    "Raise `limits.memory_growths` in tidegate.toml, and in plugin.toml when it asks for less.",
 ];
 const TABLE: Text = [
     "A table (where function references live) wanted to grow past the limit.",
@@ -80,6 +105,13 @@ const RESULT: Text = [
     "What the plugin returned, all decisions together, is larger than it may be.",
     "Return less: send a reference instead of a copy of the body, and split what you send.",
     "Raise `limits.result_bytes` in tidegate.toml, and in plugin.toml when it asks for less.",
+];
+const HOSTCALL: Text = [
+    "One call of the host (a write to the plugin's log, for one) came with more bytes than it may. The functions it was in are \
+     shown, innermost first.",
+    "Write in pieces, and less: the log is for a line or two about an event, not for its body.",
+    "Raise `limits.hostcall_bytes` in tidegate.toml, and in plugin.toml when it asks for less. The host copies that much for \
+     each call under way.",
 ];
 const DECISIONS: Text = [
     "The plugin returned more decisions than it may. None of them was carried out.",
@@ -150,6 +182,23 @@ const COMPONENT_BYTES: Text = [
     "The component is larger than the host takes.",
     "Build for size, strip debug information (not the names), and leave out what is not used.",
     "Nothing can be set.",
+];
+const COMPILE_TIME: Text = [
+    "Compiling the component took more of the processor's time than it may, and was stopped. Nothing else waited for it.",
+    "Look for one enormous function, such as a table written as code, and for libraries that are not used. `tidegate plugin \
+     check` shows how long compiling takes.",
+    "When the plugin is large and yours, raise `sandbox.compile_time_ms_max` in tidegate.toml.",
+];
+const COMPILE_MEMORY: Text = [
+    "Compiling the component took more memory than it may, and was stopped.",
+    "Look for one enormous function, such as a table written as code, and for libraries that are not used.",
+    "When the plugin is large and yours, raise `sandbox.compile_memory_bytes_max` in tidegate.toml.",
+];
+const COMPILER_CRASH: Text = [
+    "The compiler ended without a word about this component. It runs in a process of its own, so nothing else was harmed.",
+    "Build the component with fewer optimisations or another version of the language's tools.",
+    "Look at the host's log for what the compiler last said, and report it with the component. The version that was active \
+     still is.",
 ];
 const INVALID: Text = [
     "The component is damaged, or uses WebAssembly that this host does not know.",

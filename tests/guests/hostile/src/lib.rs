@@ -17,6 +17,7 @@ impl Guest for Hostile {
         match event.kind.as_str() {
             "allocate" => Ok(vec![Decision::Note(hoard().to_string())]),
             "allocate-and-get-on" => Err(get_on_without()),
+            "grow-in-small-steps" => grow_in_small_steps(),
             "recurse" => Ok(vec![Decision::Note(recurse(1).to_string())]),
             "panic" => panic_deep_inside(&event),
             "flood-result" => Ok(vec![Decision::Note("x".repeat(8 << 20))]),
@@ -65,6 +66,13 @@ fn hoard() -> usize {
         kept.push(black_box(vec![1_u8; 1 << 20]));
     }
     kept.len()
+}
+
+/// Asks for memory a page at a time, whatever the answer is.
+fn grow_in_small_steps() -> ! {
+    loop {
+        black_box(core::arch::wasm32::memory_grow(0, 1));
+    }
 }
 
 /// Takes memory until it is refused, and answers all the same.
