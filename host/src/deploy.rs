@@ -108,13 +108,14 @@ impl<S: Store> Deployer<S> {
         let (sandbox, component) = (Arc::clone(&self.sandbox), deployment.component.clone());
         let compiled = tokio::task::spawn_blocking(move || sandbox.prepare_for(&component, &limits)).await;
         Ok(Active {
-            account: self.accounts.open(&deployment.manifest.name, &deployment.version),
             version: deployment.version.clone(),
             settings: deployment.manifest.settings.clone().into_iter().collect(),
             manifest: deployment.manifest.clone(),
             grants,
             limits,
             code: compiled.expect("compiling a component does not panic")?,
+            // After the others: what was refused has none.
+            account: self.accounts.open(&deployment.manifest.name, &deployment.version),
         })
     }
 }

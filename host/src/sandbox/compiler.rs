@@ -19,10 +19,10 @@ use std::thread;
 use std::time::Duration;
 use wasmtime::Engine;
 
-/// How much less of a busy processor a compiler gets than whoever decides events: about a tenth.
-const NICENESS: i32 = 10;
+/// How much less of a busy processor a compiler gets than whoever decides events: about a third.
+const NICENESS: i32 = 5;
 /// How many times its processor time a compiler may be there: on a busy machine it waits for its turn.
-const PATIENCE: u64 = 10;
+const PATIENCE: u64 = 20;
 /// Bytes of what a compiler said last that are kept.
 const WORDS_BYTES_MAX: u64 = 4 << 10;
 /// The exit code that says: what stands on standard output is not code but why there is none.

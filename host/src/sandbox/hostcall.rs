@@ -41,7 +41,7 @@ mod tests {
       (core module $memory (memory (export "memory") 4)
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (unreachable)))
       (core instance $memory (instantiate $memory))
-      (core func $tell (canon lower (func $tell) (memory $memory "memory")))
+      (core func $tell (canon lower (func $tell) (memory (core memory $memory "memory"))))
       (core module $guest
         (import "memory" "memory" (memory 4))
         (import "host" "tell" (func $tell (param i32 i32)))
@@ -54,7 +54,7 @@ mod tests {
         (with "memory" (instance $memory))
         (with "host" (instance (export "tell" (func $tell))))))
       (func (export "run") (param "told" u32) (param "answered" u32) (result (list u8))
-        (canon lift (core func $guest "run") (memory $memory "memory") (realloc (func $memory "realloc")))))"#;
+        (canon lift (core func $guest "run") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc")))))"#;
 
     /// The length of what the guest answers.
     fn run(told: u32, answered: u32, limits: &Limits) -> Result<usize, Fault> {

@@ -75,7 +75,7 @@ fn what_another_process_compiled_is_what_this_one_would_have_compiled() {
 
 #[test]
 fn a_component_that_compiles_slowly_is_given_up_and_events_are_decided_meanwhile() {
-    let limit_ms = 2_000;
+    let limit_ms = 1_000;
     let bench = with_a_child(|config| config.compile_time_ms_max = limit_ms);
     let neighbour = bench.prepare(&built("plugins/rust/plugin.wasm"));
     let attacker = slow(STEPS);
