@@ -3,6 +3,7 @@
 pub(crate) mod dev;
 pub(crate) mod events;
 pub(crate) mod log;
+pub(crate) mod nearby;
 pub(crate) mod parked;
 pub(crate) mod plugin;
 pub(crate) mod queue;
