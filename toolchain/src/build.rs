@@ -15,6 +15,9 @@ use std::process::Command;
 /// Folders within the work folder that hold copies of the author's files for a compiler to see.
 const COPIES: [&str; 2] = ["module/export_tidegate_plugin_handler", "sources"];
 
+/// Where componentize-py's Python sees the first folder of sources, after which a file's name comes in its tracebacks.
+const PYTHON_ROOT: &str = "/0/";
+
 /// How a plugin's component is made: the table `[build]` of its `plugin.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -90,7 +93,8 @@ impl Build {
         for tool in language.tools {
             tools.fetch(tool, say)?;
         }
-        let making = Progress::Making { with: format!("the tools of {}", language.name) };
+        let with = if language.tools.is_empty() { "cargo".to_owned() } else { language.tools.join(" and ") };
+        let making = Progress::Making { with };
         let job = Job { tools, place, source: &source };
         let made = if language.is_incremental {
             say(making);
@@ -196,6 +200,8 @@ fn in_the_authors_words(error: Error, place: &Place) -> Error {
         failed.printed = failed.printed.replace(&whole, "").replace(&format!("./{last}"), "");
         failed.printed = failed.printed.replace(&format!("\n{last}"), "\n");
     }
-    failed.printed = failed.printed.replace(&format!("{}/", place.dir.display()), "");
+    for root in [format!("{}/", place.dir.display()), PYTHON_ROOT.to_owned()] {
+        failed.printed = failed.printed.replace(&root, "");
+    }
     failed.into()
 }

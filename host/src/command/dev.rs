@@ -221,6 +221,15 @@ impl Edge<'_> {
     }
 }
 
+/// This command as it can be typed in any directory.
+fn typed() -> anyhow::Result<String> {
+    let typed = std::env::args().next().unwrap_or_else(|| "tidegate".to_owned());
+    if !typed.contains('/') {
+        return Ok(typed);
+    }
+    Ok(std::path::absolute(typed).context("find this command")?.display().to_string())
+}
+
 fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
     if json {
         return super::print_json([ready]);
@@ -231,7 +240,7 @@ fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
          -d '{{\"event_type\":\"asset.update\",\"id\":675,\"name\":\"Spare-02\",\"loanee\":{{\"id\":142,\"name\":\"John Do\"}}}}'\n\n\
          Then, in another terminal:\n  {tidegate} plugin new notify --lang python && cd notify\n  \
          {tidegate} plugin build && {tidegate} plugin test && {tidegate} plugin deploy\n  {tidegate} events list\n\n",
-        tidegate = std::env::args().next().as_deref().unwrap_or("tidegate"),
+        tidegate = typed()?,
         data = ready.data.display(),
         url = ready.request_url,
     ))

@@ -18,7 +18,7 @@ use tidegate_toolchain::shell::Failed;
 use tidegate_toolchain::tools::Tools;
 use tokio::sync::mpsc;
 
-/// After so long without a word something is said, and again after as long.
+/// After so long without a word something is said, and again after twice as long.
 const WORD_AFTER: Duration = Duration::from_secs(5);
 /// Words that wait to be shown.
 const WORDS_MAX: usize = 16;
@@ -141,14 +141,17 @@ fn make(build: &Build, site: &build::Place, say: &mpsc::Sender<Progress>) -> any
 /// Shows what a build says until it has ended, and that it is still at it. Gives what was fetched.
 async fn listen(said: &mut mpsc::Receiver<Progress>) -> Vec<String> {
     let mut fetched = Vec::new();
-    let mut since = Instant::now();
+    let (mut since, mut patience) = (Instant::now(), WORD_AFTER);
     loop {
-        match tokio::time::timeout(WORD_AFTER, said.recv()).await {
-            Err(_) => eprintln!("  ... {} s", since.elapsed().as_secs()),
+        match tokio::time::timeout(patience, said.recv()).await {
+            Err(_) => {
+                eprintln!("  ... still at it after {} s", since.elapsed().as_secs());
+                patience *= 2;
+            }
             Ok(None) => return fetched,
             Ok(Some(progress)) => {
                 eprintln!("{progress}");
-                since = Instant::now();
+                (since, patience) = (Instant::now(), WORD_AFTER);
                 if let Progress::Fetched { what } = progress {
                     fetched.push(what);
                 }
