@@ -142,7 +142,7 @@ async fn generated_events_find_no_fault_in_the_template_and_one_in_a_plugin_that
     let failure = &report["failures"][0];
     ensure!(output.status.code() == Some(1) && failure["fault"]["name"] == "result_bytes", "{report}");
     let event = failure["event"].as_str().context("the event is kept")?;
-    let output = cli.run(&["plugin", "run", ".", event]).await?;
+    let output = cli.run(&["plugin", "run", event]).await?;
     ensure!(String::from_utf8(output.stdout)?.contains("explain result_bytes"), "it fails again");
     Ok(())
 }

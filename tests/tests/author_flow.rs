@@ -43,12 +43,12 @@ async fn from_an_empty_folder(language: &str) -> anyhow::Result<()> {
     ensure!(printed.contains("tidegate plugin build"), "{printed}");
 
     let dir = work_dir.path().join("notify");
-    tell(&dir, &receiver.url("/notices"))?;
     let here = Cli::elsewhere(&dir, host_dir.path());
     let printed = here.output(&["plugin", "build"]).await?;
     ensure!(printed.starts_with("made ./plugin.wasm: ") && printed.contains("imports "), "{printed}");
     let printed = here.output(&["plugin", "test"]).await?;
     ensure!(printed.ends_with("notify: all 5 as expected\n"), "{printed}");
+    tell(&dir, &receiver.url("/notices"))?;
     let printed = here.output(&["plugin", "deploy"]).await?;
     ensure!(printed.starts_with("deployed notify "), "{printed}");
 

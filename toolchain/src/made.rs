@@ -12,8 +12,8 @@ const NOT_SOURCES: [&str; 5] = ["plugin.wasm", "guest.wasm", "plugin.toml", "REA
 
 /// Folders beside a plugin's sources that do not go into its component: its cases, and what builds leave. Nor does any
 /// whose name starts with a dot.
-const NOT_SOURCE_DIRS: [&str; 9] =
-    ["events", "expected", "target", "node_modules", "__pycache__", "build", "dist", "zig-out", "bindings"];
+const NOT_SOURCE_DIRS: [&str; 8] =
+    ["events", "expected", "target", "node_modules", "__pycache__", "build", "dist", "zig-out"];
 
 /// Folders within folders, beyond which nothing is a source.
 const DEPTH_MAX: usize = 8;

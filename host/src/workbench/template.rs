@@ -130,7 +130,7 @@ impl Template {
              tidegate plugin build                         # makes plugin.wasm; --watch: again on each change\n\
              tidegate plugin test                          # events/ against expected/; --update, --watch\n\
              tidegate plugin test --generate 200           # events nobody wrote: no fault, the same answer twice\n\
-             tidegate plugin run . events/on-loan.json     # what it decides, and what a host would do about it\n\
+             tidegate plugin run events/on-loan.json       # what it decides, and what a host would do about it\n\
              tidegate plugin check                         # what it is, and whether a host would take it\n\
              tidegate plugin bench                         # time and memory per event, against its limits\n\
              tidegate plugin deploy                        # the next event is decided by it\n\
