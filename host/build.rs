@@ -1,40 +1,40 @@
-//! Lists the files of `plugins/` for `tidegate plugin new`, one template per folder that has a `plugin.toml`, without
-//! what builds leave there. A new language is a new folder and nothing else.
+//! Lists the files of `plugins/` for `tidegate plugin new`, one template per folder that has a `plugin.toml`, and those
+//! of `sdk/`, one SDK per folder, without what builds leave there. A new language is a new folder and nothing else.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// What builds leave in a plugin's folder; also whatever starts with a dot.
+/// What builds leave in a folder; also whatever starts with a dot.
 const BUILT_DIRS: [&str; 6] = ["target", "node_modules", "__pycache__", "build", "dist", "zig-out"];
 const BUILT_EXTENSIONS: [&str; 3] = ["wasm", "part", "pyc"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    let plugins = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../plugins");
-    let plugins = plugins.canonicalize()?;
+    list("plugins", "templates.rs", |folder| folder.join("plugin.toml").is_file())?;
+    list("sdk", "sdks.rs", Path::is_dir)
+}
+
+/// Writes the list of the folders that these are, each with its files.
+fn list(of: &str, name: &str, is_one: impl Fn(&Path) -> bool) -> io::Result<()> {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
+    let all = root.canonicalize()?.join(of);
+    // Cargo looks at all that is in it. So a new file is seen; and so is a new component, which costs a build of the
+    // host, but it was made of changed sources or by a changed toolchain, and either of these costs one anyway.
+    println!("cargo::rerun-if-changed={}", all.display());
     let mut list = String::from("&[\n");
-    for language in sorted(&plugins)? {
-        if !language.join("plugin.toml").is_file() {
-            continue;
-        }
+    for folder in sorted(&all)?.into_iter().filter(|folder| is_one(folder)) {
         let mut files = Vec::new();
-        walk(&language, &mut files)?;
-        // Not the folder itself: its component changes with each build, and would build the host again. So a new file in
-        // it, or a new folder, is seen when this script runs next.
-        for dir in sorted(&language)?.iter().filter(|path| path.is_dir() && !is_built(path)) {
-            println!("cargo::rerun-if-changed={}", dir.display());
-        }
-        writeln!(list, "({:?}, &[", name(&language)).expect("text grows");
+        walk(&folder, &mut files)?;
+        writeln!(list, "({:?}, &[", self::name(&folder)).expect("text grows");
         for file in files {
-            println!("cargo::rerun-if-changed={}", file.display());
-            let path = file.strip_prefix(&language).expect("it was found there");
-            writeln!(list, "({:?}, include_bytes!({:?})),", path, file).expect("text grows");
+            let path = file.strip_prefix(&folder).expect("it was found there");
+            writeln!(list, "({path:?}, include_bytes!({file:?})),").expect("text grows");
         }
         list.push_str("]),\n");
     }
     list.push_str("]\n");
-    fs::write(Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("templates.rs"), list)
+    fs::write(Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join(name), list)
 }
 
 fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -56,7 +56,11 @@ fn is_built(path: &Path) -> bool {
         || BUILT_EXTENSIONS.iter().any(|built| extension == *built)
 }
 
+/// What is in a folder; nothing when it is not there.
 fn sorted(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
     let paths = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
     let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
     paths.sort();

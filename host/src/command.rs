@@ -4,6 +4,7 @@ pub(crate) mod compile;
 pub(crate) mod dev;
 pub(crate) mod events;
 pub(crate) mod log;
+pub(crate) mod nearby;
 pub(crate) mod parked;
 pub(crate) mod plugin;
 pub(crate) mod queue;

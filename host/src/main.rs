@@ -4,7 +4,8 @@ mod assembly;
 mod command;
 
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use command::nearby;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// React to asset events with your own code, in any language that compiles to WebAssembly.
@@ -14,9 +15,10 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
-    /// The directory that holds all of the host's state.
-    #[arg(long, global = true, env = "TIDEGATE_DATA", default_value = ".tidegate", value_name = "DIR")]
-    data: PathBuf,
+    /// The directory that holds all of the host's state; `.tidegate` unless it is named. Commands that ask a host then
+    /// also find the `tidegate dev` that was started last, from whatever directory.
+    #[arg(long, global = true, env = "TIDEGATE_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
 
     /// The configuration; `tidegate.toml` in the working directory is used when it exists.
     #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
@@ -78,25 +80,24 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     command::log::start(matches!(&cli.command, Command::Dev(_) | Command::Run(_) | Command::Queue(_)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = || command::load_config(cli.config.as_deref());
+    let named = cli.data.as_deref();
+    let here = named.unwrap_or(Path::new(nearby::USUAL));
+    let found = || nearby::find(named);
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Run(args) => {
-                command::run::run(args, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
-            }
-            Command::Dev(args) => {
-                command::dev::run(args, config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
-            }
-            Command::Plugin(command) => command::plugin::run(command, config, &cli.data).await,
+            Command::Run(args) => command::run::run(args, &config()?, here).await.map(|()| ExitCode::SUCCESS),
+            Command::Dev(args) => command::dev::run(args, config()?, here).await.map(|()| ExitCode::SUCCESS),
+            Command::Plugin(command) => command::plugin::run(command, config, found).await,
             Command::Events(command) => {
-                command::events::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
+                command::events::run(command, &found()).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Parked(command) => {
-                command::parked::run(command, &cli.data).await.map(|()| ExitCode::SUCCESS)
+                command::parked::run(command, &found()).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Source(command) => {
-                command::source::run(command, &config()?, &cli.data).await.map(|()| ExitCode::SUCCESS)
+                command::source::run(command, &config()?, &found()).await.map(|()| ExitCode::SUCCESS)
             }
-            Command::Queue(command) => command::queue::run(command, &cli.data).await,
+            Command::Queue(command) => command::queue::run(command, here).await,
             Command::Sender(args) => command::sender::run(args).await,
             Command::Compile(args) => command::compile::run(&args),
             Command::Config => {

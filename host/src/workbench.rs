@@ -5,8 +5,10 @@ pub mod anatomy;
 pub mod case;
 pub mod package;
 pub mod said;
+pub mod site;
 pub mod template;
 pub mod told;
+pub mod trial;
 
 use crate::account::Account;
 use crate::event::Event;

@@ -16,6 +16,8 @@ use tokio::process::Command;
 
 /// The longest that anything a test waits for may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The user's state, in a test's directory.
+const STATE: &str = "state";
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -53,7 +55,8 @@ fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Co
             command.env_remove(name);
         }
     }
-    command.current_dir(dir).args(args).envs(env.iter().copied()).env_remove("RUST_LOG");
+    command.current_dir(dir).args(args).env_remove("RUST_LOG");
+    command.env("XDG_STATE_HOME", dir.join(STATE)).envs(env.iter().copied());
     Ok(command)
 }
 

@@ -33,12 +33,20 @@ const NULL_WASI: &str = include_str!("language/null-wasi.wat");
 /// The text of the steps that are shared: when it changes, every component is made again.
 pub(crate) const STEPS: &str = concat!(include_str!("language.rs"), include_str!("language/null-wasi.wat"));
 
+/// No target but the machine's own, or one that the tools bring.
+const NONE: &[&str] = &[];
+
 /// A language, and how its components are made.
 pub struct Language {
     /// What it is called, which in this repository is its plugin's folder.
     pub name: &'static str,
     /// The tools it needs, by their names in `tools.toml`.
     pub tools: &'static [&'static str],
+    /// The targets that its compiler needs, as rustup calls them.
+    pub(crate) targets: &'static [&'static str],
+    /// The folders of `sdk` that it uses, its own and those of languages it builds on; one that is not there is not
+    /// used.
+    pub sdk: &'static [&'static str],
     /// The source file when a plugin does not name one.
     pub(crate) source: &'static str,
     pub(crate) make: fn(&Job<'_>) -> Result<()>,
@@ -53,6 +61,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "assemblyscript",
         tools: &["node", "assemblyscript"],
+        targets: NONE,
+        sdk: &["assemblyscript"],
         source: "plugin.ts",
         make: assembly::make,
         text: include_str!("language/assembly.rs"),
@@ -61,6 +71,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "c",
         tools: &["zig"],
+        targets: NONE,
+        sdk: &["c"],
         source: "plugin.c",
         make: c::make_of_c,
         text: include_str!("language/c.rs"),
@@ -69,6 +81,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "cpp",
         tools: &["zig"],
+        targets: NONE,
+        sdk: &["c", "cpp"],
         source: "plugin.cpp",
         make: c::make_of_cpp,
         text: include_str!("language/c.rs"),
@@ -77,6 +91,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "go",
         tools: &["go"],
+        targets: NONE,
+        sdk: &["go"],
         source: "plugin.go",
         make: go::make,
         text: include_str!("language/go.rs"),
@@ -85,6 +101,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "javascript",
         tools: &["componentize-qjs"],
+        targets: NONE,
+        sdk: &["javascript"],
         source: "plugin.js",
         make: script::make_of_javascript,
         text: include_str!("language/script.rs"),
@@ -93,6 +111,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "python",
         tools: &["componentize-py"],
+        targets: NONE,
+        sdk: &["python"],
         source: "plugin.py",
         make: python::make,
         text: include_str!("language/python.rs"),
@@ -101,6 +121,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "rust",
         tools: &[],
+        targets: &["wasm32-unknown-unknown"],
+        sdk: &["rust"],
         source: "Cargo.toml",
         make: rust::make,
         text: include_str!("language/rust.rs"),
@@ -109,6 +131,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "typescript",
         tools: &["node", "typescript", "componentize-qjs"],
+        targets: NONE,
+        sdk: &["javascript", "typescript"],
         source: "plugin.ts",
         make: script::make_of_typescript,
         text: concat!(include_str!("language/script.rs"), include_str!("language/types.rs")),
@@ -117,6 +141,8 @@ pub static ALL: [Language; 9] = [
     Language {
         name: "zig",
         tools: &["zig"],
+        targets: NONE,
+        sdk: &["c", "zig"],
         source: "plugin.zig",
         make: c::make_of_zig,
         text: include_str!("language/c.rs"),

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod language;
+pub mod progress;
 pub mod shell;
 pub mod tool;
 pub mod tools;

@@ -8,7 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files beside a plugin's sources that do not go into its component.
-const NOT_SOURCES: [&str; 4] = ["plugin.wasm", "guest.wasm", "plugin.toml", "README.md"];
+const NOT_SOURCES: [&str; 5] = ["plugin.wasm", "guest.wasm", "plugin.toml", "README.md", "Cargo.lock"];
+
+/// Folders beside a plugin's sources that do not go into its component: its cases, and what builds leave. Nor does any
+/// whose name starts with a dot.
+const NOT_SOURCE_DIRS: [&str; 8] =
+    ["events", "expected", "target", "node_modules", "__pycache__", "build", "dist", "zig-out"];
+
+/// Folders within folders, beyond which nothing is a source.
+const DEPTH_MAX: usize = 8;
 
 /// Everything that goes into a component, as it is hashed.
 pub(crate) struct Ingredients(Sha256);
@@ -29,11 +37,9 @@ impl Ingredients {
         if !dir.exists() {
             return Ok(());
         }
-        for path in files(dir)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !NOT_SOURCES.contains(&name.as_str()) {
-                self.add(&name, fs::read(&path).with_context(|| format!("read {}", path.display()))?);
-            }
+        for path in sources(dir)? {
+            let name = path.strip_prefix(dir)?.to_string_lossy().into_owned();
+            self.add(&name, fs::read(&path).with_context(|| format!("read {}", path.display()))?);
         }
         Ok(())
     }
@@ -55,6 +61,32 @@ impl Ingredients {
         fs::write(note, line(out)?).with_context(|| format!("write {}", note.display()))?;
         Ok(Made::Now)
     }
+}
+
+/// The files of a folder that go into a component, in order of their paths.
+pub(crate) fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    walk(dir, DEPTH_MAX, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(dir).with_context(|| format!("list {}", dir.display()))? {
+        let entry = entry.with_context(|| format!("list {}", dir.display()))?;
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if depth > 0 && !NOT_SOURCE_DIRS.contains(&name.as_str()) {
+                walk(&path, depth - 1, found)?;
+            }
+        } else if path.is_file() && !NOT_SOURCES.contains(&name.as_str()) {
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// The files directly in a folder, in order of their names.

@@ -21,6 +21,8 @@ pub struct Tool {
     pub version: String,
     /// The file that is used, from the tool's folder.
     pub file: PathBuf,
+    /// What it takes on the disk, in megabytes, about.
+    pub megabytes: Option<u32>,
 }
 
 /// The registry a tool comes from, with its package there.

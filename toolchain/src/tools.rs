@@ -1,17 +1,20 @@
 //! Installs what `tools.toml` pins, and says what this machine has of what is needed. Knows nothing of what
 //! the tools are used for.
 
+use crate::progress::Progress;
 use crate::shell;
 use crate::tool::{self, Origin, Tool};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 /// The compiler's targets that are not the machine's own: the Worker's and the plugins', and that of a guest
 /// of the tests that asks WASI.
 const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
+
+/// Lines of what a program said that are repeated when it failed.
+const REASON_LINES: usize = 4;
 
 /// The pinned tools.
 pub struct Tools(Vec<Tool>);
@@ -35,11 +38,19 @@ impl Tools {
         Ok(Self(tool::parse(tool::PINNED)?))
     }
 
-    /// The file of a tool, which is installed first when it is missing.
+    /// The file of a tool, which is fetched first when it is missing; then standard error says so.
+    ///
+    /// # Errors
+    /// As [`Tools::fetch`].
+    pub fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.fetch(name, &mut |progress| eprintln!("+ {progress}"))
+    }
+
+    /// The file of a tool, which is fetched first when it is missing. What is done is said before.
     ///
     /// # Errors
     /// When npm or pip is missing or fails; the error has the line to type.
-    pub fn ensure(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn fetch(&self, name: &str, say: &mut dyn FnMut(Progress)) -> anyhow::Result<PathBuf> {
         let tool = self.0.iter().find(|tool| tool.name == name);
         let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
         let path = tool.path()?;
@@ -49,7 +60,7 @@ impl Tools {
         if std::env::var_os(tool.variable()).is_some() {
             bail!("{} names {}, which is not there", tool.variable(), path.display());
         }
-        install(tool)?;
+        install(tool, say)?;
         Ok(path)
     }
 
@@ -140,21 +151,41 @@ impl Tools {
     }
 }
 
-/// Adds one of the compiler's targets when it is not there.
+/// Adds one of the compiler's targets when it is not there; then standard error says so.
 ///
 /// # Errors
-/// When rustup is missing or fails; the error has the line to type.
+/// As [`fetch_target`].
 pub fn ensure_target(target: &str) -> anyhow::Result<()> {
+    fetch_target(target, &mut |progress| eprintln!("+ {progress}"))
+}
+
+/// Adds one of the compiler's targets when it is not there. What is done is said before.
+///
+/// # Errors
+/// When the compiler or rustup is missing, or fails; the error has the line to type.
+pub fn fetch_target(target: &str, say: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
     if target_libdir(target).is_some() {
         return Ok(());
     }
-    let line = format!("rustup target add {target}");
-    eprintln!("+ {line}");
-    let added = Command::new("rustup").args(["target", "add", target]).status();
-    if !added.is_ok_and(|status| status.success()) || target_libdir(target).is_none() {
-        bail!("the compiler's target {target} is missing; type: {line}");
-    }
-    Ok(())
+    ensure!(
+        first_line(Command::new("rustc").arg("--version")).is_some(),
+        "there is no Rust on this machine; install rustup (https://rustup.rs), then type: rustup target add {target}"
+    );
+    let what = format!("Rust's {target}");
+    say(Progress::Fetching { what: what.clone(), from: "rustup", into: None, megabytes: None });
+    let output = Command::new("rustup").args(["target", "add", target]).output();
+    let why = match output {
+        Err(error) => format!("rustup does not start ({error})"),
+        Ok(output) if !output.status.success() => {
+            format!("rustup failed ({}): {}", output.status, last_lines(&output.stderr))
+        }
+        Ok(_) if target_libdir(target).is_none() => "the compiler is not rustup's".to_owned(),
+        Ok(_) => {
+            say(Progress::Fetched { what });
+            return Ok(());
+        }
+    };
+    bail!("the compiler has no {target}: {why}; type: rustup target add {target}")
 }
 
 /// Where the compiler has this target's standard library; `None` when it has not.
@@ -164,26 +195,26 @@ fn target_libdir(target: &str) -> Option<PathBuf> {
 }
 
 /// Installs a tool beside its place, then moves it there: another process sees all of it or nothing.
-fn install(tool: &Tool) -> anyhow::Result<()> {
+fn install(tool: &Tool, say: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
     let dir = tool.dir()?;
+    let what = format!("{} {}", tool.name, tool.version);
     let fresh = dir.with_file_name(format!(".{}-{}-{}", tool.name, tool.version, std::process::id()));
     fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
     let (registry, package, mut command) = installer(tool, &fresh)?;
     let (_, _, by_hand) = installer(tool, &dir)?;
-    let by_hand = shell::line(&by_hand);
-    eprintln!("+ {registry} install {package} (once per machine, into {})", dir.display());
-    let started = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-    let outcome = match status {
-        Err(error) => {
-            Err(format!("{registry} does not start ({error}); {}, then type: {by_hand}", remedy(registry)))
+    say(Progress::Fetching {
+        what: what.clone(),
+        from: registry,
+        into: Some(dir.clone()),
+        megabytes: tool.megabytes,
+    });
+    let outcome = match command.stdin(Stdio::null()).output() {
+        Err(error) => Err(format!("{registry} does not start ({error}): {}", remedy(registry))),
+        Ok(output) if !output.status.success() => {
+            Err(format!("{registry} failed ({}): {}", output.status, last_lines(&output.stderr)))
         }
-        Ok(status) if !status.success() => Err(format!(
-            "{registry} failed ({status}); if it is missing, {}, then type: {by_hand}",
-            remedy(registry)
-        )),
         Ok(_) if !fresh.join(&tool.file).exists() => {
-            Err(format!("{registry}'s {package} has no {}; correct tools.toml", tool.file.display()))
+            Err(format!("{package} has no {}; correct tools.toml", tool.file.display()))
         }
         Ok(_) => Ok(()),
     };
@@ -192,21 +223,29 @@ fn install(tool: &Tool) -> anyhow::Result<()> {
     if fresh.exists() {
         fs::remove_dir_all(&fresh).with_context(|| format!("remove {}", fresh.display()))?;
     }
-    match outcome {
-        Err(why) => bail!("{} {} is not installed: {why}", tool.name, tool.version),
-        Ok(()) if !moved => bail!("{} cannot be made; remove what is there and try again", dir.display()),
-        Ok(()) => {
-            eprintln!("  {} {} is there after {} s", tool.name, tool.version, started.elapsed().as_secs());
-            Ok(())
-        }
+    if let Err(why) = outcome {
+        let line = shell::line(&by_hand);
+        bail!(
+            "{what} is not on this machine and could not be fetched: {why}\nto fetch it by hand, type: {line}"
+        );
     }
+    ensure!(moved, "{} cannot be made; remove what is there and try again", dir.display());
+    say(Progress::Fetched { what });
+    Ok(())
+}
+
+/// The end of what a program said: where its reason stands.
+fn last_lines(printed: &[u8]) -> String {
+    let text = String::from_utf8_lossy(printed);
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(REASON_LINES)..].join("\n")
 }
 
 /// What to do where the program that brings a tool is missing.
 fn remedy(registry: &str) -> &'static str {
     match registry {
-        "npm" => "install Node with npm (apt-get install npm)",
-        _ => "install Python 3 with pip (apt-get install python3 python3-pip)",
+        "npm" => "install Node with npm (apt-get install npm) and try again",
+        _ => "install Python 3 with pip (apt-get install python3 python3-pip) and try again",
     }
 }
 

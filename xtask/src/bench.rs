@@ -106,11 +106,12 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
         bail!("there is no bench {}; there are: {}", name.unwrap_or_default(), names.join(", "));
     }
     tools.ensure("workerd")?;
-    shell::build_host(root)?;
-    edge::build(root)?;
     let languages =
         if chosen.iter().any(|bench| bench.name == "languages") { &[][..] } else { &plugin::USUAL };
+    // Before the host, which brings the plugins' folders: a new component in one has it built again.
     plugin::build_plugins(root, tools, languages)?;
+    shell::build_host(root)?;
+    edge::build(root)?;
     let mut figures = Vec::new();
     for bench in chosen {
         let output = measure(root, bench)?;

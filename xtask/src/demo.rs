@@ -18,9 +18,10 @@ const STEP: Duration = Duration::from_secs(30);
 pub(crate) fn run(root: &Path, tools: &Tools, once: bool) -> anyhow::Result<()> {
     heading("Building the host, the Worker and a plugin (the first time takes some minutes)");
     tools.ensure("workerd")?;
+    // Before the host, which brings the plugins' folders: a new component in one has it built again.
+    plugin::build_plugins(root, tools, &["rust"])?;
     let tidegate = shell::build_host(root)?;
     edge::build(root)?;
-    plugin::build_plugins(root, tools, &["rust"])?;
 
     heading("Starting the system: the Worker under workerd, the queue, the host");
     let dir = shell::target_dir(root).join("demo");

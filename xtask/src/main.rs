@@ -79,9 +79,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tools { install: false } => tools.print(),
         Command::Build => {
             tools.ensure("workerd")?;
+            // Before the host, which brings their folders: a new component in one has it built again.
+            plugins(&root, &tools, &plugin::USUAL.map(str::to_owned))?;
             shell::build_host(&root)?;
-            edge::build(&root)?;
-            plugins(&root, &tools, &plugin::USUAL.map(str::to_owned))
+            edge::build(&root)
         }
         Command::Edge => edge::build(&root),
         Command::Plugins { languages } => plugins(&root, &tools, &languages),

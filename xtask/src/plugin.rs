@@ -4,8 +4,9 @@
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
-use tidegate_toolchain::build::{Build, Made, Place};
+use tidegate_toolchain::build::{Build, Place};
 use tidegate_toolchain::language;
+use tidegate_toolchain::progress::Progress;
 use tidegate_toolchain::tools::Tools;
 
 /// Where a language is passed over whose tools this machine cannot have; the tests read it too.
@@ -100,8 +101,7 @@ fn make(root: &Path, tools: &Tools, build: &Build, dir: &Path, name: &str) -> Re
         work: root.join("target/guests").join(folder),
         out: dir.join(name),
     };
-    if build.run(tools, &place).with_context(|| format!("build {shown}"))? == Made::Now {
-        eprintln!("+ {shown}");
-    }
+    let mut say = |progress: Progress| eprintln!("+ {shown}: {progress}");
+    build.run(tools, &place, &mut say).with_context(|| format!("build {shown}"))?;
     Ok(Some(place.out))
 }

@@ -12,9 +12,10 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
         tools.ensure(tool)?;
     }
     shell::run(shell::cargo(root).args(["fmt", "--all", "--check"]))?;
+    // Before the host, which brings the plugins' folders: a new component in one has it built again.
+    plugin::build_all(root, tools)?;
     shell::build_host(root)?;
     edge::build(root)?;
-    plugin::build_all(root, tools)?;
     let workspace = ["--release", "--workspace", "--all-targets"];
     if filter.is_none() {
         shell::run(shell::cargo(root).arg("clippy").args(workspace).args(["--", "--deny", "warnings"]))?;

@@ -97,7 +97,7 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let no_host = || format!("no host answers at {}: is it running?", self.address.url);
+        let no_host = || format!("no host answers at {}: start one with `tidegate dev`", self.address.url);
         let response = request.send().await.with_context(no_host)?;
         let status = response.status();
         let bytes = response.bytes().await.with_context(no_host)?;

@@ -86,6 +86,12 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     }
     let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], secrets }).await?;
 
+    let note = super::nearby::leave_note(data);
+    if let Err(error) = &note {
+        tracing::warn!(
+            "failed to tell other directories' commands of this host, name --data there: {error:#}"
+        );
+    }
     let ready = Ready {
         request_url: format!("http://{request_addr}/in/{}/{}", config.dev.source, state.source_token),
         edge_url,
@@ -113,6 +119,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
             }
         }
     }
+    drop(note);
     tracing::info!("stopping: the edge first, then what was pulled");
     running.stop().await?;
     host.stop().await;
@@ -214,6 +221,15 @@ impl Edge<'_> {
     }
 }
 
+/// This command as it can be typed in any directory.
+fn typed() -> anyhow::Result<String> {
+    let typed = std::env::args().next().unwrap_or_else(|| "tidegate".to_owned());
+    if !typed.contains('/') {
+        return Ok(typed);
+    }
+    Ok(std::path::absolute(typed).context("find this command")?.display().to_string())
+}
+
 fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
     if json {
         return super::print_json([ready]);
@@ -222,9 +238,9 @@ fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
         "Tidegate is ready. Ctrl-C stops it; all its state is in {data}.\n\n\
          Send it an event:\n  curl -i '{url}' -H 'content-type: application/json' \\\n    \
          -d '{{\"event_type\":\"asset.update\",\"id\":675,\"name\":\"Spare-02\",\"loanee\":{{\"id\":142,\"name\":\"John Do\"}}}}'\n\n\
-         Then, in another terminal:\n  {tidegate} --data {data} plugin deploy plugins/rust\n  \
-         {tidegate} --data {data} events list\n\n",
-        tidegate = std::env::args().next().as_deref().unwrap_or("tidegate"),
+         Then, in another terminal:\n  {tidegate} plugin new notify --lang python && cd notify\n  \
+         {tidegate} plugin build && {tidegate} plugin test && {tidegate} plugin deploy\n  {tidegate} events list\n\n",
+        tidegate = typed()?,
         data = ready.data.display(),
         url = ready.request_url,
     ))

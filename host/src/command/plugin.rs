@@ -1,14 +1,17 @@
 //! `tidegate plugin`: write plugins, try them without a host, put versions to work.
 
 mod bench;
+mod build;
 mod check;
 mod deploy;
 mod explain;
+mod generate;
 mod new;
 mod run;
 mod show;
 mod test;
 mod usage;
+mod watch;
 
 use super::table;
 use crate::assembly;
@@ -25,9 +28,11 @@ use tidegate::workbench::{Bounds, Workbench};
 pub(crate) enum Command {
     /// Start a plugin: a directory with source, plugin.toml, an event and its expected decisions.
     New(new::Args),
+    /// Make a plugin's component of its sources; the language's tools are fetched when they are not there.
+    Build(build::Args),
     /// Ask a plugin about one event and show what it decides and what a host would do about it.
     Run(run::Args),
-    /// Ask a plugin about all of its events/ and compare with its expected/.
+    /// Ask a plugin about all of its events/ and compare with its expected/, or about generated events.
     Test(test::Args),
     /// Say what a plugin is, what it asks for, and whether a host would take it.
     Check(check::Args),
@@ -51,23 +56,24 @@ pub(crate) enum Command {
 }
 
 /// `config` reads the configuration: for the limits that an operator sets. `deploy`, `usage` and `list` speak to the host that
-/// works in `data`; all others need no host and no network.
+/// works in the directory that `data` finds; all others need no host and no network.
 pub(crate) async fn run(
     command: Command,
     config: impl Fn() -> anyhow::Result<Config>,
-    data: &Path,
+    data: impl Fn() -> PathBuf,
 ) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::New(args) => new::run(&args).map(done),
+        Command::Build(args) => build::run(args).await,
         Command::Run(args) => run::run(&args, &bounds(&config()?)?),
         Command::Test(args) => test::run(args, &bounds(&config()?)?).await,
         Command::Check(args) => check::run(&args, &bounds(&config()?)?),
         Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
-        Command::Deploy(args) => deploy::run(args, data).await.map(done),
-        Command::Usage(args) => usage::run(&args, data).await.map(done),
-        Command::List { json } => list(json, data).await.map(done),
+        Command::Deploy(args) => deploy::run(args, &data()).await.map(done),
+        Command::Usage(args) => usage::run(&args, &data()).await.map(done),
+        Command::List { json } => list(json, &data()).await.map(done),
     }
 }
 
@@ -93,9 +99,20 @@ fn cache_dir() -> PathBuf {
 /// Puts the plugin at this path on a bench, with these settings over its manifest's.
 fn open(path: &Path, settings: &[String], bounds: &Bounds) -> anyhow::Result<Workbench> {
     let mut package = Package::find(path)?;
+    warn_of_newer_source(&package);
     package.set(settings)?;
     let component = package.read()?;
     Ok(Workbench::open(package.manifest_or_usual()?, &component, bounds)?)
+}
+
+/// Says that a component is not made of the sources beside it.
+fn warn_of_newer_source(package: &Package) {
+    if let Some(source) = package.newer_source() {
+        let (component, source) = (package.component.display(), source.display());
+        eprintln!(
+            "warning: {component} is older than {source}; to make it anew, type: tidegate plugin build"
+        );
+    }
 }
 
 async fn list(json: bool, data: &Path) -> anyhow::Result<()> {

@@ -180,7 +180,7 @@ impl Case {
 ///
 /// # Errors
 /// The outcome, when that was a fault or two things.
-fn agreed(first: Said, second: Said) -> Result<Said, Outcome> {
+pub(super) fn agreed(first: Said, second: Said) -> Result<Said, Outcome> {
     match (first, second) {
         (Said::Fault(fault), _) | (_, Said::Fault(fault)) => Err(Outcome::Fault(fault)),
         (first, second) if first == second => Ok(first),
@@ -188,7 +188,8 @@ fn agreed(first: Said, second: Said) -> Result<Said, Outcome> {
     }
 }
 
-fn ask(bench: &Workbench, event: &Event) -> Measured {
+/// Asks, and again after a fault that may pass.
+pub(super) fn ask(bench: &Workbench, event: &Event) -> Measured {
     let mut measured = bench.ask(event);
     for _ in 1..ASKS_MAX {
         match &measured.answer {

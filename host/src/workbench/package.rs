@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tidegate_toolchain::build::Build;
+use tidegate_toolchain::build::{self, Build};
 
 /// What is kept beside the component, for people and tools.
 const MANIFEST: &str = "plugin.toml";
@@ -93,11 +93,17 @@ impl Package {
     /// When it is not there: it was not built.
     pub fn read(&self) -> anyhow::Result<Vec<u8>> {
         fs::read(&self.component).with_context(|| {
-            format!(
-                "read the component {}: build it first (the plugin's README says how)",
-                self.component.display()
-            )
+            format!("read the component {}: type `tidegate plugin build` first", self.component.display())
         })
+    }
+
+    /// The source that was changed last, when that was after the component was made.
+    #[must_use]
+    pub fn newer_source(&self) -> Option<PathBuf> {
+        self.manifest.as_ref()?.build.language.as_ref()?;
+        let made = fs::metadata(&self.component).and_then(|found| found.modified()).ok()?;
+        let (source, changed) = build::newest_source(&self.dir).ok()??;
+        (changed > made).then_some(source)
     }
 }
 

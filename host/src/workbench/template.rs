@@ -1,20 +1,29 @@
-//! What a new plugin starts from: the folders of `plugins/`, as they were when this program was built. Pure; knows
-//! nothing of the directory they are written to.
+//! What a new plugin starts from: the folders of `plugins/` and `sdk/`, as they were when this program was built. Pure;
+//! knows nothing of the directory they are written to.
 //!
-//! A folder is a template by having a `plugin.toml`. Of its README a new plugin takes the section `## Build`, whose
-//! first `sh` block makes `plugin.wasm` in a copy of the folder, and the section `## Good to know`; a README without
-//! them is taken whole. All folders hold the same plugin, so one without `events/` gets the first folder's that has them, with
-//! what is expected of them. In all texts the template's names become the new one's, and `../../wit/v1` becomes `wit`.
+//! A folder is a template by having a `plugin.toml`. Of its README a new plugin takes the section `## Good to know`. All
+//! folders hold the same plugin, so one without `events/` gets the first folder's that has them, with what is expected
+//! of them. In all texts the template's names become the new one's, `../../wit/v1` becomes `wit` and `../../sdk` becomes
+//! `sdk`: a new plugin has copies of the contract and of its language's SDK.
 
 use super::case::{EVENTS, EXPECTED};
 use crate::plugin::{Manifest, PluginName};
+use tidegate_toolchain::language;
 
 /// The contract, which each new plugin gets a copy of.
 const CONTRACT: &str = include_str!("../../../wit/v1/plugin.wit");
-/// Where the contract is, seen from a folder of `plugins/`.
+/// Where the contract is, seen from a folder of `plugins/` or `sdk/`.
 const CONTRACT_THERE: &str = "../../wit/v1";
 /// Where it is in a new plugin.
 const CONTRACT_HERE: &str = "wit";
+/// Where it is in a new plugin, seen from the folder of an SDK.
+const CONTRACT_FROM_SDK: &str = "../../wit";
+/// Where the SDKs are, seen from a folder of `plugins/`.
+const SDK_THERE: &str = "../../sdk";
+/// Where they are in a new plugin.
+const SDK_HERE: &str = "sdk";
+/// What is made of the sources: no file of a new plugin, and none to keep in its history.
+const IGNORED: &str = "/.tidegate/\n/plugin.wasm\n/target/\nnode_modules/\n__pycache__/\n";
 /// What the plugins of this repository are called, some with a suffix for the language.
 const FAMILY: &str = "loan-notice";
 
@@ -22,6 +31,8 @@ const FAMILY: &str = "loan-notice";
 type EmbeddedFile = (&'static str, &'static [u8]);
 
 static TEMPLATES: &[(&str, &[EmbeddedFile])] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+
+static SDKS: &[(&str, &[EmbeddedFile])] = include!(concat!(env!("OUT_DIR"), "/sdks.rs"));
 
 /// One file of a new plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +62,22 @@ pub fn find(language: &str) -> Option<Template> {
     Some(Template { language: found.0, files: found.1 })
 }
 
+/// The contract and these SDKs, at their places in a plugin's own folder.
+#[must_use]
+pub fn contract_and_sdks(sdks: &[&str]) -> Vec<NewFile> {
+    let contract = (CONTRACT_THERE.to_owned(), CONTRACT_FROM_SDK.to_owned());
+    let mut files = Vec::new();
+    for (name, sdk) in SDKS.iter().filter(|(name, _)| sdks.contains(name)) {
+        for file in *sdk {
+            let NewFile { path, content } = new_file(file, std::slice::from_ref(&contract));
+            files.push(NewFile { path: format!("{SDK_HERE}/{name}/{path}"), content });
+        }
+    }
+    let path = format!("{CONTRACT_HERE}/plugin.wit");
+    files.push(NewFile { path, content: CONTRACT.as_bytes().to_vec() });
+    files
+}
+
 impl Template {
     /// The files of a new plugin of this name.
     #[must_use]
@@ -67,26 +94,21 @@ impl Template {
             Some(file) => file.content = written,
             None => files.push(NewFile { path: "README.md".to_owned(), content: written }),
         }
-        let path = format!("{CONTRACT_HERE}/plugin.wit");
-        files.push(NewFile { path, content: CONTRACT.as_bytes().to_vec() });
+        files.push(NewFile { path: ".gitignore".to_owned(), content: IGNORED.as_bytes().to_vec() });
+        let sdks = language::find(self.language).map_or(&[][..], |language| language.sdk);
+        files.extend(contract_and_sdks(sdks));
         files
     }
 
-    /// The lines that build a plugin of this name in its directory; none when its README has to be read for that.
-    #[must_use]
-    pub fn build_lines(&self, name: &PluginName) -> Vec<String> {
-        let readme = self.files.iter().find(|(path, _)| *path == "README.md");
-        let readme = readme.map_or_else(String::new, |(_, content)| text(content));
-        let block = section(&readme, "## Build").and_then(first_block).unwrap_or_default();
-        replaced(block, &self.names(name)).lines().map(str::to_owned).collect()
-    }
-
-    /// What is replaced by what: names in the spellings of all languages, and the contract's place.
+    /// What is replaced by what: names in the spellings of all languages, and the places of contract and SDK.
     fn names(&self, name: &PluginName) -> Vec<(String, String)> {
         let manifest = self.files.iter().find(|(path, _)| *path == "plugin.toml");
         let manifest = manifest.and_then(|(_, content)| Manifest::parse(&text(content)).ok());
         let own = manifest.map(|manifest| manifest.name.to_string());
-        let mut pairs = vec![(CONTRACT_THERE.to_owned(), CONTRACT_HERE.to_owned())];
+        let mut pairs = vec![
+            (CONTRACT_THERE.to_owned(), CONTRACT_HERE.to_owned()),
+            (SDK_THERE.to_owned(), SDK_HERE.to_owned()),
+        ];
         for old in own.iter().map(String::as_str).chain([FAMILY]) {
             pairs.push((old.to_owned(), name.to_string()));
             pairs.push((old.replace('-', "_"), name.as_str().replace('-', "_")));
@@ -96,32 +118,23 @@ impl Template {
     }
 
     fn readme(&self, name: &PluginName, there: &str) -> String {
-        let (build, good_to_know) = (section(there, "## Build"), section(there, "## Good to know"));
-        let more = match (build, good_to_know) {
-            (None, None) => format!(
-                "## About the template, in Tidegate's repository\n\n{}\n",
-                there.trim().trim_start_matches("# ")
-            ),
-            (build, rest) => [("## Build", build), ("## Good to know", rest)]
-                .into_iter()
-                .filter_map(|(heading, body)| Some(format!("{heading}\n\n{}\n", body?.trim())))
-                .collect::<Vec<_>>()
-                .join("\n"),
-        };
+        let language = there.lines().next().and_then(|heading| Some(heading.rsplit_once(", in ")?.1));
+        let language = language.unwrap_or(self.language);
+        let more = section(there, "## Good to know");
+        let more = more.map_or_else(String::new, |more| format!("\n## Good to know\n\n{}\n", more.trim()));
         format!(
             "# {name}\n\n\
              A Tidegate plugin in {language}: an event in, decisions out. `plugin.toml` says which events it is asked \
-             about, which hosts it may reach and its settings; `wit/plugin.wit` is the contract.\n\n\
-             {more}\n\
-             ## Work on it\n\n\
+             about, which hosts it may reach,\nits settings, and how it is built; `wit/plugin.wit` is the contract.\n\n\
              ```sh\n\
-             tidegate plugin run . events/NAME.json   # what it decides, and what the host would do about it\n\
-             tidegate plugin test . --watch           # events/ against expected/, again on each change\n\
-             tidegate plugin check .                  # what it is and whether a host would take it\n\
-             tidegate plugin bench .                  # time and memory per event, against its limits\n\
-             tidegate plugin deploy .                 # the next event is decided by it\n\
-             ```\n",
-            language = self.language
+             tidegate plugin build                         # makes plugin.wasm; --watch: again on each change\n\
+             tidegate plugin test                          # events/ against expected/; --update, --watch\n\
+             tidegate plugin test --generate 200           # events nobody wrote: no fault, the same answer twice\n\
+             tidegate plugin run events/on-loan.json       # what it decides, and what a host would do about it\n\
+             tidegate plugin check                         # what it is, and whether a host would take it\n\
+             tidegate plugin bench                         # time and memory per event, against its limits\n\
+             tidegate plugin deploy                        # the next event is decided by it\n\
+             ```\n{more}"
         )
     }
 }
@@ -185,12 +198,6 @@ fn section<'a>(text: &'a str, heading: &str) -> Option<&'a str> {
     Some(&rest[..rest.find("\n## ").unwrap_or(rest.len())])
 }
 
-/// What stands in the first fenced block of shell lines.
-fn first_block(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("```sh\n")?;
-    Some(rest.split_once("```")?.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,10 +217,12 @@ mod tests {
             for file in &files {
                 assert!(!file.path.ends_with(".wasm") && !file.path.contains("target/"), "{}", file.path);
                 let text = text(&file.content);
-                let old = ["loan-notice", "loan_notice", "LoanNotice", CONTRACT_THERE];
+                let old = ["loan-notice", "loan_notice", "LoanNotice", CONTRACT_THERE, SDK_THERE];
                 assert!(!old.iter().any(|old| text.contains(old)), "{language}: {}", file.path);
             }
-            assert!(files.iter().any(|file| file.path == "wit/plugin.wit"));
+            for path in ["wit/plugin.wit", ".gitignore"] {
+                assert!(files.iter().any(|file| file.path == path), "{language}: {path}");
+            }
         }
     }
 
@@ -223,32 +232,41 @@ mod tests {
             ("plugin.toml", b"name = \"loan-notice-x\"\nkinds = [\"*\"]\n"),
             ("README.md", b"# loan-notice, in X\n\n- It is X.\n"),
         ];
-        let template = Template { language: "x", files };
-        let files = template.files(&name("door-bell"));
+        let files = Template { language: "x", files }.files(&name("door-bell"));
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert!(
             paths.contains(&"events/on-loan.json") && paths.contains(&"expected/on-loan.json"),
             "{paths:?}"
         );
         let readme = text(&files.iter().find(|file| file.path == "README.md").expect("a README").content);
-        assert!(readme.starts_with("# door-bell\n") && readme.contains("- It is X."), "{readme}");
-        assert!(template.build_lines(&name("door-bell")).is_empty());
+        assert!(
+            readme.starts_with("# door-bell\n\nA Tidegate plugin in X:") && !readme.contains("Good to know"),
+            "{readme}"
+        );
     }
 
     #[test]
-    fn a_template_says_how_it_is_built_under_its_new_name() {
-        for language in ["rust", "javascript"] {
-            let template = find(language).expect("it is listed");
-            let lines = template.build_lines(&name("door-bell"));
-            assert!(lines.last().is_some_and(|line| line.ends_with("plugin.wasm")), "{lines:?}");
-            let readme = template.files(&name("door-bell")).into_iter().find(|file| file.path == "README.md");
-            let readme = text(&readme.expect("a README").content);
+    fn a_readme_is_the_new_plugins_own() {
+        for language in languages() {
+            let files = find(language).expect("it is listed").files(&name("door-bell"));
+            let readme = text(&files.iter().find(|file| file.path == "README.md").expect("a README").content);
             assert!(
-                lines.iter().all(|line| readme.contains(line)) && readme.starts_with("# door-bell\n"),
+                readme.starts_with("# door-bell\n") && readme.contains("tidegate plugin build"),
                 "{readme}"
             );
-            assert!(readme.contains("## Good to know") && !readme.contains("xtask"), "{readme}");
+            assert!(readme.contains("## Good to know") && !readme.contains("xtask"), "{language}: {readme}");
         }
+    }
+
+    #[test]
+    fn the_contract_is_where_an_sdk_looks_for_it() {
+        for (sdk, _) in SDKS {
+            let files = contract_and_sdks(&[*sdk]);
+            assert!(files.iter().any(|file| file.path.starts_with(&format!("sdk/{sdk}/"))), "{sdk}");
+            let texts = files.iter().map(|file| text(&file.content));
+            assert!(!texts.into_iter().any(|text| text.contains(CONTRACT_THERE)), "{sdk}");
+        }
+        assert!(contract_and_sdks(&[]).iter().all(|file| file.path == "wit/plugin.wit"));
     }
 
     #[test]

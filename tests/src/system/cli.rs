@@ -11,17 +11,40 @@ use tidegate::deploy::Deployed;
 use tidegate::store::{EventRow, ParkedRow};
 use tidegate_envelope::Receipt;
 
-/// The commands, for the host that works in one directory's `data`.
+/// The commands, typed in one directory.
 #[derive(Clone, Debug)]
 pub struct Cli {
     dir: PathBuf,
+    /// Where the user's notes of hosts are.
+    state: PathBuf,
+    /// What says which host is meant.
+    host: &'static [&'static str],
+    env: Vec<(&'static str, String)>,
 }
 
 impl Cli {
-    /// The commands for this directory.
+    /// The commands for the host that works in this directory's `data`.
     #[must_use]
     pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self {
+            dir: dir.to_owned(),
+            state: dir.join(super::STATE),
+            host: &["--data", "data"],
+            env: Vec::new(),
+        }
+    }
+
+    /// The commands in this directory, for the host that works in another one and is not named.
+    #[must_use]
+    pub fn elsewhere(dir: &Path, host_dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), state: host_dir.join(super::STATE), host: &[], env: Vec::new() }
+    }
+
+    /// The same with another environment.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.env.push((name, value.to_owned()));
+        self
     }
 
     /// Runs `tidegate` with these arguments to its end, whatever that is.
@@ -30,7 +53,8 @@ impl Cli {
     /// When it cannot be started.
     pub async fn run(&self, args: &[&str]) -> anyhow::Result<Output> {
         let mut command = command(&self.dir, args, &[])?;
-        command.args(["--data", "data"]).kill_on_drop(true).output().await.context("run tidegate")
+        command.env("XDG_STATE_HOME", &self.state).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args(self.host).kill_on_drop(true).output().await.context("run tidegate")
     }
 
     /// Runs it and gives what it prints.

@@ -9,8 +9,15 @@ use tidegate::deploy::Deployed;
 use tidegate::workbench::package::Package;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example: tidegate plugin deploy
+         tidegate plugin deploy plugins/rust --set notice_url=http://127.0.0.1:9000/notices
+
+Without --data it is the host that works in .tidegate here, or else the `tidegate dev` that was started last, from whatever
+directory.")]
 pub(crate) struct Args {
     /// A plugin's directory (with plugin.toml), or a component whose plugin.toml stands beside it.
+    #[arg(default_value = ".")]
     path: PathBuf,
     /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -24,8 +31,8 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
-    let client = crate::command::client(data)?;
     let request = package(&args)?;
+    let client = crate::command::client(data)?;
     let deployed: Deployed = client.post("/api/v1/plugins", &request).await?;
     if args.json {
         return crate::command::print_json([&deployed]);
@@ -44,6 +51,7 @@ pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
 fn package(args: &Args) -> anyhow::Result<DeployRequest> {
     let mut package = Package::find(&args.path)?;
     package.manifest()?;
+    super::warn_of_newer_source(&package);
     package.set(&args.settings)?;
     let component = STANDARD.encode(package.read()?);
     let mut manifest = package.manifest.context("it has a manifest")?;

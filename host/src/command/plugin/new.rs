@@ -6,14 +6,16 @@ use clap::builder::PossibleValuesParser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tidegate::plugin::PluginName;
-use tidegate::workbench::template::{self, NewFile, Template};
+use tidegate::workbench::template::{self, NewFile};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tidegate plugin new door-bell --lang rust
+Example: tidegate plugin new door-bell --lang python
+         cd door-bell && tidegate plugin build && tidegate plugin test && tidegate plugin deploy
 
-Makes door-bell/ with a small working plugin of that name: source, plugin.toml, README.md, wit/plugin.wit (the contract),
-events/ and expected/. Needs no network; building it does, where the language's own tools do.")]
+Makes door-bell/ with a small working plugin of that name: source, plugin.toml, README.md, wit/ (the contract), sdk/ (what
+helps in its language), events/ and expected/. Needs no network; `tidegate plugin build` does, where the language's tools are
+not on this machine yet.")]
 pub(crate) struct Args {
     /// The new directory. Its name names the plugin: lower-case letters, digits and hyphens, a letter first.
     dir: PathBuf,
@@ -34,7 +36,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for file in &files {
         write(&args.dir, file)?;
     }
-    print(&next(args, &template, &name, files.len()))
+    print(&next(args, &name, files.len()))
 }
 
 /// The plugin's name: the directory's own.
@@ -71,19 +73,12 @@ fn write(dir: &Path, file: &NewFile) -> anyhow::Result<()> {
     fs::write(&path, &file.content).with_context(|| format!("write {}", path.display()))
 }
 
-fn next(args: &Args, template: &Template, name: &PluginName, files: usize) -> String {
+fn next(args: &Args, name: &PluginName, files: usize) -> String {
     let dir = args.dir.display();
-    let build = template.build_lines(name);
-    let build = if build.is_empty() {
-        "  # build plugin.wasm as README.md says\n".to_owned()
-    } else {
-        build.iter().map(|line| format!("  {line}\n")).collect()
-    };
     let enter = if args.dir == Path::new(".") { String::new() } else { format!("  cd {dir}\n") };
     format!(
         "made {name} in {dir}: {files} files\n\n\
-         Now type:\n{enter}{build}  tidegate plugin test .\n\n\
-         Then change it, see what it decides (tidegate plugin run . events/NAME.json), and where `tidegate dev` or\n\
-         `tidegate run` keeps its state: tidegate plugin deploy {dir}\n"
+         Now type:\n{enter}  tidegate plugin build\n  tidegate plugin test\n  tidegate plugin deploy\n\n\
+         The last needs a host: `tidegate dev` in another terminal. README.md says what else there is.\n"
     )
 }

@@ -5,7 +5,7 @@ use crate::command::{print, print_json};
 use anyhow::Context as _;
 use serde::Serialize;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tidegate::effect::EffectKey;
 use tidegate::event::Event;
@@ -20,15 +20,17 @@ use tidegate_envelope::SourceName;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tidegate plugin run plugins/rust plugins/rust/events/on-loan.json
+Example: tidegate plugin run events/on-loan.json
+         tidegate plugin run plugins/rust plugins/rust/events/on-loan.json
          curl -s https://example.com/event.json | tidegate plugin run . - --kind asset.create --json
 
 Nothing is performed. Exit code: 0 the plugin decided; 1 it refused, or a fault ended it, or it cannot be run.")]
 pub(crate) struct Args {
-    /// A plugin's directory (with plugin.toml), or a component; without a plugin.toml beside it, it may reach nothing.
-    plugin: PathBuf,
-    /// The file of an event: the body of a request, as the sender sends it. `-` reads standard input.
-    event: PathBuf,
+    /// A plugin's directory (with plugin.toml), `.` unless it is named, or a component; without a plugin.toml beside it, it
+    /// may reach nothing. Then the file of an event: the body of a request, as the sender sends it; `-` reads standard
+    /// input.
+    #[arg(required = true, num_args = 1..=2, value_name = "[PLUGIN] EVENT")]
+    paths: Vec<PathBuf>,
     /// The event's kind, when it is not what the body says.
     #[arg(long)]
     kind: Option<String>,
@@ -47,6 +49,16 @@ pub(crate) struct Args {
     /// written: {"lines": [{"level": "info" or "error", "text": ...}], "left_out_bytes": ...}.
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    fn plugin(&self) -> &Path {
+        self.paths.first().filter(|_| self.paths.len() > 1).map_or(Path::new("."), PathBuf::as_path)
+    }
+
+    fn event(&self) -> &Path {
+        self.paths.last().map_or(Path::new("-"), PathBuf::as_path)
+    }
 }
 
 fn source(text: &str) -> anyhow::Result<SourceName> {
@@ -104,7 +116,7 @@ enum Becomes {
 }
 
 pub(super) fn run(args: &Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
-    let bench = open(&args.plugin, &args.settings, bounds)?;
+    let bench = open(args.plugin(), &args.settings, bounds)?;
     let request =
         Request { source: args.source.clone(), kind: args.kind.clone(), received_at_ms: args.received_at };
     let event = told(read_event(args)?, &request);
@@ -120,12 +132,12 @@ pub(super) fn run(args: &Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
 }
 
 fn read_event(args: &Args) -> anyhow::Result<Vec<u8>> {
-    if args.event.as_os_str() == "-" {
+    if args.event().as_os_str() == "-" {
         let mut body = Vec::new();
         std::io::stdin().lock().read_to_end(&mut body).context("read the event from standard input")?;
         return Ok(body);
     }
-    std::fs::read(&args.event).with_context(|| format!("read the event {}", args.event.display()))
+    std::fs::read(args.event()).with_context(|| format!("read the event {}", args.event().display()))
 }
 
 fn report<'a>(bench: &'a Workbench, event: &'a Event, measured: &'a Measured) -> Report<'a> {

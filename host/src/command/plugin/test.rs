@@ -1,29 +1,29 @@
 //! `tidegate plugin test`: a plugin's events against what is expected of them, once or on each change.
 
-use super::show;
+use super::watch::{self, Files};
+use super::{generate, show};
 use crate::command::{on_a_terminal, print, print_json, stopped};
 use serde::Serialize;
 use similar::TextDiff;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tidegate::log::Log;
 use tidegate::workbench::case::{self, Case, EVENTS, EXPECTED, Outcome, Tried, Update};
 use tidegate::workbench::package::Package;
 use tidegate::workbench::said::{FaultSaid, SHAPE_VERSION};
 use tidegate::workbench::{Bounds, Workbench};
 
-/// The pause between two looks at the files, with `--watch`.
-const LOOK: Duration = Duration::from_millis(200);
 /// Lines around a difference that are shown.
 const CONTEXT_LINES: usize = 3;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tidegate plugin test plugins/rust
-         tidegate plugin test . --update     # what it decides now is what is expected from now on
-         tidegate plugin test . --watch      # again whenever plugin.wasm or a file changes; Ctrl-C ends it
+Example: tidegate plugin test
+         tidegate plugin test --update     # what it decides now is what is expected from now on
+         tidegate plugin test --watch      # again whenever plugin.wasm or a file changes; Ctrl-C ends it
+         tidegate plugin test --generate 500 --seed 7     # events that nobody wrote
 
 events/NAME.json is the body of a request, as the sender sends it; expected/NAME.json is the `answer` that `tidegate plugin
 run --json` prints for it. Each event is asked about twice, in fresh instances: two answers fail the test as impure. A
@@ -38,12 +38,19 @@ pub(crate) struct Args {
     /// Run again whenever the component, plugin.toml, an event or an expectation changes.
     #[arg(long)]
     watch: bool,
+    /// Ask about so many generated events instead: the sender's life cycles with everything odd it does, and bodies that
+    /// were damaged on the way. None may end in a fault or get two answers.
+    #[arg(long, value_name = "EVENTS", conflicts_with_all = ["update", "watch"])]
+    generate: Option<u64>,
+    /// Which events are generated: the same seed makes the same ones.
+    #[arg(long, default_value_t = 1, requires = "generate")]
+    seed: u64,
     /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
     /// Print one JSON object per run: v, plugin, version, failed, cases (name, outcome, took_us, memory_bytes, diff, fault, log).
-
-    /// Outcomes: same, written, missing, differs, impure, fault.
+    /// Outcomes: same, written, missing, differs, impure, fault. With --generate: v, plugin, version, seed, asked, unwanted,
+    /// decided, nothing, refused, failed, slowest_us, memory_bytes, failures (number, outcome, fault, event).
     #[arg(long)]
     json: bool,
 }
@@ -74,7 +81,14 @@ struct Row {
 
 pub(super) async fn run(args: Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
     if args.watch {
-        return watch(&args, bounds).await;
+        return keep_testing(&args, bounds).await;
+    }
+    if let Some(events) = args.generate {
+        let bench = super::open(&args.plugin, &args.settings, bounds)?;
+        return generate::run(
+            &bench,
+            &generate::Options { dir: args.plugin, events, seed: args.seed, json: args.json },
+        );
     }
     let report = attempt(&args, bounds)?;
     show_report(&args, &report)?;
@@ -82,7 +96,7 @@ pub(super) async fn run(args: Args, bounds: &Bounds) -> anyhow::Result<ExitCode>
 }
 
 /// Runs, then waits for a change, until it is stopped. What is wrong is said, not fatal: a build may be under way.
-async fn watch(args: &Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
+async fn keep_testing(args: &Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
     let stopped = stopped()?;
     tokio::pin!(stopped);
     loop {
@@ -94,38 +108,16 @@ async fn watch(args: &Args, bounds: &Bounds) -> anyhow::Result<ExitCode> {
         eprintln!("watching {}; Ctrl-C ends it", args.plugin.display());
         tokio::select! {
             () = &mut stopped => return Ok(ExitCode::SUCCESS),
-            () = changed(&args.plugin, seen) => {}
+            () = watch::changed(|| files(&args.plugin), seen) => {}
         }
     }
 }
-
-/// Returns once the files are others than those, and have been left alone for a moment. Cancel-safe.
-async fn changed(plugin: &Path, before: Files) {
-    let mut last = before.clone();
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let now = files(plugin);
-        if now != before && now == last {
-            return;
-        }
-        last = now;
-    }
-}
-
-/// Each file with its time and size; what cannot be read is not there.
-type Files = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 fn files(plugin: &Path) -> Files {
     let component = Package::find(plugin).map(|package| package.component);
     let listed = [EVENTS, EXPECTED].map(|dir| fs::read_dir(plugin.join(dir)));
     let listed = listed.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
-    let mut paths: Vec<_> = component.into_iter().chain([plugin.join("plugin.toml")]).chain(listed).collect();
-    paths.sort();
-    let look = |path: PathBuf| {
-        let found = fs::metadata(&path).ok()?;
-        Some((path, found.modified().ok(), found.len()))
-    };
-    paths.into_iter().filter_map(look).collect()
+    watch::look(component.into_iter().chain([plugin.join("plugin.toml")]).chain(listed).collect())
 }
 
 fn attempt(args: &Args, bounds: &Bounds) -> anyhow::Result<Report> {
