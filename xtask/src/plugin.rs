@@ -31,6 +31,11 @@ const JAVASCRIPT: Recipe = Recipe {
     make: language::script::make_of_javascript,
     text: include_str!("language/script.rs"),
 };
+const JAVASCRIPT_WITH_WASI: Recipe = Recipe {
+    tools: &["componentize-qjs"],
+    make: language::script::make_with_wasi,
+    text: include_str!("language/script.rs"),
+};
 const TYPESCRIPT: Recipe = Recipe {
     tools: &["node", "typescript", "componentize-qjs"],
     make: language::script::make_of_typescript,
@@ -85,9 +90,10 @@ const NONE: &[&str] = &[];
 const RUST: &str = "rust";
 
 /// The folders under `tests/guests` that are not text; `RUST_GUEST` and `NOSY_RUST_GUEST` are the others.
-const GUESTS: [Source; 4] = [
+const GUESTS: [Source; 5] = [
     Source { folder: "hostile-javascript", stem: "guest", recipe: &JAVASCRIPT },
     Source { folder: "hostile-python", stem: "guest", recipe: &PYTHON },
+    Source { folder: "nosy-javascript", stem: "guest", recipe: &JAVASCRIPT_WITH_WASI },
     Source { folder: "nosy-python", stem: "guest", recipe: &PYTHON_WITH_WASI },
     Source { folder: "hostile-go", stem: "guest", recipe: &GO },
 ];

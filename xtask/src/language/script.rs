@@ -9,7 +9,12 @@ use std::process::Command;
 
 /// Makes the component of a `.js` file.
 pub(crate) fn make_of_javascript(job: &Job<'_>) -> Result<()> {
-    make(job, &job.source("js"))
+    make(job, &job.source("js"), &["--stub-wasi"])
+}
+
+/// As [`make_of_javascript`], with all that QuickJS asks of WASI.
+pub(crate) fn make_with_wasi(job: &Job<'_>) -> Result<()> {
+    make(job, &job.source("js"), &[])
 }
 
 /// Makes the component of a `.ts` file: its `tsconfig.json` says how types are checked.
@@ -21,15 +26,15 @@ pub(crate) fn make_of_typescript(job: &Job<'_>) -> Result<()> {
     command.arg(job.tools.ensure("typescript")?);
     command.arg("--project").arg(job.dir).arg("--outDir").arg(job.work);
     shell::run_quietly(&mut command, "check and strip types")?;
-    make(job, &job.work.join(job.stem).with_extension("js"))
+    make(job, &job.work.join(job.stem).with_extension("js"), &["--stub-wasi"])
 }
 
-fn make(job: &Job<'_>, source: &Path) -> Result<()> {
+fn make(job: &Job<'_>, source: &Path, flags: &[&str]) -> Result<()> {
     let draft = job.work.join("draft.wasm");
     let mut command = Command::new(job.tools.ensure("componentize-qjs")?);
     command.arg("--wit").arg(job.contract).arg("--js").arg(source);
-    // Neither asynchronous calls nor WASI, so the component imports nothing.
-    command.args(["--world", WORLD, "--sync", "--stub-wasi", "--output"]).arg(&draft);
+    // No asynchronous calls; and without WASI the component imports nothing.
+    command.args(["--world", WORLD, "--sync"]).args(flags).arg("--output").arg(&draft);
     shell::run_quietly(&mut command, "make a component")?;
     fs::rename(&draft, job.out).with_context(|| format!("move the component to {}", job.out.display()))
 }
