@@ -19,12 +19,13 @@ pub(crate) const USUAL: [&str; 2] = ["rust", "javascript"];
 const NONE: &[&str] = &[];
 
 /// The folders under `tests/guests` that are no text, with their languages and sources; the nosy ones ask WASI.
-const GUESTS: [(&str, &str, &str); 6] = [
+const GUESTS: [(&str, &str, &str); 7] = [
     ("hostile", "rust", "Cargo.toml"),
     ("hostile-go", "go", "guest.go"),
     ("hostile-javascript", "javascript", "guest.js"),
     ("hostile-python", "python", "guest.py"),
     ("nosy", "rust", "Cargo.toml"),
+    ("nosy-javascript", "javascript", "guest.js"),
     ("nosy-python", "python", "guest.py"),
 ];
 

@@ -112,7 +112,8 @@ pub(super) fn linker(component: &Component) -> wasmtime::Result<Linker<CallState
             match export.ty {
                 ComponentItem::Resource(_) => add_resource(&mut instance, item)?,
                 ComponentItem::ComponentFunc(ty) => {
-                    if !known::add(&mut instance, interface_of(name), item)? {
+                    let is_known = known::add(&mut instance, interface_of(name), item)?;
+                    if !is_known {
                         deny::add(&mut instance, name, item, &ty)?;
                     }
                 }

@@ -13,6 +13,7 @@ use tidegate::sandbox::{Answer, Call, Prepared, Question};
 struct Arena {
     bench: Bench,
     rust: Prepared,
+    javascript: Prepared,
     /// `None` where it is not there, and need not be.
     python: Option<Prepared>,
 }
@@ -26,13 +27,14 @@ impl Arena {
             config.instances_max = 1;
         });
         let rust = bench.prepare(&built("tests/guests/nosy/guest.wasm"));
+        let javascript = bench.prepare(&built("tests/guests/nosy-javascript/guest.wasm"));
         let path = "tests/guests/nosy-python/guest.wasm";
         let is_missing = may_be_missing() && !root().join(path).exists();
         if is_missing {
             eprintln!("passed over: no {path}, and {OPTIONAL} is set");
         }
         let python = (!is_missing).then(|| bench.prepare(&built(path)));
-        Self { bench, rust, python }
+        Self { bench, rust, javascript, python }
     }
 
     fn call(&self, guest: &Prepared, event: &Event, limits: &Limits) -> Call {
@@ -141,6 +143,16 @@ fn a_python_program_sees_nothing_of_the_machine() {
     assert_eq!(arena.seen(python, "chance"), chance);
     let other = notes(arena.call(python, &another("chance"), &enough()).answer);
     assert!(other.iter().zip(chance).all(|(other, one)| other != one), "another event, other numbers");
+}
+
+#[test]
+fn a_javascript_program_sees_nothing_of_the_machine() {
+    let arena = Arena::new();
+    let guest = &arena.javascript;
+    assert_eq!(arena.seen(guest, "clocks"), ["1668143107500 2022-11-11T05:05:07.500Z 0"]);
+    let machine = ["process", "std", "os", "fetch", "require", "scriptArgs"];
+    assert_eq!(arena.seen(guest, "machine"), machine.map(|name| format!("{name}: undefined")));
+    assert_eq!(arena.seen(guest, "chance").len(), 1);
 }
 
 #[test]

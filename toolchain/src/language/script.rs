@@ -28,8 +28,9 @@ fn make(job: &Job<'_>, source: &Path) -> Result<()> {
     let draft = job.place.work.join("draft.wasm");
     let mut command = Command::new(job.tools.ensure("componentize-qjs")?);
     command.arg("--wit").arg(&job.place.contract).arg("--js").arg(source);
-    // Neither asynchronous calls nor WASI, so the component imports nothing.
-    command.args(["--world", WORLD, "--sync", "--stub-wasi", "--output"]).arg(&draft);
+    // No asynchronous calls; and without WASI the component imports nothing.
+    command.args(["--world", WORLD, "--sync"]).args((!job.wasi).then_some("--stub-wasi"));
+    command.arg("--output").arg(&draft);
     shell::run_quietly(&mut command, "make a component")?;
     fs::rename(&draft, &job.place.out)
         .with_context(|| format!("move the component to {}", job.place.out.display()))
