@@ -24,6 +24,7 @@ mod cache;
 pub mod compiler;
 mod engine;
 mod hostcall;
+mod inside;
 mod limiter;
 mod slot;
 mod ticker;
@@ -38,15 +39,14 @@ use crate::limits::Limits;
 use crate::log::Log;
 use compiler::Compiler;
 use engine::{Engines, Kind};
-use limiter::CallState;
+use inside::Inside;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidegate_envelope::Digest;
-use trap::Failure;
-use wasmtime::Store;
 
 pub use admission::AdmissionError;
+pub use inside::Held;
 
 /// The contracts this host speaks, newest first: a plugin exports one of them.
 pub const CONTRACTS: [&str; 1] = [v1::INTERFACE];
@@ -165,13 +165,6 @@ pub struct Usage {
     pub fuel: Option<u64>,
 }
 
-/// What was done in a store, and what it took.
-struct Done<T> {
-    result: Result<T, Fault>,
-    usage: Usage,
-    log: Log,
-}
-
 impl Sandbox {
     /// Makes the engines, the folder of compiled code and the ticker's thread.
     ///
@@ -235,15 +228,10 @@ impl Sandbox {
     /// As [`Sandbox::ask`].
     #[must_use]
     pub fn call(&self, plugin: &Prepared, question: &Question<'_>, limits: &Limits) -> Call {
-        let ask = |handler: &v1::Handler, store: &mut Store<CallState>| handler.ask(store, question);
-        let Done { result, usage, log } = self.in_a_store(plugin, limits, Some(question.event), ask);
-        let answer = match result {
-            Ok(Ok(decisions)) if decisions.len() > limits.decisions => {
-                Err(Fault::Decisions { actual: decisions.len(), limit: limits.decisions })
-            }
-            result => result,
-        };
-        Call { answer, usage, log }
+        let mut inside = Inside::new(self, plugin, limits, Some(question.event));
+        let instance = inside.handler.instance(&mut inside.store);
+        let result = instance.and_then(|instance| instance.ask(&mut inside.store, question));
+        inside.call(result)
     }
 
     /// What a fresh instance uses before it is asked anything.
@@ -254,45 +242,21 @@ impl Sandbox {
     /// # Panics
     /// As [`Sandbox::ask`].
     pub fn at_rest(&self, plugin: &Prepared, limits: &Limits) -> Result<Usage, Fault> {
-        let Done { result, usage, .. } = self.in_a_store(plugin, limits, None, v1::Handler::start);
-        result.map(|()| usage)
+        let mut inside = Inside::new(self, plugin, limits, None);
+        let started = inside.handler.instance(&mut inside.store);
+        started.map(|_| inside.usage()).map_err(|failure| inside.fault(failure))
     }
 
-    /// The one place that makes a store: everything a plugin does is done in here, within its limits.
-    fn in_a_store<T>(
-        &self,
-        plugin: &Prepared,
-        limits: &Limits,
-        event: Option<&Event>,
-        body: impl FnOnce(&v1::Handler, &mut Store<CallState>) -> Result<T, Failure>,
-    ) -> Done<T> {
-        let engines = &plugin.0.engines;
-        let metered = self.metered.get().is_some_and(|metered| Arc::ptr_eq(metered, engines));
-        assert!(
-            metered || Arc::ptr_eq(&self.plain, engines),
-            "a plugin runs in the sandbox that prepared it"
-        );
-        assert!(metered || limits.fuel == 0, "a plugin with a limit of fuel was prepared for one");
-        let limits = self.bounded(limits);
-        let (index, engine, slots) = engines.of_this_thread();
-        let handler = &plugin.0.handlers[index];
-        let _slot = slots.take();
-        let mut store = Store::new(engine, CallState::new(&limits, event));
-        store.limiter(|state| state);
-        store.set_epoch_deadline(self.ticks(limits.wall_time_ms));
-        hostcall::bound(&mut store, &limits, handler.calls_host());
-        let fuel = if limits.fuel == 0 { u64::MAX } else { limits.fuel };
-        if metered {
-            store.set_fuel(fuel).expect("these engines count fuel");
-        }
-        let result = body(handler, &mut store);
-        let result = result.map_err(|failure| trap::fault(failure, store.data(), &limits));
-        let usage = Usage {
-            memory_bytes: store.data().memory_bytes(),
-            memory_growths: store.data().growths(),
-            fuel: metered.then(|| fuel.saturating_sub(store.get_fuel().expect("these engines count fuel"))),
-        };
-        Done { result, usage, log: store.data_mut().wasi.take_log() }
+    /// Makes an instance that stays; it holds one of [`SandboxConfig::instances_max`] places. What its WASI says is of
+    /// `event`.
+    ///
+    /// # Errors
+    /// As [`Sandbox::at_rest`].
+    ///
+    /// # Panics
+    /// As [`Sandbox::ask`].
+    pub fn hold<'a>(&self, plugin: &'a Prepared, event: &Event, limits: &Limits) -> Result<Held<'a>, Fault> {
+        Held::new(Inside::new(self, plugin, limits, Some(event)))
     }
 
     /// The limits, none beyond what this sandbox can hold.
@@ -313,6 +277,11 @@ impl Sandbox {
 }
 
 impl Prepared {
+    /// The interfaces it imports, all of them WASI's.
+    pub fn imports(&self) -> impl Iterator<Item = String> {
+        self.0.handlers.first().into_iter().flat_map(v1::Handler::imports)
+    }
+
     /// The SHA-256 of the component.
     #[must_use]
     pub fn digest(&self) -> &Digest {

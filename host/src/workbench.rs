@@ -3,6 +3,7 @@
 
 pub mod anatomy;
 pub mod case;
+pub mod memory;
 pub mod package;
 pub mod said;
 pub mod site;
@@ -24,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Places for instances: the bench asks one after the other.
-const INSTANCES: u32 = 2;
+/// How many instances [`Workbench::at_once`] holds, and so places for them.
+pub const AT_ONCE: u32 = 64;
 
 /// What the operator allows, as far as it matters to a plugin.
 #[derive(Clone, Debug)]
@@ -128,6 +129,15 @@ impl Workbench {
         &self.active
     }
 
+    /// Bytes of this machine's memory that [`AT_ONCE`] instances hold of their own, each after this event.
+    ///
+    /// # Errors
+    /// When an instance breaks a limit, or the machine does not say what memory this process has.
+    pub fn at_once(&self, event: &Event) -> anyhow::Result<usize> {
+        let question = Question { event, attempt: 1, settings: &self.active.settings };
+        memory::at_once(&self.sandbox, &self.active.code, &question, &self.active.limits, AT_ONCE)
+    }
+
     /// Asks it about an event for the first time, in a fresh instance.
     #[must_use]
     pub fn ask(&self, event: &Event) -> Measured {
@@ -173,7 +183,7 @@ impl Workbench {
 fn sandbox(bounds: &Bounds) -> Result<Sandbox, OpenError> {
     let config = SandboxConfig {
         engines: 1,
-        instances_max: INSTANCES,
+        instances_max: AT_ONCE,
         compiler: bounds.compiler.clone(),
         compile_time_ms_max: bounds.compile_time_ms_max,
         compile_memory_bytes_max: bounds.compile_memory_bytes_max,

@@ -42,23 +42,34 @@ impl Handler {
         self.calls_host
     }
 
-    /// Makes an instance in `store`, its start functions included, and asks it nothing.
-    pub(super) fn start(&self, store: &mut Store<CallState>) -> Result<(), Failure> {
-        self.plugin.instantiate(store).map(drop).map_err(Failure::Start)
+    /// What it imports, by name.
+    pub(super) fn imports(&self) -> Vec<String> {
+        let component = self.plugin.instance_pre().component();
+        let ty = component.component_type();
+        ty.imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// Makes an instance in `store` and asks it.
+    /// Makes an instance in `store`, its start functions included, and asks it nothing.
+    pub(super) fn instance(&self, store: &mut Store<CallState>) -> Result<Instance, Failure> {
+        self.plugin.instantiate(store).map(Instance).map_err(Failure::Start)
+    }
+}
+
+/// An instance of a plugin.
+pub(super) struct Instance(generated::Plugin);
+
+impl Instance {
+    /// Asks it, in the store it was made in.
     pub(super) fn ask(
         &self,
         store: &mut Store<CallState>,
         question: &Question<'_>,
     ) -> Result<Result<Vec<Decision>, Refusal>, Failure> {
-        let plugin = self.plugin.instantiate(&mut *store).map_err(Failure::Start)?;
         let settings: Vec<_> =
             question.settings.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
         let receipt = question.event.receipt.to_string();
         let told = event(question, &receipt, &settings);
-        let answer = plugin.tidegate_plugin_handler().call_handle(store, told).map_err(Failure::Call)?;
+        let answer = self.0.tidegate_plugin_handler().call_handle(store, told).map_err(Failure::Call)?;
         Ok(match answer {
             Ok(decisions) => Ok(decisions.into_iter().map(decision).collect()),
             Err(refused) => Err(refusal(refused)),

@@ -11,7 +11,7 @@ use tidegate::event::Event;
 use tidegate::limits::Limits;
 use tidegate::workbench::said::{FaultSaid, SHAPE_VERSION};
 use tidegate::workbench::told::{Request, told};
-use tidegate::workbench::{Bounds, Workbench, case};
+use tidegate::workbench::{AT_ONCE, Bounds, Workbench, case};
 
 /// Asked when the plugin has no events of its own: the sender's sample.
 const SAMPLE: &[u8] = include_bytes!("../../../../tests/samples/asset-update.json");
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
-    /// Print one JSON object: v, plugin, version, limits, at_rest_bytes, events, and rows (name, events, p50_us, p99_us,
+    /// Print one JSON object: v, plugin, version, limits, at_rest_bytes, at_once (how many), at_once_bytes, events, and rows (name, events, p50_us, p99_us,
     /// max_us, memory_bytes, memory_growths, fuel, decisions, out_of_time); the first row, `all`, is of all events.
     #[arg(long)]
     json: bool,
@@ -50,6 +50,9 @@ struct Report {
     version: String,
     limits: Limits,
     at_rest_bytes: Option<usize>,
+    at_once: u32,
+    /// What so many instances hold of this machine's memory; `null` where it does not say.
+    at_once_bytes: Option<usize>,
     events: usize,
     rows: Vec<Row>,
 }
@@ -165,6 +168,8 @@ fn report(bench: &Workbench, courses: &[Course]) -> Report {
         version: active.version.as_str().to_owned(),
         limits: active.limits,
         at_rest_bytes: bench.at_rest().ok().map(|usage| usage.memory_bytes),
+        at_once: AT_ONCE,
+        at_once_bytes: courses.first().and_then(|course| bench.at_once(&course.event).ok()),
         events: all.events,
         rows: std::iter::once(all).chain(rows).collect(),
     }
@@ -232,6 +237,12 @@ fn pretty(report: &Report) -> String {
     }
     if let Some(bytes) = report.at_rest_bytes {
         text.push_str(&format!("at rest, an instance has {} of memory\n", size(bytes)));
+    }
+    if let Some(bytes) = report.at_once_bytes {
+        text.push_str(&format!(
+            "{AT_ONCE} instances at once hold {} of this machine's memory\n",
+            size(bytes)
+        ));
     }
     text
 }
