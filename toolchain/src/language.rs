@@ -87,7 +87,7 @@ pub static ALL: [Language; 9] = [
         tools: &["go"],
         source: "plugin.go",
         make: go::make,
-        text: include_str!("language/go.rs"),
+        text: concat!(include_str!("language/go.rs"), include_str!("language/bridge.go")),
         is_incremental: false,
     },
     Language {
