@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files beside a plugin's sources that do not go into its component.
-const NOT_SOURCES: [&str; 4] = ["plugin.wasm", "guest.wasm", "plugin.toml", "README.md"];
+const NOT_SOURCES: [&str; 5] = ["plugin.wasm", "mirror.wasm", "guest.wasm", "plugin.toml", "README.md"];
 
 /// Everything that goes into a component, as it is hashed.
 pub(crate) struct Ingredients(Sha256);
