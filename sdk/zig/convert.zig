@@ -84,7 +84,7 @@ fn optional(from: anytype) ?[]const u8 {
 pub fn decisionsOf(from: []const tidegate.Decision) Failure!c.exports_tidegate_plugin_handler_list_decision_t {
     const list = try tidegate.memory.alloc(c.exports_tidegate_plugin_handler_decision_t, from.len);
     for (list, from) |*to, one| to.* = try decisionOf(one);
-    return .{ .ptr = list.ptr, .len = list.len };
+    return .{ .ptr = start(list), .len = list.len };
 }
 
 fn decisionOf(from: tidegate.Decision) Failure!c.exports_tidegate_plugin_handler_decision_t {
@@ -133,7 +133,7 @@ fn httpOf(from: tidegate.Http) Failure!c.exports_tidegate_plugin_handler_http_t 
     return .{
         .method = try ownText(from.method),
         .url = try ownText(from.url),
-        .headers = .{ .ptr = headers.ptr, .len = headers.len },
+        .headers = .{ .ptr = start(headers), .len = headers.len },
         .body = try ownOptionalBytes(from.body),
         .timeout_ms = .{ .is_some = from.timeout_ms != null, .val = from.timeout_ms orelse 0 },
         .reply_tag = try ownOptionalText(from.reply_tag),
@@ -159,14 +159,19 @@ pub fn refusalOf(from: tidegate.Refusal) Failure!c.exports_tidegate_plugin_handl
     };
 }
 
+/// Where a list starts. An empty one is nowhere in Zig, but must be somewhere for the host.
+fn start(list: anytype) ?@TypeOf(list.ptr) {
+    return if (list.len > 0) list.ptr else null;
+}
+
 fn ownText(from: []const u8) Failure!c.plugin_string_t {
     const copy = try tidegate.memory.dupe(u8, from);
-    return .{ .ptr = copy.ptr, .len = copy.len };
+    return .{ .ptr = start(copy), .len = copy.len };
 }
 
 fn ownBytes(from: []const u8) Failure!c.plugin_list_u8_t {
     const copy = try tidegate.memory.dupe(u8, from);
-    return .{ .ptr = copy.ptr, .len = copy.len };
+    return .{ .ptr = start(copy), .len = copy.len };
 }
 
 fn ownOptionalText(from: ?[]const u8) Failure!c.plugin_option_string_t {
