@@ -1,90 +1,65 @@
-// Tells somebody that an asset is on loan: on `asset.update` with a loanee it asks the host to POST a short
-// notice to the URL in its settings. Knows nothing of HTTP: the host makes the request.
-
-// The bindings call the package of this name.
-package export_tidegate_plugin_handler
+// Package notice tells somebody that an asset is on loan: on `asset.update` with a loanee it asks the host to POST a
+// short notice to the URL in its settings. It knows nothing of HTTP: the host makes the request.
+package notice
 
 import (
-	"encoding/json/jsontext"
+	"encoding/json/v2"
 
-	wit "go.bytecodealliance.org/pkg/wit/types"
-	. "wit_component/tidegate_plugin_handler"
+	"tidegate"
 )
 
-// An event in, decisions out; the error is the refusal.
-func Handle(event Event) wit.Result[[]Decision, Refusal] {
-	loanee := ""
-	if event.Kind == "asset.update" && event.Asset.IsSome() {
-		loanee = loaneeOf(event.Asset.Some())
-	}
-	if loanee == "" {
-		return wit.Ok[[]Decision, Refusal](nil)
-	}
-	url := setting(event, "notice_url")
-	if url == "" {
-		return wit.Err[[]Decision](MakeRefusalPark("the setting `notice_url` is missing: say where notices go"))
-	}
-	asset := event.Asset.Some()
-	body := []byte(`{"text":`)
-	body = quoted(body, title(asset)+" is on loan to "+loanee)
-	body = append(body, `,"asset":`...)
-	body = quoted(body, asset.Id.SomeOr(event.Subject))
-	body = append(body, `,"receipt":`...)
-	body = quoted(body, event.Receipt)
-	body = append(body, '}')
-	return wit.Ok[[]Decision, Refusal]([]Decision{post(url, body)})
+// notice is the JSON that is posted.
+type notice struct {
+	Text    string `json:"text"`
+	Asset   string `json:"asset"`
+	Receipt string `json:"receipt"`
 }
 
-// The name of who has the asset, empty when this event does not say that somebody has.
-func loaneeOf(asset Asset) string {
-	loanee := asset.Loanee.SomeOr(Reference{})
-	if name := loanee.Name.SomeOr(""); name != "" {
+// Handle is told an event and decides; an error is its refusal.
+func Handle(event tidegate.Event) ([]tidegate.Decision, error) {
+	asset := event.Asset
+	if event.Kind != "asset.update" || asset == nil {
+		return nil, nil
+	}
+	loanee := loaneeOf(asset)
+	if loanee == "" {
+		return nil, nil
+	}
+	url := event.Setting("notice_url")
+	if url == "" {
+		return nil, tidegate.Park("the setting `notice_url` is missing: say where notices go")
+	}
+	body, err := json.Marshal(notice{
+		Text:    title(asset) + " is on loan to " + loanee,
+		Asset:   tidegate.Or(asset.ID, event.Subject),
+		Receipt: event.Receipt,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []tidegate.Decision{tidegate.PostJSON(url, body)}, nil
+}
+
+// loaneeOf is the name of who has the asset, empty when this event does not say that somebody has.
+func loaneeOf(asset *tidegate.Asset) string {
+	loanee := tidegate.Or(asset.Loanee, tidegate.Reference{})
+	if name := tidegate.Or(loanee.Name, ""); name != "" {
 		return name
 	}
-	if id := loanee.Id.SomeOr(""); id != "" {
+	if id := tidegate.Or(loanee.ID, ""); id != "" {
 		return "person " + id
 	}
 	return ""
 }
 
-// `Spare-02 (2 in 3 Laptop)`, as far as the sender said.
-func title(asset Asset) string {
-	name := asset.Name.SomeOr("")
+// title is `Spare-02 (2 in 3 Laptop)`, as far as the sender said.
+func title(asset *tidegate.Asset) string {
+	name := tidegate.Or(asset.Name, "")
 	if name == "" {
 		name = "An asset"
 	}
-	if kind := asset.AssetType.SomeOr(Reference{}).Name.SomeOr(""); kind != "" {
+	if kind := tidegate.Or(tidegate.Or(asset.Type, tidegate.Reference{}).Name, ""); kind != "" {
 		name += " (" + kind + ")"
 	}
 	return name
-}
-
-// The setting of this name, empty when there is none.
-func setting(event Event, name string) string {
-	for _, setting := range event.Settings {
-		if setting.Name == name {
-			return setting.Value
-		}
-	}
-	return ""
-}
-
-// Appends a string of JSON. `encoding/json` would escape U+2028 as well, which JSON does not ask for.
-func quoted(to []byte, text string) []byte {
-	to, err := jsontext.AppendQuote(to, text)
-	if err != nil {
-		panic(err) // Text of an event is UTF-8: the host has seen to it.
-	}
-	return to
-}
-
-func post(url string, body []byte) Decision {
-	return MakeDecisionHttp(Http{
-		Method:    "POST",
-		Url:       url,
-		Headers:   []NameValue{{Name: "content-type", Value: "application/json"}},
-		Body:      wit.Some(body),
-		TimeoutMs: wit.None[uint32](),
-		ReplyTag:  wit.None[string](),
-	})
 }

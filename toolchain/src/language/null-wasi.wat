@@ -1,9 +1,21 @@
-;; A stand-in for WASI's first preview that imports nothing itself: it is joined to modules of languages whose library
-;; insists on WASI. It knows no files, no arguments, no environment and no network; what is written is gone.
+;; A stand-in for WASI's first preview: it is joined to modules of languages whose library insists on WASI. It knows no
+;; files, no arguments, no environment and no network. What is written to standard output and error goes on to WASI 0.2,
+;; as does the end of the program; a module that does neither has a component that imports nothing.
 ;; The numbers of errors are preview 1's: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#errno
 
 (module
+  ;; Their types are in `null-wasi.wit`.
+  (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $get_stdout (result i32)))
+  (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $get_stderr (result i32)))
+  (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+    (func $write_and_flush (param $stream i32) (param $bytes i32) (param $len i32) (param $to i32)))
+  (import "wasi:cli/exit@0.2.0" "exit" (func $exit (param $failed i32)))
   (import "env" "memory" (memory 0))
+
+  ;; Whether the host is just getting memory from the module: then nothing may be called.
+  (global $is_in_realloc (mut i32) (i32.const 0))
+  (func (export "adapter_monotonic_clock_set_paused") (param $is_paused i32)
+    (global.set $is_in_realloc (local.get $is_paused)))
 
   ;; The clock says 2001-09-09T01:46:40Z and a microsecond more each time: time passes, the same for everyone.
   (global $now_ns (mut i64) (i64.const 1000000000000000000))
@@ -30,20 +42,64 @@
         (br $next)))
     (i32.const 0))
 
-  ;; All that is written counts as written.
-  (func (export "fd_write") (param $file i32) (param $parts i32) (param $count i32) (param $to i32) (result i32)
+  ;; The streams, once they were asked for; no handle is 0.
+  (global $stdout (mut i32) (i32.const 0))
+  (global $stderr (mut i32) (i32.const 0))
+  (func $stream (param $file i32) (result i32)
+    (if (i32.eq (local.get $file) (i32.const 1))
+      (then
+        (if (i32.eqz (global.get $stdout)) (then (global.set $stdout (call $get_stdout))))
+        (return (global.get $stdout))))
+    (if (i32.eqz (global.get $stderr)) (then (global.set $stderr (call $get_stderr))))
+    (global.get $stderr))
+
+  ;; Writes at most 4,096 bytes, which is as much as a stream takes at once; says whether it did not. The stream says so
+  ;; in 12 bytes. They are borrowed from the module, at the start of its memory: nobody else runs meanwhile, and what is
+  ;; written has been read by then, should it lie there.
+  (func $write_part (param $stream i32) (param $bytes i32) (param $len i32) (result i32)
+    (local $first i64)
+    (local $second i32)
+    (local $has_failed i32)
+    (local.set $first (i64.load (i32.const 0)))
+    (local.set $second (i32.load (i32.const 8)))
+    (call $write_and_flush (local.get $stream) (local.get $bytes) (local.get $len) (i32.const 0))
+    (local.set $has_failed (i32.load8_u (i32.const 0)))
+    (i64.store (i32.const 0) (local.get $first))
+    (i32.store (i32.const 8) (local.get $second))
+    (local.get $has_failed))
+
+  ;; Writes bytes; says whether it could not. What is written while memory is got is gone.
+  (func $write (param $file i32) (param $bytes i32) (param $len i32) (result i32)
     (local $part i32)
-    (local $bytes i32)
+    (if (global.get $is_in_realloc) (then (return (i32.const 0))))
     (block $end
       (loop $next
-        (br_if $end (i32.ge_u (local.get $part) (local.get $count)))
-        (local.set $bytes
-          (i32.add
-            (local.get $bytes)
-            (i32.load offset=4 (i32.add (local.get $parts) (i32.shl (local.get $part) (i32.const 3))))))
-        (local.set $part (i32.add (local.get $part) (i32.const 1)))
+        (br_if $end (i32.eqz (local.get $len)))
+        (local.set $part
+          (select (local.get $len) (i32.const 4096) (i32.lt_u (local.get $len) (i32.const 4096))))
+        (if (call $write_part (call $stream (local.get $file)) (local.get $bytes) (local.get $part))
+          (then (return (i32.const 1))))
+        (local.set $bytes (i32.add (local.get $bytes) (local.get $part)))
+        (local.set $len (i32.sub (local.get $len) (local.get $part)))
         (br $next)))
-    (i32.store (local.get $to) (local.get $bytes))
+    (i32.const 0))
+
+  ;; Only standard output and error are open: any other file is a bad one, `badf`; a stream that fails is an `io`.
+  (func (export "fd_write") (param $file i32) (param $parts i32) (param $count i32) (param $to i32) (result i32)
+    (local $len i32)
+    (local $written i32)
+    (if (i32.gt_u (i32.sub (local.get $file) (i32.const 1)) (i32.const 1)) (then (return (i32.const 8))))
+    (block $end
+      (loop $next
+        (br_if $end (i32.eqz (local.get $count)))
+        (local.set $len (i32.load offset=4 (local.get $parts)))
+        (if (call $write (local.get $file) (i32.load (local.get $parts)) (local.get $len))
+          (then (return (i32.const 29))))
+        (local.set $written (i32.add (local.get $written) (local.get $len)))
+        (local.set $parts (i32.add (local.get $parts) (i32.const 8)))
+        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+        (br $next)))
+    (i32.store (local.get $to) (local.get $written))
     (i32.const 0))
 
   ;; No arguments and no environment.
@@ -97,8 +153,8 @@
   (func (export "sock_send") (param i32 i32 i32 i32 i32) (result i32) (i32.const 52))
   (func (export "sock_shutdown") (param i32 i32) (result i32) (i32.const 52))
 
-  ;; wit-component asks for this where a module's `cabi_realloc` reads the clock.
-  (func (export "adapter_monotonic_clock_set_paused") (param i32))
-
   ;; A plugin that ends itself has not answered.
-  (func (export "proc_exit") (param i32) (unreachable)))
+  (func (export "proc_exit") (param $code i32)
+    (if (i32.eqz (global.get $is_in_realloc))
+      (then (call $exit (i32.ne (local.get $code) (i32.const 0)))))
+    (unreachable)))

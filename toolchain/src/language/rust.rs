@@ -1,10 +1,11 @@
 //! Rust, through cargo and the crate wit-bindgen, whose macro leaves the types in the module.
 
 use super::Job;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use wit_component::ComponentEncoder;
 
 /// The target whose programs import nothing.
@@ -19,28 +20,44 @@ const TARGET_WITH_WASI: &str = "wasm32-wasip2";
 pub(super) fn make(job: &Job<'_>) -> Result<()> {
     let target = if job.wasi { TARGET_WITH_WASI } else { TARGET };
     crate::tools::ensure_target(target)?;
-    let target_dir = &job.place.work;
     let mut command = Command::new("cargo");
     command.args(["build", "--quiet", "--release", "--target", target, "--manifest-path"]).arg(job.source);
-    command.env("CARGO_TARGET_DIR", target_dir);
+    // What it finds is printed as ever; what it made is said in JSON.
+    command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+    command.env("CARGO_TARGET_DIR", &job.place.work);
     // Flags meant for this machine's own programs do not fit a plugin.
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    let status = command.status().context("start cargo")?;
-    ensure!(status.success(), "cargo could not build {}", job.place.dir.display());
-    let name = crate_name(job.source)?.replace('-', "_");
-    let made = super::read(&target_dir.join(target).join("release").join(format!("{name}.wasm")))?;
+    let output = command.output().context("start cargo")?;
+    ensure!(output.status.success(), "cargo could not build {}", job.place.dir.display());
+    let module = module(&output.stdout).with_context(|| format!("build {}", job.source.display()))?;
+    let made = super::read(&module)?;
     if job.wasi {
         return write_if_changed(&job.place.out, &made);
     }
     let component = ComponentEncoder::default().validate(true).module(&made)?.encode();
-    write_if_changed(&job.place.out, &component.with_context(|| format!("make a component of {name}"))?)
+    write_if_changed(&job.place.out, &component.context("make a component")?)
 }
 
-fn crate_name(manifest: &Path) -> Result<String> {
-    let text = fs::read_to_string(manifest).with_context(|| format!("read {}", manifest.display()))?;
-    let table: toml::Table = text.parse().with_context(|| format!("parse {}", manifest.display()))?;
-    let name = table.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
-    Ok(name.with_context(|| format!("find the package's name in {}", manifest.display()))?.to_owned())
+/// The module among what cargo says it made: a program's, or a `cdylib`'s. Dependencies make none.
+///
+/// <https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages>
+fn module(messages: &[u8]) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Message {
+        #[serde(default)]
+        filenames: Vec<PathBuf>,
+    }
+    let messages = serde_json::Deserializer::from_slice(messages).into_iter::<Message>();
+    let mut modules = Vec::new();
+    for message in messages {
+        modules.extend(message.context("read what cargo says")?.filenames);
+    }
+    modules.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    match modules.len() {
+        0 => bail!("it makes no wasm: it needs a `src/main.rs`, or a library of the type `cdylib`"),
+        1 => Ok(modules.remove(0)),
+        _ => bail!("it makes more than one wasm"),
+    }
 }
 
 fn write_if_changed(out: &Path, bytes: &[u8]) -> Result<()> {

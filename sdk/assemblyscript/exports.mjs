@@ -2,7 +2,7 @@
 
 export default class {
   afterCompile(module) {
-    module.removeExport('handle');
-    module.addFunctionExport('notice/handle', 'tidegate:plugin/handler@1.0.0#handle');
+    module.removeExport('answer');
+    module.addFunctionExport('program/answer', 'tidegate:plugin/handler@1.0.0#handle');
   }
 }
