@@ -10,6 +10,7 @@ mod go;
 mod python;
 mod rust;
 mod script;
+#[cfg(test)]
 mod types;
 
 use crate::build::Place;
@@ -111,7 +112,7 @@ pub static ALL: [Language; 9] = [
         tools: &["node", "typescript", "componentize-qjs"],
         source: "plugin.ts",
         make: script::make_of_typescript,
-        text: concat!(include_str!("language/script.rs"), include_str!("language/types.rs")),
+        text: include_str!("language/script.rs"),
         is_incremental: false,
     },
     Language {
