@@ -1,6 +1,5 @@
 """Between the bindings, which the build makes of the contract, and `tidegate`. An author does not see it."""
 
-import traceback
 from types import ModuleType
 from typing import Any, Optional
 
@@ -27,14 +26,14 @@ def handler(plugin: ModuleType) -> type:
 
     class Handler(exports.Handler):
         def handle(self, event: wit.Event) -> list[Any]:
+            # Any other exception is a fault, and its traceback is printed by the runtime.
             try:
-                return [decision(each) for each in handle(told(event))]
+                decisions = handle(told(event))
             except sdk.Refusal as refused:
                 raise Err(refusal(refused)) from None
-            except Exception:
-                # A mistake, not a refusal: the call ends as a fault, and this is all the author has.
-                traceback.print_exc()
-                raise
+            if decisions is None:
+                raise TypeError("handle returned None, which is no list of decisions")
+            return [decision(each) for each in decisions]
 
     return Handler
 
