@@ -26,9 +26,9 @@ pub struct Build {
     pub language: Option<String>,
     /// Its source file, from the plugin's folder. Languages whose packages name it themselves need none.
     pub source: Option<PathBuf>,
-    /// Whether all that the language's library asks of WASI is asked of the host, which has a virtual one; else as
-    /// little as can be.
-    pub wasi: bool,
+    /// Whether the component imports WASI, where the language leaves a choice. Without it there is no log, and what the
+    /// language's library wants of WASI fails.
+    pub wasi: Option<bool>,
     /// Instead of a language: a command for the shell that makes the component, run in the plugin's folder.
     pub command: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Build {
         }
         let with = if language.tools.is_empty() { "cargo".to_owned() } else { language.tools.join(" and ") };
         let making = Progress::Making { with };
-        let job = Job { tools, place, source: &source, wasi: self.wasi };
+        let job = Job { tools, place, source: &source, wasi: self.wasi.unwrap_or(language.wasi) };
         let made = if language.is_incremental {
             say(making);
             // Its own tool knows best what has changed.

@@ -11,6 +11,7 @@ mod go;
 mod python;
 mod rust;
 mod script;
+#[cfg(test)]
 mod types;
 
 use crate::build::Place;
@@ -55,6 +56,8 @@ pub struct Language {
     /// The folders of `sdk` that it uses, its own and those of languages it builds on; one that is not there is not
     /// used.
     pub sdk: &'static [&'static str],
+    /// Whether its components import WASI, when a plugin does not say.
+    pub(crate) wasi: bool,
     /// The source file when a plugin does not name one.
     pub(crate) source: &'static str,
     pub(crate) make: fn(&Job<'_>) -> Result<()>,
@@ -71,6 +74,7 @@ pub static ALL: [Language; 9] = [
         tools: &["node", "assemblyscript"],
         targets: NONE,
         sdk: &["assemblyscript"],
+        wasi: false,
         source: "plugin.ts",
         make: assembly::make,
         text: include_str!("language/assembly.rs"),
@@ -81,6 +85,7 @@ pub static ALL: [Language; 9] = [
         tools: &["zig"],
         targets: NONE,
         sdk: &["c"],
+        wasi: false,
         source: "plugin.c",
         make: c::make_of_c,
         text: include_str!("language/c.rs"),
@@ -91,6 +96,7 @@ pub static ALL: [Language; 9] = [
         tools: &["zig"],
         targets: NONE,
         sdk: &["c", "cpp"],
+        wasi: false,
         source: "plugin.cpp",
         make: c::make_of_cpp,
         text: include_str!("language/c.rs"),
@@ -101,6 +107,7 @@ pub static ALL: [Language; 9] = [
         tools: &["go"],
         targets: NONE,
         sdk: &["go"],
+        wasi: false,
         source: "plugin.go",
         make: go::make,
         text: concat!(include_str!("language/go.rs"), include_str!("language/bridge.go")),
@@ -111,6 +118,7 @@ pub static ALL: [Language; 9] = [
         tools: &["componentize-qjs"],
         targets: NONE,
         sdk: &["javascript"],
+        wasi: true,
         source: "plugin.js",
         make: script::make_of_javascript,
         text: include_str!("language/script.rs"),
@@ -121,6 +129,7 @@ pub static ALL: [Language; 9] = [
         tools: &["componentize-py"],
         targets: NONE,
         sdk: &["python"],
+        wasi: true,
         source: "plugin.py",
         make: python::make,
         text: include_str!("language/python.rs"),
@@ -131,6 +140,7 @@ pub static ALL: [Language; 9] = [
         tools: &[],
         targets: &["wasm32-unknown-unknown"],
         sdk: &["rust"],
+        wasi: false,
         source: "Cargo.toml",
         make: rust::make,
         text: include_str!("language/rust.rs"),
@@ -141,9 +151,10 @@ pub static ALL: [Language; 9] = [
         tools: &["node", "typescript", "componentize-qjs"],
         targets: NONE,
         sdk: &["javascript", "typescript"],
+        wasi: true,
         source: "plugin.ts",
         make: script::make_of_typescript,
-        text: concat!(include_str!("language/script.rs"), include_str!("language/types.rs")),
+        text: include_str!("language/script.rs"),
         is_incremental: false,
     },
     Language {
@@ -151,6 +162,7 @@ pub static ALL: [Language; 9] = [
         tools: &["zig"],
         targets: NONE,
         sdk: &["c", "zig"],
+        wasi: false,
         source: "plugin.zig",
         make: c::make_of_zig,
         text: include_str!("language/c.rs"),

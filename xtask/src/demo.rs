@@ -90,16 +90,15 @@ fn change_plugin(root: &Path, tools: &Tools, dir: &Path) -> anyhow::Result<PathB
         fs::copy(from.join(file), to.join(file)).with_context(|| format!("copy {file}"))?;
     }
     let manifest = fs::read_to_string(from.join("Cargo.toml"))?;
-    fs::write(to.join("Cargo.toml"), manifest)?;
-    let source = fs::read_to_string(from.join("src/lib.rs"))?;
-    let wit = root.join("wit/v1");
-    let changed =
-        source.replace("is on loan to", "now travels with").replace("../../wit/v1", &wit.to_string_lossy());
+    let sdk = root.join("sdk/rust");
+    fs::write(to.join("Cargo.toml"), manifest.replace("../../sdk/rust", &sdk.to_string_lossy()))?;
+    let source = fs::read_to_string(from.join("src/main.rs"))?;
+    let changed = source.replace("is on loan to", "now travels with");
     ensure!(
         changed.contains("now travels with"),
         "plugins/rust no longer says `is on loan to`: the demo changes that"
     );
-    fs::write(to.join("src/lib.rs"), changed)?;
+    fs::write(to.join("src/main.rs"), changed)?;
     println!("changed \"is on loan to\" into \"now travels with\" in its source, and built it");
     plugin::build_copy(root, tools, &to)?;
     Ok(to)

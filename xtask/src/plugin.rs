@@ -18,7 +18,7 @@ pub(crate) const USUAL: [&str; 2] = ["rust", "javascript"];
 /// No language named: all of them.
 const NONE: &[&str] = &[];
 
-/// The folders under `tests/guests` that are no text, with their languages and sources; the nosy ones ask WASI.
+/// The folders under `tests/guests` that are no text, with their languages and sources; the nosy ones import WASI.
 const GUESTS: [(&str, &str, &str); 7] = [
     ("hostile", "rust", "Cargo.toml"),
     ("hostile-go", "go", "guest.go"),
@@ -103,7 +103,7 @@ fn build_guests(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
         let build = Build {
             language: Some(language.to_owned()),
             source: Some(source.into()),
-            wasi: folder.starts_with("nosy"),
+            wasi: Some(folder.starts_with("nosy")),
             ..Build::default()
         };
         let dir = root.join("tests/guests").join(folder);

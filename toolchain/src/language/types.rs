@@ -1,15 +1,14 @@
-//! TypeScript's declarations of the contract, as componentize-qjs hands its values over. Knows nothing of
-//! compilers.
+//! TypeScript's declarations of the contract, as componentize-qjs hands its values over: `contract.d.ts` of the SDK is
+//! this, and a contract that is frozen needs it made no second time, so it is compared in tests alone. Knows nothing
+//! of compilers.
 
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use wit_parser::{Docs, Resolve, Type, TypeDef, TypeDefKind, WorldId, WorldItem};
 
 /// The declarations of every type that a world's exported interfaces have.
-pub(super) fn declare(resolve: &Resolve, world: WorldId) -> Result<String> {
-    let mut text =
-        "// Made from wit/v1/plugin.wit by `cargo xtask plugins typescript`: not edited by hand.\n"
-            .to_owned();
+fn declare(resolve: &Resolve, world: WorldId) -> Result<String> {
+    let mut text = "// Made from wit/v1/plugin.wit; a test of the toolchain compares.\n".to_owned();
     for item in resolve.worlds[world].exports.values() {
         let WorldItem::Interface { id, .. } = item else {
             bail!("the world exports something else than interfaces");
@@ -101,4 +100,19 @@ fn camel(name: &str, is_type: bool) -> String {
         }
     }
     camel
+}
+
+#[test]
+fn the_sdk_declares_the_contract_as_it_is() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(root.join("wit/v1")).expect("the contract parses");
+    let world = resolve.select_world(&[package], Some(super::WORLD)).expect("it has the world");
+    let declared = declare(&resolve, world).expect("every type is spelled");
+    let path = root.join("sdk/javascript/contract.d.ts");
+    let kept = std::fs::read_to_string(&path).expect("the SDK's declarations");
+    assert!(
+        kept == declared,
+        "sdk/javascript/contract.d.ts is not what wit/v1 says; it is to be:\n{declared}"
+    );
 }

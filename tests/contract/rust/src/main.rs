@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use tidegate_plugin::{
-    Arrival, Asset, Decision, Emit, Event, Http, NameValue, OtherDecision, Reference, Refusal, Wake,
+    Arrival, Asset, Decision, Emit, Event, Http, NameValue, Reference, Refusal, Wake, forget, note, other, park,
+    refuse, remember, retry_after_ms, skip,
 };
 
 fn main() {
@@ -11,36 +12,32 @@ fn main() {
 
 fn handle(event: Event) -> Result<Vec<Decision>, Refusal> {
     match event.kind.as_str() {
-        "refuse.skip" => return Err(Refusal::Skip),
-        "refuse.retry" => return Err(Refusal::RetryAfterMs(event.received_at_ms)),
-        "refuse.park" => return Err(Refusal::Park(event.subject)),
-        "refuse.other" => return Err(Refusal::Other(event.subject)),
+        "refuse.skip" => return Err(skip()),
+        "refuse.retry" => return Err(retry_after_ms(event.received_at_ms)),
+        "refuse.park" => return Err(park(event.subject)),
+        "refuse.other" => return Err(refuse(event.subject)),
         _ => {}
     }
-    Ok(vec![
-        Decision::Other(OtherDecision { kind: "mirror".to_owned(), body: dump(&event).into_bytes() }),
-        Decision::Http(Http {
-            method: "PUT".to_owned(),
-            url: format!("https://a.example/{}", event.subject),
-            headers: event.settings,
-            body: if event.body.is_empty() { None } else { Some(event.body.clone()) },
-            timeout_ms: if event.attempt == 1 { None } else { Some(event.attempt) },
-            reply_tag: event.content_type.clone(),
-        }),
-        Decision::Emit(Emit {
-            kind: "mirror.emitted".to_owned(),
-            subject: event.subject,
-            content_type: event.content_type,
-            body: event.body,
-        }),
-        Decision::Wake(Wake {
-            after_ms: event.occurred_at_ms.unwrap_or(0),
-            tag: event.receipt,
-            body: event.memory.clone().unwrap_or_default(),
-        }),
-        Decision::Remember(event.memory),
-        Decision::Note(event.kind),
-    ])
+    let mirrored = other("mirror", dump(&event));
+    let mut put = Http::put(format!("https://a.example/{}", event.subject));
+    for NameValue { name, value } in event.settings {
+        put = put.header(name, value);
+    }
+    if !event.body.is_empty() {
+        put = put.body(event.body.clone());
+    }
+    if event.attempt != 1 {
+        put = put.timeout_ms(event.attempt);
+    }
+    if let Some(content_type) = &event.content_type {
+        put = put.reply_tag(content_type);
+    }
+    let emit = Emit::new("mirror.emitted").subject(event.subject);
+    let emit = emit.body(event.body, event.content_type.as_deref());
+    let wake = Wake::after_ms(event.occurred_at_ms.unwrap_or(0)).tag(event.receipt);
+    let wake = wake.body(event.memory.clone().unwrap_or_default());
+    let memory = event.memory.map_or_else(forget, remember);
+    Ok(vec![mirrored, put.into(), emit.into(), wake.into(), memory, note(event.kind)])
 }
 
 fn dump(event: &Event) -> String {

@@ -1,4 +1,4 @@
-// Made from wit/v1/plugin.wit by `cargo xtask plugins typescript`: not edited by hand.
+// Made from wit/v1/plugin.wit; a test of the toolchain compares.
 
 /**
  * Any named text. Names are unique within their list unless the list says otherwise; upper and lower case are

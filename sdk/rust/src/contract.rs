@@ -1,0 +1,13 @@
+//! What is generated from the contract, kept from an author's eyes but for its types.
+#![expect(missing_docs, reason = "the generator documents what the contract does: types, not its own traits")]
+
+pub(crate) mod generated {
+    wit_bindgen::generate!({ path: "../../wit/v1", world: "plugin" });
+}
+
+pub use generated::exports::tidegate::plugin::handler::{
+    Arrival, Asset, Decision, Emit, Event, Http, NameValue, OtherDecision, Reference, Refusal, Wake,
+};
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use generated::exports::tidegate::plugin::handler::Guest;
