@@ -51,7 +51,7 @@ async fn without_its_own_contract_and_outside_the_repository_a_plugin_is_built_w
     let (bell, cli) = new_plugin(dir.path()).await?;
     fs::remove_dir_all(bell.join("wit"))?;
     cli.output(&["plugin", "build"]).await?;
-    ensure!(bell.join(".tidegate/build/wit/plugin.wit").exists() && !bell.join("wit").exists(), "its own");
+    ensure!(bell.join(".tidegate/brought/wit/plugin.wit").exists() && !bell.join("wit").exists(), "its own");
     let printed = cli.output(&["plugin", "test"]).await?;
     ensure!(printed.ends_with("bell: all 5 as expected\n"), "{printed}");
     Ok(())

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Folders within the work folder that hold copies of the author's files for a compiler to see.
-const COPIES: [&str; 2] = ["module/export_tidegate_plugin_handler", "sources"];
+const COPIES: [&str; 4] = ["module/export_tidegate_plugin_handler", "sources", "program/source", "modules"];
 
 /// Where componentize-py's Python sees the first folder of sources, after which a file's name comes in its tracebacks.
 const PYTHON_ROOT: &str = "/0/";
@@ -198,11 +198,16 @@ fn in_the_authors_words(error: Error, place: &Place) -> Error {
         Ok(failed) => failed,
         Err(error) => return error,
     };
+    let files = made::files(&place.dir).unwrap_or_default();
+    let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
     for copies in COPIES {
         let whole = format!("{}/", place.work.join(copies).display());
-        let last = format!("{}/", Path::new(copies).file_name().unwrap_or_default().display());
-        failed.printed = failed.printed.replace(&whole, "").replace(&format!("./{last}"), "");
-        failed.printed = failed.printed.replace(&format!("\n{last}"), "\n");
+        failed.printed = failed.printed.replace(&whole, "");
+        let last = Path::new(copies).file_name().unwrap_or_default().display();
+        for name in &names {
+            let copied = format!("{last}/{name}");
+            failed.printed = failed.printed.replace(&format!("./{copied}"), name).replace(&copied, name);
+        }
     }
     for root in [format!("{}/", place.dir.display()), PYTHON_ROOT.to_owned()] {
         failed.printed = failed.printed.replace(&root, "");

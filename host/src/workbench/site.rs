@@ -11,6 +11,8 @@ use tidegate_toolchain::language;
 
 /// What is made on the way, from a plugin's folder. Hidden: it is nobody's source.
 const WORK: &str = ".tidegate/build";
+/// Where contract and SDKs are that this program brings, from a plugin's folder.
+const BROUGHT: &str = ".tidegate/brought";
 /// The folder of the contract in a plugin's own folder, and in what this program brings.
 const WIT: &str = "wit";
 /// The folder of the SDKs, there and in the repository; each has a folder in it.
@@ -19,7 +21,7 @@ const SDK: &str = "sdk";
 const CONTRACT: &str = "wit/v1";
 
 /// The plugin's own contract and SDK; else those of the repository that its folder is in; else this program's, which
-/// are written to the folder for what is made on the way.
+/// are written beside what is made on the way.
 ///
 /// # Errors
 /// When the plugin's folder is not there, or nothing can be written in it.
@@ -30,7 +32,7 @@ pub fn find(package: &Package) -> anyhow::Result<Place> {
     let language = manifest.build.language.clone().unwrap_or_default();
     let component = Path::new(&manifest.component);
     ensure!(component.is_relative(), "plugin.toml: component: name a file in the plugin's own folder");
-    let work = dir.join(WORK);
+    let (work, brought) = (dir.join(WORK), dir.join(BROUGHT));
     let repository = dir.ancestors().find(|above| above.join(CONTRACT).join("plugin.wit").is_file());
     let chosen = |own: &str, theirs: &str| {
         let own = dir.join(own);
@@ -38,11 +40,11 @@ pub fn find(package: &Package) -> anyhow::Result<Place> {
     };
     let (contract, sdk) = (chosen(WIT, CONTRACT), chosen(SDK, SDK));
     if contract.is_none() || sdk.is_none() {
-        bring(&work, &language)?;
+        bring(&brought, &language)?;
     }
     Ok(Place {
-        contract: contract.unwrap_or_else(|| work.join(WIT)),
-        sdk: sdk.unwrap_or_else(|| work.join(SDK)).join(&language),
+        contract: contract.unwrap_or_else(|| brought.join(WIT)),
+        sdk: sdk.unwrap_or_else(|| brought.join(SDK)).join(&language),
         out: dir.join(component),
         work,
         dir,
@@ -50,10 +52,10 @@ pub fn find(package: &Package) -> anyhow::Result<Place> {
 }
 
 /// Writes contract and SDKs as they were when this program was built.
-fn bring(work: &Path, language: &str) -> anyhow::Result<()> {
+fn bring(to: &Path, language: &str) -> anyhow::Result<()> {
     let sdks = language::find(language).map_or(&[][..], |language| language.sdk);
     for NewFile { path, content } in template::contract_and_sdks(sdks) {
-        let path: PathBuf = work.join(path);
+        let path: PathBuf = to.join(path);
         // What is there and the same keeps its time: compilers look at it.
         if fs::read(&path).is_ok_and(|there| there == content) {
             continue;

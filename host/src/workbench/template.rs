@@ -4,7 +4,7 @@
 //! A folder is a template by having a `plugin.toml`. Of its README a new plugin takes the section `## Good to know`. All
 //! folders hold the same plugin, so one without `events/` gets the first folder's that has them, with what is expected
 //! of them. In all texts the template's names become the new one's, `../../wit/v1` becomes `wit` and `../../sdk` becomes
-//! `sdk`: a new plugin has copies of the contract and of its language's SDK.
+//! `./sdk`: a new plugin has copies of the contract and of its language's SDK.
 
 use super::case::{EVENTS, EXPECTED};
 use crate::plugin::{Manifest, PluginName};
@@ -22,6 +22,8 @@ const CONTRACT_FROM_SDK: &str = "../../wit";
 const SDK_THERE: &str = "../../sdk";
 /// Where they are in a new plugin.
 const SDK_HERE: &str = "sdk";
+/// The same where it is written in a file: without the dot, Go's and TypeScript's tools take it for a package's name.
+const SDK_WRITTEN: &str = "./sdk";
 /// What is made of the sources: no file of a new plugin, and none to keep in its history.
 const IGNORED: &str = "/.tidegate/\n/plugin.wasm\n/target/\nnode_modules/\n__pycache__/\n";
 /// What the plugins of this repository are called, some with a suffix for the language.
@@ -107,7 +109,7 @@ impl Template {
         let own = manifest.map(|manifest| manifest.name.to_string());
         let mut pairs = vec![
             (CONTRACT_THERE.to_owned(), CONTRACT_HERE.to_owned()),
-            (SDK_THERE.to_owned(), SDK_HERE.to_owned()),
+            (SDK_THERE.to_owned(), SDK_WRITTEN.to_owned()),
         ];
         for old in own.iter().map(String::as_str).chain([FAMILY]) {
             pairs.push((old.to_owned(), name.to_string()));
