@@ -24,6 +24,10 @@ const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/go_library.r
 /// and their library make up a workspace.
 pub(super) fn make(job: &Job<'_>) -> Result<()> {
     let module = job.place.work.join("module");
+    if module.exists() {
+        // What another version of this left would be compiled, too.
+        fs::remove_dir_all(&module).with_context(|| format!("empty {}", module.display()))?;
+    }
     job.write_bindings(wit_bindgen_go::Opts::default().build(), &module)?;
     write(&job.place.work.join("library"), FILES.iter().map(|(name, bytes)| (*name, *bytes)))?;
     let bridge = BRIDGE.replace(PLUGIN, &format!("{:?}", module_name(&job.place.dir.join("go.mod"))?));
