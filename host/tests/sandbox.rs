@@ -14,6 +14,8 @@ mod guest;
 mod isolation;
 #[path = "sandbox/languages.rs"]
 mod languages;
+#[path = "sandbox/printed.rs"]
+mod printed;
 #[path = "sandbox/toolchain.rs"]
 mod toolchain;
 #[path = "sandbox/wasi.rs"]

@@ -19,7 +19,11 @@ pub(crate) const USUAL: [&str; 2] = ["rust", "javascript"];
 const NONE: &[&str] = &[];
 
 /// The folders under `tests/guests` that are no text, with their languages and sources; the nosy ones import WASI.
-const GUESTS: [(&str, &str, &str); 7] = [
+const GUESTS: [(&str, &str, &str); 11] = [
+    ("chatty-c", "c", "guest.c"),
+    ("chatty-cpp", "cpp", "guest.cpp"),
+    ("chatty-go", "go", "guest.go"),
+    ("chatty-zig", "zig", "guest.zig"),
     ("hostile", "rust", "Cargo.toml"),
     ("hostile-go", "go", "guest.go"),
     ("hostile-javascript", "javascript", "guest.js"),

@@ -1,0 +1,53 @@
+//! What programs print by WASI's first preview reaches the plugin's log, in every language whose library does it so.
+
+use crate::guest::{Bench, built, event, may_be_missing, root};
+use std::path::PathBuf;
+use tidegate::decision::Decision;
+use tidegate::fault::Fault;
+use tidegate::limits::Limits;
+use tidegate::log::{Level, Log};
+use tidegate::sandbox::{Call, Question};
+
+/// Asks a guest of `tests/guests` once; `None` when it is not there, and need not be.
+fn call(folder: &str, kind: &str) -> Option<Call> {
+    let path = format!("tests/guests/{folder}/guest.wasm");
+    if may_be_missing() && !root().join(&path).exists() {
+        eprintln!("passed over: no {path}; type: cargo xtask plugins");
+        return None;
+    }
+    let compiled = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    let bench = Bench::with(|config| config.cache_dir = compiled);
+    let guest = bench.prepare(&built(&path));
+    let limits = Limits { wall_time_ms: 20_000, ..Limits::default() };
+    Some(bench.sandbox.call(&guest, &Question { event: &event(kind), attempt: 1, settings: &[] }, &limits))
+}
+
+fn at(log: &Log, level: Level) -> Vec<&str> {
+    log.lines.iter().filter(|line| line.level == level).map(|line| line.text.as_str()).collect()
+}
+
+#[test]
+fn what_a_program_prints_is_its_log_whole_and_in_order() {
+    let mut expected = vec!["told of asset.update".to_owned()];
+    expected.extend((0..100).map(|line| format!("{line:099}")));
+    for folder in ["chatty-c", "chatty-cpp", "chatty-go", "chatty-zig"] {
+        let Some(Call { answer, log, .. }) = call(folder, "asset.update") else {
+            continue;
+        };
+        assert_eq!(answer, Ok(Ok(vec![Decision::Note("printed".to_owned())])), "{folder}");
+        assert_eq!(at(&log, Level::Info), expected, "{folder}");
+        assert_eq!(at(&log, Level::Error), ["and that is all"], "{folder}");
+        assert_eq!(log.left_out_bytes, 0, "{folder}");
+    }
+}
+
+#[test]
+fn a_go_programs_last_words_are_in_its_log() {
+    let Some(Call { answer, log, .. }) = call("hostile-go", "panic") else {
+        return;
+    };
+    assert!(matches!(answer, Err(Fault::Trap { .. })), "{answer:?}");
+    let words = at(&log, Level::Error);
+    assert_eq!(words.first(), Some(&"panic: nobody recovers from this"), "{words:?}");
+    assert!(words.iter().any(|line| line.contains("hostile.Handle")), "and where: {words:?}");
+}
