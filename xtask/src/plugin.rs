@@ -70,7 +70,8 @@ pub(crate) fn build_mirrors(
     dirs.sort();
     let mut components = Vec::new();
     for dir in dirs {
-        let is_chosen = languages.is_empty() || languages.iter().any(|language| dir.ends_with(language.as_ref()));
+        let is_chosen =
+            languages.is_empty() || languages.iter().any(|language| dir.ends_with(language.as_ref()));
         let manifest = dir.join("plugin.toml");
         if is_chosen && manifest.exists() {
             components.extend(make(root, tools, &read_build(&manifest)?, &dir, "mirror.wasm")?);

@@ -3,7 +3,7 @@
 
 #[cfg(all(target_arch = "wasm32", feature = "log"))]
 mod generated {
-    wit_bindgen::generate!({ path: "wit", world: "log" });
+    wit_bindgen::generate!({ path: "wit", world: "log", generate_all });
 }
 
 /// A line of information.

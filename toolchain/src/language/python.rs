@@ -22,7 +22,8 @@ pub(super) fn make(job: &Job<'_>) -> Result<()> {
     copy(&job.place.dir, &sources, &["py"])?;
     copy(&job.place.sdk, &sdk, &["py"])?;
     let module = job.source.file_stem().unwrap_or_default().to_string_lossy();
-    let entry = format!("import {module}\nfrom tidegate_bridge import handler\n\nHandler = handler({module})\n");
+    let entry =
+        format!("import {module}\nfrom tidegate_bridge import handler\n\nHandler = handler({module})\n");
     fs::write(sdk.join(ENTRY).with_extension("py"), entry).with_context(|| format!("write {ENTRY}.py"))?;
     let draft = job.place.work.join("draft.wasm");
     let mut command = Command::new("python3");

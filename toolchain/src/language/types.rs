@@ -111,5 +111,8 @@ fn the_sdk_declares_the_contract_as_it_is() {
     let declared = declare(&resolve, world).expect("every type is spelled");
     let path = root.join("sdk/javascript/contract.d.ts");
     let kept = std::fs::read_to_string(&path).expect("the SDK's declarations");
-    assert!(kept == declared, "sdk/javascript/contract.d.ts is not what wit/v1 says; it is to be:\n{declared}");
+    assert!(
+        kept == declared,
+        "sdk/javascript/contract.d.ts is not what wit/v1 says; it is to be:\n{declared}"
+    );
 }
