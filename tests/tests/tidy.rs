@@ -260,6 +260,7 @@ fn every_file_is_short_enough_to_be_read() {
         "envelope/src",
         "source/src",
         "sender/src",
+        "sdk/rust/src",
         "toolchain/src",
         "xtask/src",
         "tests/src",

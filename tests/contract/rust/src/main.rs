@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 use tidegate_plugin::{
-    Arrival, Asset, Decision, Emit, Event, Http, NameValue, Reference, Refusal, Wake, forget, note, other, park,
-    refuse, remember, retry_after_ms, skip,
+    Arrival, Asset, Decision, Emit, Event, Http, NameValue, Reference, Refusal, Wake, forget, note, other,
+    park, refuse, remember, retry_after_ms, skip,
 };
 
 fn main() {
