@@ -71,7 +71,7 @@ fn tell(dir: &Path, url: &str) -> anyhow::Result<()> {
 /// The author's source is named when a compiler finds fault with it, and the component that was there stays.
 async fn a_mistake_is_found(here: &Cli, dir: &Path) -> anyhow::Result<()> {
     let build = Build::of(&fs::read_to_string(dir.join("plugin.toml"))?)?;
-    let source = build.source.unwrap_or(PathBuf::from("src/lib.rs"));
+    let source = build.source.unwrap_or(PathBuf::from("src/main.rs"));
     let text = fs::read_to_string(dir.join(&source))?;
     let component = fs::read(dir.join("plugin.wasm"))?;
     fs::write(dir.join(&source), format!("{text}\n)\n"))?;

@@ -25,7 +25,7 @@ async fn a_new_javascript_plugin_is_its_template_with_the_contract_beside_it() -
     }
     let readme = fs::read_to_string(new.join("README.md"))?;
     ensure!(
-        readme.starts_with("# bell\n\nA Tidegate plugin in JavaScript") && !readme.contains(".."),
+        readme.starts_with("# bell\n\nA Tidegate plugin in JavaScript") && !readme.contains("../"),
         "{readme}"
     );
     ensure!(!new.join("plugin.wasm").exists(), "nothing of a build is in a template");

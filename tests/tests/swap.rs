@@ -192,7 +192,7 @@ fn bad_ones() -> anyhow::Result<Vec<Bad>> {
             Some(component("(component (import \"wasi:cli/environment@0.3.0\" (instance)))")?),
             vec!["wasi:cli/environment@0.3.0", "interfaces of WASI 0.2", "nothing else"],
         ),
-        bad("missing", None, vec!["plugin.wasm", "build it first"]),
+        bad("missing", None, vec!["plugin.wasm", "tidegate plugin build"]),
         Bad {
             name: "key",
             component: Some(good.clone()),

@@ -11,8 +11,8 @@ use tidegate::limits::Limits;
 use tidegate::sandbox::{Prepared, Question, Sandbox, SandboxConfig};
 
 /// Turns of each kind, and calls of one.
-const TURNS: usize = 20;
-const CALLS: usize = 200;
+const TURNS: usize = 10;
+const CALLS: usize = 2_000;
 
 /// One language's calls, alone and beside the neighbour.
 pub(crate) struct Beside {
@@ -41,15 +41,20 @@ pub(crate) fn measure(language: &str, event: &Event) -> anyhow::Result<Beside> {
     turn();
     for _ in 0..TURNS {
         alone.push(turn());
-        let stop = AtomicBool::new(false);
+        let (begun, stop) = (AtomicBool::new(false), AtomicBool::new(false));
         thread::scope(|scope| {
             scope.spawn(|| {
                 let limits = Limits { wall_time_ms: 50, ..Limits::default() };
                 let question = Question { event: &spins, attempt: 1, settings: &[] };
                 while !stop.load(Ordering::Relaxed) {
+                    begun.store(true, Ordering::Relaxed);
                     drop(sandbox.ask(&spinner, &question, &limits));
                 }
             });
+            // The start of a thread is nobody's neighbour.
+            while !begun.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
             beside.push(turn());
             stop.store(true, Ordering::Relaxed);
         });
