@@ -235,7 +235,9 @@ async fn checking_says_what_a_plugin_is_and_asks_for() -> anyhow::Result<()> {
     let component = &report["component"];
     let log = json!(["wasi:io/error@0.2.0", "wasi:io/streams@0.2.0", "wasi:cli/stderr@0.2.0"]);
     ensure!(component["imports"] == log && component["exports"] == report["contracts"], "{report}");
-    ensure!(component["functions"] == component["functions_named"], "names are kept: {report}");
+    // All but what joins its modules together.
+    let [all, named] = ["functions", "functions_named"].map(|key| component[key].as_u64().unwrap_or(0));
+    ensure!(named <= all && named + 2 > all && named > 50, "names are kept: {report}");
     ensure!(component["made_with"].to_string().contains("rustc"), "{report}");
     ensure!(
         report["manifest"]["name"] == "loan-notice" && report["limits"]["wall_time_ms"] == 200,

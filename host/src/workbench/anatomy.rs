@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 use tidegate_envelope::Digest;
-use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload, ProducersSectionReader};
+use wasmparser::{
+    ImportSectionReader, KnownCustom, Name, NameSectionReader, Parser, Payload, ProducersSectionReader,
+    TypeRef,
+};
 
 /// What stands in a component's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,11 +40,18 @@ impl Anatomy {
             functions_named: 0,
         };
         let mut depth = 0_u32;
+        // Functions that the module being read imports: they come first in its numbers, and are no functions of its own.
+        let mut imported = 0;
         for payload in Parser::new(0).parse_all(component) {
             let Ok(payload) = payload else { break };
             match &payload {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::Version { .. } => imported = 0,
+                Payload::ImportSection(imports) => imported = functions_imported(imports),
+                Payload::CustomSection(section) if let KnownCustom::Name(names) = section.as_known() => {
+                    anatomy.functions_named += functions_named(names, imported);
+                }
                 _ => anatomy.note(&payload, depth == 0),
             }
         }
@@ -59,11 +69,11 @@ impl Anatomy {
                 self.exports.extend(names);
             }
             Payload::FunctionSection(functions) => self.functions += functions.count(),
-            Payload::CustomSection(section) => match section.as_known() {
-                KnownCustom::Producers(producers) => self.note_producers(producers),
-                KnownCustom::Name(names) => self.functions_named += functions_named(names),
-                _ => {}
-            },
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Producers(producers) = section.as_known() {
+                    self.note_producers(producers);
+                }
+            }
             _ => {}
         }
     }
@@ -78,12 +88,22 @@ impl Anatomy {
     }
 }
 
-fn functions_named(names: NameSectionReader<'_>) -> u32 {
+fn functions_imported(imports: &ImportSectionReader<'_>) -> u32 {
+    let imports = imports.clone().into_imports().flatten();
+    let count =
+        imports.filter(|import| matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// How many functions have a name whose number is not below this.
+fn functions_named(names: NameSectionReader<'_>, from: u32) -> u32 {
     let counts = names.into_iter().flatten().map(|name| match name {
-        Name::Function(functions) => functions.count(),
+        Name::Function(functions) => {
+            functions.into_iter().flatten().filter(|name| name.index >= from).count()
+        }
         _ => 0,
     });
-    counts.sum()
+    u32::try_from(counts.sum::<usize>()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
