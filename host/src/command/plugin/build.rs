@@ -181,6 +181,17 @@ const fn name(made: Made) -> &'static str {
     }
 }
 
+/// What a component imports, in few words: a large library's runtime asks for dozens of interfaces.
+fn imports(names: &[String]) -> String {
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else if names.iter().all(|name| name.starts_with("wasi:")) {
+        format!("WASI ({}), as `tidegate plugin check` lists", names.len())
+    } else {
+        names.join(", ")
+    }
+}
+
 fn show_report(args: &Args, report: &Report) -> anyhow::Result<()> {
     if args.json {
         return print_json([report]);
@@ -191,8 +202,7 @@ fn show_report(args: &Args, report: &Report) -> anyhow::Result<()> {
     } else {
         format!("made {component}: {size}, in {}\n", show::took(Duration::from_millis(report.took_ms)))
     };
-    let imports = if report.imports.is_empty() { "nothing".to_owned() } else { report.imports.join(", ") };
-    text.push_str(&format!("imports {imports}\n"));
+    text.push_str(&format!("imports {}\n", imports(&report.imports)));
     let dir =
         if args.plugin == Path::new(".") { String::new() } else { format!(" {}", args.plugin.display()) };
     if !args.watch {

@@ -3,10 +3,15 @@
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tidegate::admin::DeployRequest;
 use tidegate::deploy::Deployed;
 use tidegate::workbench::package::Package;
+
+/// How long nothing is said while the host works.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -33,7 +38,17 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
     let request = package(&args)?;
     let client = crate::command::client(data)?;
-    let deployed: Deployed = client.post("/api/v1/plugins", &request).await?;
+    let deploying = client.post("/api/v1/plugins", &request);
+    tokio::pin!(deploying);
+    let deployed: Deployed = tokio::select! {
+        deployed = &mut deploying => deployed?,
+        () = tokio::time::sleep(PATIENCE) => {
+            if std::io::stderr().is_terminal() {
+                eprintln!("the host is compiling it, which takes a while for a large component, once");
+            }
+            deploying.await?
+        }
+    };
     if args.json {
         return crate::command::print_json([&deployed]);
     }
