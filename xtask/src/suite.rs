@@ -19,6 +19,16 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
     let workspace = ["--release", "--workspace", "--all-targets"];
     if filter.is_none() {
         shell::run(shell::cargo(root).arg("clippy").args(workspace).args(["--", "--deny", "warnings"]))?;
+        // The examples in what authors read. It is no member of the workspace, as a plugin has a copy of it.
+        let sdk = [
+            "--release",
+            "--all-features",
+            "--manifest-path",
+            "sdk/rust/Cargo.toml",
+            "--target-dir",
+            "target/sdk",
+        ];
+        shell::run(shell::cargo(root).arg("test").args(sdk))?;
     }
     let mut tests = shell::cargo(root);
     if has_nextest() {
