@@ -277,11 +277,6 @@ impl Sandbox {
 }
 
 impl Prepared {
-    /// The interfaces it imports, all of them WASI's.
-    pub fn imports(&self) -> impl Iterator<Item = String> {
-        self.0.handlers.first().into_iter().flat_map(v1::Handler::imports)
-    }
-
     /// The SHA-256 of the component.
     #[must_use]
     pub fn digest(&self) -> &Digest {

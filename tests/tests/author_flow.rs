@@ -12,27 +12,10 @@ use tidegate_toolchain::build::Build;
 use tidegate_toolchain::language;
 use tidegate_toolchain::tools::Tools;
 
-/// Where a language is passed over whose tools this machine cannot have.
-const OPTIONAL: &str = "TIDEGATE_LANGUAGES_OPTIONAL";
-
-/// Whether the tools of a language are here, or can be fetched.
-fn can_build(name: &str) -> anyhow::Result<bool> {
-    let language = language::find(name).context("the language is known")?;
-    let tools = Tools::new()?;
-    let missing = language.tools.iter().find_map(|tool| tools.ensure(tool).err());
-    match missing {
-        None => Ok(true),
-        Some(why) if std::env::var_os(OPTIONAL).is_some_and(|value| value == "1") => {
-            eprintln!("passed over: {name}: {why:#}");
-            Ok(false)
-        }
-        Some(why) => Err(why.context(format!("build in {name} (or set {OPTIONAL}=1 to do without)"))),
-    }
-}
-
 /// Types what the README says, and posts an event.
 async fn from_an_empty_folder(language: &str) -> anyhow::Result<()> {
-    if !can_build(language)? {
+    let needed = language::find(language).context("the language is known")?.tools;
+    if !Tools::new()?.has(needed, language)? {
         return Ok(());
     }
     let (host_dir, work_dir) = (tempfile::tempdir()?, tempfile::tempdir()?);

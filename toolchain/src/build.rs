@@ -12,8 +12,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub use made::sources;
+
 /// Folders within the work folder that hold copies of the author's files for a compiler to see.
-const COPIES: [&str; 4] = ["module/export_tidegate_plugin_handler", "sources", "program/source", "modules"];
+const COPIES: [&str; 3] = ["sources", "program/source", "modules"];
 
 /// Where componentize-py's Python sees the first folder of sources, after which a file's name comes in its tracebacks.
 const PYTHON_ROOT: &str = "/0/";
@@ -182,14 +184,6 @@ pub fn newest_source(dir: &Path) -> Result<Option<(PathBuf, std::time::SystemTim
         }
     }
     Ok(newest)
-}
-
-/// The files of a plugin's folder that go into its component, with those of its own copies of contract and SDK.
-///
-/// # Errors
-/// When the folder cannot be listed.
-pub fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
-    made::sources(dir)
 }
 
 /// A compiler's words with the author's files in place of the copies that it saw.

@@ -170,6 +170,15 @@ pub static ALL: [Language; 9] = [
     },
 ];
 
+/// Where this is 1 in the environment, a language is passed over whose tools the machine cannot have.
+pub const OPTIONAL: &str = "TIDEGATE_LANGUAGES_OPTIONAL";
+
+/// Whether [`OPTIONAL`] says that a language may be missing.
+#[must_use]
+pub fn may_be_missing() -> bool {
+    std::env::var_os(OPTIONAL).is_some_and(|value| value == "1")
+}
+
 /// The language of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Language> {
@@ -214,6 +223,12 @@ impl Job<'_> {
             .adapter("wasi_snapshot_preview1", &null_wasi()?)?
             .encode()?;
         fs::write(&self.place.out, component).with_context(|| format!("write {}", self.place.out.display()))
+    }
+
+    /// Puts a whole component in its place: whoever reads it meanwhile has the one before.
+    fn take(&self, draft: &Path) -> Result<()> {
+        let out = &self.place.out;
+        fs::rename(draft, out).with_context(|| format!("move the component to {}", out.display()))
     }
 
     fn contract(&self) -> Result<(Resolve, WorldId)> {

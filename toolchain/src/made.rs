@@ -64,8 +64,12 @@ impl Ingredients {
     }
 }
 
-/// The files of a folder that go into a component, in order of their paths.
-pub(crate) fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The files of a folder that go into a component, in order of their paths; of a plugin's, those of its own copies of
+/// contract and SDK too.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     walk(dir, DEPTH_MAX, &mut found)?;
     found.sort();

@@ -58,8 +58,7 @@ pub fn parse(text: &str) -> anyhow::Result<Vec<Tool>> {
 /// When it is not there; the error says what to type.
 pub fn find(name: &str) -> anyhow::Result<PathBuf> {
     let tools = parse(PINNED)?;
-    let tool = tools.iter().find(|tool| tool.name == name);
-    let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
+    let tool = of(&tools, name)?;
     let path = tool.path()?;
     if !path.exists() {
         bail!(
@@ -70,6 +69,12 @@ pub fn find(name: &str) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+/// The tool of this name.
+pub(crate) fn of<'a>(tools: &'a [Tool], name: &str) -> anyhow::Result<&'a Tool> {
+    let tool = tools.iter().find(|tool| tool.name == name);
+    tool.with_context(|| format!("tools.toml has no `{name}`"))
 }
 
 impl Tool {

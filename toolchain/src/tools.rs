@@ -1,6 +1,7 @@
 //! Installs what `tools.toml` pins, and says what this machine has of what is needed. Knows nothing of what
 //! the tools are used for.
 
+use crate::language;
 use crate::progress::Progress;
 use crate::shell;
 use crate::tool::{self, Origin, Tool};
@@ -51,8 +52,7 @@ impl Tools {
     /// # Errors
     /// When npm or pip is missing or fails; the error has the line to type.
     pub fn fetch(&self, name: &str, say: &mut dyn FnMut(Progress)) -> anyhow::Result<PathBuf> {
-        let tool = self.0.iter().find(|tool| tool.name == name);
-        let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
+        let tool = tool::of(&self.0, name)?;
         let path = tool.path()?;
         if path.exists() {
             return Ok(path);
@@ -64,14 +64,31 @@ impl Tools {
         Ok(path)
     }
 
+    /// Whether all of these are on this machine now; `what` is made with them. False where one cannot be had and may be
+    /// missing: standard error says so.
+    ///
+    /// # Errors
+    /// When one cannot be had, and may not be missing.
+    pub fn has(&self, names: &[&str], what: &str) -> anyhow::Result<bool> {
+        match names.iter().find_map(|name| self.ensure(name).err()) {
+            None => Ok(true),
+            Some(why) if language::may_be_missing() => {
+                eprintln!("passed over: {what}: {why:#}");
+                Ok(false)
+            }
+            Some(why) => {
+                Err(why.context(format!("build {what} (or set {}=1 to do without)", language::OPTIONAL)))
+            }
+        }
+    }
+
     /// A folder for what a tool keeps between its runs, such as a library it has compiled: beside the tool, so that
     /// it goes where the tool goes.
     ///
     /// # Errors
     /// When `tools.toml` does not name the tool, or the environment no home for it.
     pub fn cache(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let tool = self.0.iter().find(|tool| tool.name == name);
-        let tool = tool.with_context(|| format!("tools.toml has no `{name}`"))?;
+        let tool = tool::of(&self.0, name)?;
         Ok(tool.dir()?.with_file_name(format!("{}-{}-cache", tool.name, tool.version)))
     }
 

@@ -9,9 +9,6 @@ use tidegate_toolchain::language;
 use tidegate_toolchain::progress::Progress;
 use tidegate_toolchain::tools::Tools;
 
-/// Where a language is passed over whose tools this machine cannot have; the tests read it too.
-const OPTIONAL: &str = "TIDEGATE_LANGUAGES_OPTIONAL";
-
 /// The plugins that the documentation plays with, and that need no toolchain but Rust's and npm's.
 pub(crate) const USUAL: [&str; 2] = ["rust", "javascript"];
 
@@ -116,17 +113,11 @@ fn build_guests(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
     Ok(components)
 }
 
-/// Builds one component. `None` when a tool it needs cannot be had, and `OPTIONAL` says that this may be.
+/// Builds one component. `None` when a tool it needs cannot be had, and may be missing.
 fn make(root: &Path, tools: &Tools, build: &Build, dir: &Path, name: &str) -> Result<Option<PathBuf>> {
     let shown = dir.strip_prefix(root).unwrap_or(dir).display();
-    for tool in build.tools()? {
-        if let Err(error) = tools.ensure(tool) {
-            if std::env::var_os(OPTIONAL).is_some_and(|value| value == "1") {
-                eprintln!("passed over: {shown}: {error:#}");
-                return Ok(None);
-            }
-            return Err(error.context(format!("build {shown} (or set {OPTIONAL}=1 to do without)")));
-        }
+    if !tools.has(build.tools()?, &shown.to_string())? {
+        return Ok(None);
     }
     let folder = dir.file_name().context("a plugin's folder has a name")?.to_string_lossy();
     let work = if name == "mirror.wasm" { format!("mirror-{folder}") } else { folder.into_owned() };

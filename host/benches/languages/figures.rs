@@ -10,6 +10,7 @@ use std::time::Instant;
 use tidegate::event::Event;
 use tidegate::limits::Limits;
 use tidegate::sandbox::{Prepared, Question, Sandbox, SandboxConfig};
+use tidegate::workbench::anatomy::Anatomy;
 use tidegate::workbench::{AT_ONCE, memory};
 
 const URL: &str = "http://127.0.0.1:8790/notices";
@@ -61,7 +62,7 @@ impl Figures {
         let settings = [("notice_url".to_owned(), URL.to_owned())];
         let question = Question { event, attempt: 1, settings: &settings };
         let calls = Calls { sandbox: &sandbox, plugin: &plugin, question: &question };
-        let imports = plugin.imports().count();
+        let imports = Anatomy::of(&component).imports.len();
         let (fresh_us, bare_us) = calls.fresh(&component)?;
         let (memory_bytes, reused_us) = calls.reused()?;
         let at_once_bytes = memory::at_once(&sandbox, &plugin, &question, &Limits::default(), AT_ONCE)?;

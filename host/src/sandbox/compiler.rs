@@ -100,7 +100,7 @@ pub(super) fn compile(
 }
 
 /// What came of a compiler's process.
-struct Ended {
+struct Exit {
     /// `None`: it was still there when nobody waited any longer.
     status: Option<ExitStatus>,
     /// What it wrote.
@@ -110,7 +110,7 @@ struct Ended {
 }
 
 /// Gives the child the component, and takes what it writes until it ends or its time is over.
-fn attend(mut child: Child, component: &[u8], config: &SandboxConfig) -> io::Result<Ended> {
+fn attend(mut child: Child, component: &[u8], config: &SandboxConfig) -> io::Result<Exit> {
     let missing = || io::Error::other("the compiler has no pipe");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let mut stdout = child.stdout.take().ok_or_else(missing)?;
@@ -139,8 +139,8 @@ fn attend(mut child: Child, component: &[u8], config: &SandboxConfig) -> io::Res
         let status = child.wait()?;
         let words = words.join().unwrap_or_default();
         match out {
-            Ok(out) => Ok(Ended { status: Some(status), out: out?, words }),
-            Err(_) => Ok(Ended { status: None, out: Vec::new(), words }),
+            Ok(out) => Ok(Exit { status: Some(status), out: out?, words }),
+            Err(_) => Ok(Exit { status: None, out: Vec::new(), words }),
         }
     })
 }
@@ -150,8 +150,8 @@ const fn patience(config: &SandboxConfig) -> Duration {
     Duration::from_millis(config.compile_time_ms_max.saturating_mul(PATIENCE))
 }
 
-fn judge(ended: io::Result<Ended>, config: &SandboxConfig) -> Result<Vec<u8>, AdmissionError> {
-    let Ended { status, out, words } =
+fn judge(ended: io::Result<Exit>, config: &SandboxConfig) -> Result<Vec<u8>, AdmissionError> {
+    let Exit { status, out, words } =
         ended.map_err(|error| AdmissionError::Host(format!("run the compiler: {error}")))?;
     let Some(status) = status else {
         return Err(AdmissionError::Host(format!(

@@ -42,13 +42,6 @@ impl Handler {
         self.calls_host
     }
 
-    /// What it imports, by name.
-    pub(super) fn imports(&self) -> Vec<String> {
-        let component = self.plugin.instance_pre().component();
-        let ty = component.component_type();
-        ty.imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
-    }
-
     /// Makes an instance in `store`, its start functions included, and asks it nothing.
     pub(super) fn instance(&self, store: &mut Store<CallState>) -> Result<Instance, Failure> {
         self.plugin.instantiate(store).map(Instance).map_err(Failure::Start)

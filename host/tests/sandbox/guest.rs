@@ -25,14 +25,6 @@ const PRELUDE: &str = r#"
 
 pub(crate) const NOTICE_URL: &str = "http://127.0.0.1:8790/notices";
 
-/// Where a component that is not there is passed over instead of failing the test: for machines that cannot have
-/// the tools of every language.
-pub(crate) const OPTIONAL: &str = "TIDEGATE_LANGUAGES_OPTIONAL";
-
-pub(crate) fn may_be_missing() -> bool {
-    std::env::var_os(OPTIONAL).is_some_and(|value| value == "1")
-}
-
 /// A sandbox with a cache of its own.
 pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,

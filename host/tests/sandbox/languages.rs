@@ -1,7 +1,7 @@
 //! The same plugin in every language decides the same bytes: each folder of `plugins` against each case of
 //! `plugins/cases`. A new case is a new file there, named after what it shows.
 
-use crate::guest::{Bench, NOTICE_URL, OPTIONAL, event, may_be_missing, notice, root};
+use crate::guest::{Bench, NOTICE_URL, event, notice, root};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use tidegate::plugin::Manifest;
 use tidegate::read;
 use tidegate::sandbox::{Answer, Prepared, Question};
 use tidegate_envelope::{Body, Digest, Envelope};
+use tidegate_toolchain::language::{OPTIONAL, may_be_missing};
 
 /// One file of `plugins/cases`: what is sent, and what must be decided.
 #[derive(Deserialize)]

@@ -1,12 +1,13 @@
 //! What programs print by WASI's first preview reaches the plugin's log, in every language whose library does it so.
 
-use crate::guest::{Bench, built, event, may_be_missing, root};
+use crate::guest::{Bench, built, event, root};
 use std::path::PathBuf;
 use tidegate::decision::Decision;
 use tidegate::fault::Fault;
 use tidegate::limits::Limits;
 use tidegate::log::{Level, Log};
 use tidegate::sandbox::{Call, Question};
+use tidegate_toolchain::language::may_be_missing;
 
 /// Asks a guest of `tests/guests` once; `None` when it is not there, and need not be.
 fn call(folder: &str, kind: &str) -> Option<Call> {

@@ -1,12 +1,13 @@
 //! The attacks that ordinary programs make, from real toolchains: each ends in the fault that names it, and leaves
 //! nothing for the next call.
 
-use crate::guest::{Bench, built, event, may_be_missing, root};
+use crate::guest::{Bench, built, event, root};
 use std::path::PathBuf;
 use tidegate::decision::Refusal;
 use tidegate::fault::Fault;
 use tidegate::limits::{Limits, STACK_BYTES_MAX};
 use tidegate::sandbox::{Answer, Prepared};
+use tidegate_toolchain::language::may_be_missing;
 
 /// A guest of `tests/guests`, in a sandbox whose compiled code outlives the test.
 struct Arena {

@@ -1,6 +1,6 @@
 //! What programs see that ask WASI for all they can think of: the event, and nothing of the machine.
 
-use crate::guest::{Bench, OPTIONAL, built, event, may_be_missing, root};
+use crate::guest::{Bench, built, event, root};
 use std::path::PathBuf;
 use tidegate::decision::Decision;
 use tidegate::event::Event;
@@ -8,6 +8,7 @@ use tidegate::fault::Fault;
 use tidegate::limits::Limits;
 use tidegate::log::{Level, Log};
 use tidegate::sandbox::{Answer, Call, Prepared, Question};
+use tidegate_toolchain::language::{OPTIONAL, may_be_missing};
 
 /// The guests, in one place on one engine: each call is made in what the last one left.
 struct Arena {

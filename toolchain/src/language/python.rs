@@ -31,6 +31,5 @@ pub(super) fn make(job: &Job<'_>) -> Result<()> {
     command.arg("--output").arg(&draft);
     command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     shell::run_quietly(&mut command, "make a component")?;
-    fs::rename(&draft, &job.place.out)
-        .with_context(|| format!("move the component to {}", job.place.out.display()))
+    job.take(&draft)
 }

@@ -19,7 +19,10 @@ const TARGET_WITH_WASI: &str = "wasm32-wasip2";
 /// other's module in a shared one.
 pub(super) fn make(job: &Job<'_>) -> Result<()> {
     let target = if job.wasi { TARGET_WITH_WASI } else { TARGET };
-    crate::tools::ensure_target(target)?;
+    if job.wasi {
+        // The other one was fetched as one of the language's own.
+        crate::tools::ensure_target(target)?;
+    }
     let mut command = Command::new("cargo");
     command.args(["build", "--quiet", "--release", "--target", target, "--manifest-path"]).arg(job.source);
     // What it finds is printed as ever; what it made is said in JSON.

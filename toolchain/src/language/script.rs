@@ -57,8 +57,7 @@ fn make(job: &Job<'_>, sources: &Path, sdk: &Path) -> Result<()> {
     }
     command.arg("--output").arg(&draft);
     shell::run_quietly(&mut command, "make a component")?;
-    fs::rename(&draft, &job.place.out)
-        .with_context(|| format!("move the component to {}", job.place.out.display()))
+    job.take(&draft)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
