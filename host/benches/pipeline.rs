@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidegate::account::Accounts;
+use tidegate::arrival;
 use tidegate::deploy::Deployer;
-use tidegate::effect::EffectLimits;
 use tidegate::limits::Limits;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::{Asked, Plan, PlanRules, plan};
@@ -17,10 +17,9 @@ use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::read::{Opened, read};
 use tidegate::registry::{Active, Switchboard};
-use tidegate::retry::RetryPolicy;
 use tidegate::sandbox::{Call, Question, Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
-use tidegate::store::{Batch, Recorded, Store};
+use tidegate::store::{Batch, Recorded, Store, SubjectChange};
 use tidegate_envelope::{Envelope, Receipt, SourceName, Unsealed};
 use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
 use tokio::sync::{Notify, watch};
@@ -108,6 +107,7 @@ impl Middle {
             sandbox: Arc::clone(&sandbox),
             switchboard: Arc::clone(&switchboard),
             limits: Limits::default(),
+            secrets: Arc::default(),
             now_ms,
             accounts: Accounts::new(0),
         };
@@ -121,7 +121,7 @@ impl Middle {
 }
 
 fn rules() -> PlanRules {
-    PlanRules { retry: RetryPolicy::default(), effect: EffectLimits::default() }
+    PlanRules::default()
 }
 
 async fn run_pipeline(envelopes: Vec<String>) -> f64 {
@@ -137,9 +137,9 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         rules: rules(),
         bounds: PipelineBounds {
             asking_max: 2,
-            batch_ms_max: 30_000,
-            recent_events_max: 200_000,
-            fetching_max: 1,
+            // Each asset has 60 events within a second.
+            effects_per_minute_max: u32::MAX,
+            ..PipelineBounds::default()
         },
         now_ms,
         chance: || 0.5,
@@ -182,7 +182,8 @@ async fn produce(queues: &Queues, queue: &QueueId, envelopes: Vec<String>) {
 
 /// Events with one effect each, counted from the store.
 async fn count(store: &SqliteStore) -> u64 {
-    let effects = store.effects_due(u64::MAX >> 1, usize::MAX).await.expect("reads").len();
+    let waiting = store.targets_waiting(u64::MAX >> 1, usize::MAX).await.expect("reads");
+    let effects: usize = waiting.iter().map(|waiting| waiting.due.len()).sum();
     u64::try_from(effects).expect("a count")
 }
 
@@ -213,20 +214,13 @@ fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
     let Opened::Event(event) = read(Envelope::open(text).expect("an envelope")) else {
         panic!("the body is inline");
     };
-    let question = Question { event: &event, attempt: 1, settings: &active.settings };
+    let question = Question { event: &event, attempt: 1, settings: &active.settings, memory: None };
     let Call { answer, log, .. } = sandbox.call(&active.code, &question, &active.limits);
-    let asked = Asked {
-        receipt: event.receipt,
-        active,
-        attempt: 1,
-        asked_us: 30,
-        answer,
-        log,
-        now_ms: now_ms(),
-        jitter: 0.5,
-    };
+    let asked =
+        Asked { event: &event, active, attempt: 1, asked_us: 30, answer, log, now_ms: now_ms(), jitter: 0.5 };
     let plans: Vec<Plan> = vec![plan(asked, &rules())];
-    Recorded { event, queued_at_ms: 1, pulled_at_ms: 2, decided_at_ms: 3, plans }
+    let subject = SubjectChange { mark: arrival::advance(None, &event), expected: None };
+    Recorded { event, queued_at_ms: 1, pulled_at_ms: 2, decided_at_ms: 3, plans, subject, came: None }
 }
 
 fn per_second(elapsed: Duration) -> f64 {

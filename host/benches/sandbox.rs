@@ -35,7 +35,7 @@ struct Contest<'a> {
 
 impl Contest<'_> {
     fn ours(&self) {
-        let question = Question { event: self.event, attempt: 1, settings: &self.settings };
+        let question = Question { event: self.event, attempt: 1, settings: &self.settings, memory: None };
         let answer = self.sandbox.ask(&self.plugin, &question, &self.limits);
         assert!(matches!(answer, Ok(Ok(decisions)) if decisions.len() == 1), "the plugin decides one thing");
     }

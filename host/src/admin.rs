@@ -2,12 +2,14 @@
 //! reach loopback must not be able to deploy another. Knows nothing of SQL or wasm.
 
 pub mod client;
+mod listing;
 
 use crate::deploy::{DeployError, Deployer};
+use crate::pipeline::Pipeline;
 use crate::plugin::{Manifest, PluginName, Version};
-use crate::store::{EventSeq, Page, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::vigil::report::SourcesReport;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -18,8 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
-use tidegate_envelope::Receipt;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// Bytes of the largest request: a component of 48 MiB as base64.
 const REQUEST_BYTES_MAX: usize = 64 << 20;
@@ -32,6 +33,10 @@ pub struct Admin<S> {
     pub store: S,
     /// What deploys.
     pub deployer: Arc<Deployer<S>>,
+    /// What carries out what is said about what is parked.
+    pub pipeline: Arc<Pipeline<S>>,
+    /// Told when an alert is to be sent again.
+    pub raised: Arc<Notify>,
     /// How the sources are.
     pub sources: watch::Receiver<Arc<SourcesReport>>,
     /// Who may ask: the bearer token, compared in constant time.
@@ -63,22 +68,6 @@ pub struct PluginRow {
     pub hosts: Vec<String>,
 }
 
-/// A page of a list of events.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct EventsPage {
-    /// The events, in order of arrival.
-    pub events: Vec<crate::store::EventRow>,
-    /// What to ask for as `after` to get the next page; absent when this one is empty.
-    pub next: Option<i64>,
-}
-
-/// Which page of events.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventsQuery {
-    after: Option<i64>,
-}
-
 /// The API's routes.
 pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
     let admin = Arc::new(admin);
@@ -89,9 +78,14 @@ pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
             post(deploy::<S>).layer(middleware::from_fn_with_state(one, in_turn)).get(plugins::<S>),
         )
         .route("/api/v1/usage", get(usage::<S>))
-        .route("/api/v1/events", get(events::<S>))
-        .route("/api/v1/events/{receipt}", get(event::<S>))
-        .route("/api/v1/parked", get(parked::<S>))
+        .route("/api/v1/events", get(listing::events::<S>))
+        .route("/api/v1/events/{receipt}", get(listing::event::<S>))
+        .route("/api/v1/parked", get(listing::parked::<S>))
+        .route("/api/v1/parked/redrive", post(listing::redrive::<S>))
+        .route("/api/v1/parked/drop", post(listing::drop_parked::<S>))
+        .route("/api/v1/parked/of/{*id}", get(listing::parked_detail::<S>))
+        .route("/api/v1/stats", get(listing::stats::<S>))
+        .route("/metrics", get(listing::metrics::<S>))
         .route("/api/v1/sources", get(sources::<S>))
         .route("/api/v1/gaps", get(gaps::<S>))
         .route("/api/v1/alerts", get(alerts::<S>))
@@ -152,31 +146,6 @@ async fn plugins<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result
 
 async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {
     Json(admin.deployer.usage()).into_response()
-}
-
-async fn events<S: Store + Clone>(
-    State(admin): State<Arc<Admin<S>>>,
-    Query(query): Query<EventsQuery>,
-) -> Result<Response, Refused> {
-    let page = Page { after: query.after.map(EventSeq), rows_max: PAGE_ROWS_MAX };
-    let (events, last) = admin.store.events(page).await?;
-    Ok(Json(EventsPage { events, next: last.map(|seq| seq.0) }).into_response())
-}
-
-async fn event<S: Store + Clone>(
-    State(admin): State<Arc<Admin<S>>>,
-    Path(receipt): Path<String>,
-) -> Result<Response, Refused> {
-    let receipt: Receipt =
-        receipt.parse().map_err(|error| Refused(StatusCode::UNPROCESSABLE_ENTITY, format!("{error}")))?;
-    match admin.store.event(receipt).await? {
-        Some(event) => Ok(Json(event).into_response()),
-        None => Err(Refused(StatusCode::NOT_FOUND, format!("no event has the receipt {receipt} here (yet)"))),
-    }
-}
-
-async fn parked<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
-    Ok(Json(admin.store.parked(PAGE_ROWS_MAX).await?).into_response())
 }
 
 async fn sources<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {

@@ -1,6 +1,7 @@
 //! Puts the parts of a host together. The one place, with the commands and the tests, that names adapters.
 
 use anyhow::Context as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,15 @@ use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::config::Config;
+use tidegate::config::given::{self, GivenSecret};
 use tidegate::deploy::Deployer;
 use tidegate::edge::EdgeClient;
 use tidegate::effect::EffectLimits;
-use tidegate::executor::{Executor, ExecutorConfig};
+use tidegate::executor::secret::{self, SecretValue};
+use tidegate::executor::{ClientCertificate, Executor, ExecutorConfig};
 use tidegate::outbox::{self, Outbox};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
-use tidegate::plan::PlanRules;
+use tidegate::plan::{DecisionLimits, PlanRules};
 use tidegate::poll::PollPolicy;
 use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::Queue;
@@ -41,6 +44,8 @@ pub(crate) struct HostParts<Q> {
     pub(crate) queues: Vec<Q>,
     /// What stands in no file.
     pub(crate) secrets: Secrets,
+    /// Where this process listens beside its admin API: no effect goes there.
+    pub(crate) own: Vec<SocketAddr>,
 }
 
 /// What stands in no file.
@@ -50,13 +55,30 @@ pub(crate) struct Secrets {
     pub(crate) edge_token: Option<String>,
     /// What alerts are signed with.
     pub(crate) alerts_secret: Option<String>,
+    /// What plugins may name.
+    pub(crate) named: secret::Secrets,
 }
 
 impl Secrets {
     /// The operator's, from the environment.
-    pub(crate) fn from_env() -> Self {
-        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self { edge_token: set("TIDEGATE_EDGE_TOKEN"), alerts_secret: set("TIDEGATE_ALERTS_SECRET") }
+    ///
+    /// # Errors
+    /// Names the variable that is missing or holds no secret.
+    pub(crate) fn from_env(config: &Config) -> anyhow::Result<Self> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let named = given::secrets(config)?.into_iter().map(|GivenSecret { named, env }| {
+            let name = named.name.clone();
+            let value = set(&env).with_context(|| {
+                format!("set {env} in the environment to the value of the secret `{name}` ([[secrets]] in tidegate.toml)")
+            })?;
+            let value = SecretValue::new(&value).with_context(|| format!("read {env}, the secret `{name}`"))?;
+            Ok((named, value))
+        });
+        Ok(Self {
+            edge_token: set("TIDEGATE_EDGE_TOKEN"),
+            alerts_secret: set("TIDEGATE_ALERTS_SECRET"),
+            named: secret::Secrets::new(named.collect::<anyhow::Result<_>>()?),
+        })
     }
 }
 
@@ -75,7 +97,7 @@ impl Host {
         data: &Path,
         parts: HostParts<Q>,
     ) -> anyhow::Result<Self> {
-        let HostParts { queues, secrets } = parts;
+        let HostParts { queues, secrets, own } = parts;
         let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
@@ -97,6 +119,7 @@ impl Host {
             sandbox: Arc::clone(&sandbox),
             switchboard: Arc::new(Switchboard::default()),
             limits: config.limits,
+            secrets: secrets.named.named(),
             now_ms,
             accounts: Accounts::new(now_ms()),
         });
@@ -110,7 +133,9 @@ impl Host {
                 rules: rules(config),
                 bounds: PipelineBounds {
                     asking_max,
-                    batch_ms_max: config.queue.visibility_timeout_ms / 2,
+                    share_ms_max: config.sandbox.share_ms_max,
+                    effects_per_minute_max: config.decisions.effects_per_minute_max,
+                    subjects_bytes_max: config.store.subjects_bytes_max,
                     recent_events_max: config.store.recent_events_max,
                     fetching_max: config.edge.bodies_max,
                 },
@@ -122,15 +147,6 @@ impl Host {
             })
             .await?,
         );
-        let outbox = Outbox {
-            store: store.clone(),
-            executor: Executor::new(executor_config(config))?,
-            retry: RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) },
-            in_flight_max: config.executor.in_flight_max,
-            now_ms,
-            chance: fastrand::f64,
-            recorded: Arc::clone(&recorded),
-        };
         let mut tasks = JoinSet::new();
         let (report, sources) = watch::channel(Arc::default());
         let raised = Arc::new(Notify::new());
@@ -147,9 +163,26 @@ impl Host {
             raised: Arc::clone(&raised),
             now_ms,
         };
-        let admin_parts =
-            Admin { store: store.clone(), deployer, sources, token: crate::command::random_token()? };
-        let admin = serve_admin(config, admin_parts, &mut tasks, stopped.clone()).await?;
+        let admin_parts = Admin {
+            store: store.clone(),
+            deployer,
+            pipeline: Arc::clone(&pipeline),
+            raised: Arc::clone(&raised),
+            sources,
+            token: crate::command::random_token()?,
+        };
+        let (admin, admin_addr) = serve_admin(config, admin_parts, &mut tasks, stopped.clone()).await?;
+        let own = own.into_iter().chain([admin_addr]).collect();
+        let outbox = Outbox {
+            store: store.clone(),
+            executor: Executor::new(executor_config(config, secrets.named, own)?)?,
+            retry: RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) },
+            in_flight_max: config.executor.in_flight_max,
+            targets: given::targets(config)?.0,
+            now_ms,
+            chance: fastrand::f64,
+            recorded: Arc::clone(&recorded),
+        };
         admin.write(data)?;
         tasks.spawn(watching::run(watch, stopped.clone()));
         if let Some(target) = target {
@@ -192,11 +225,12 @@ async fn serve_admin(
     admin: Admin<SqliteStore>,
     tasks: &mut JoinSet<()>,
     mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<Address> {
+) -> anyhow::Result<(Address, SocketAddr)> {
     let listener = TcpListener::bind(config.admin.listen)
         .await
         .with_context(|| format!("listen on {} (admin.listen)", config.admin.listen))?;
-    let address = Address { url: format!("http://{}", listener.local_addr()?), token: admin.token.clone() };
+    let addr = listener.local_addr()?;
+    let address = Address { url: format!("http://{addr}"), token: admin.token.clone() };
     let router = admin::router(admin);
     tasks.spawn(async move {
         let until_stopped = async move {
@@ -207,7 +241,7 @@ async fn serve_admin(
             tracing::error!("failed to serve the admin API: {error}");
         }
     });
-    Ok(address)
+    Ok((address, addr))
 }
 
 /// The edge, where one is configured.
@@ -236,6 +270,11 @@ pub(crate) fn rules(config: &Config) -> PlanRules {
     PlanRules {
         retry: RetryPolicy { attempts_max: config.retry.asks_max, ..retry(config) },
         effect: EffectLimits::default(),
+        decisions: DecisionLimits {
+            wake_after_ms_max: config.decisions.wake_after_ms_max,
+            memory_bytes_max: config.decisions.memory_bytes_max,
+            chain_depth_max: config.decisions.chain_depth_max,
+        },
     }
 }
 
@@ -243,14 +282,38 @@ fn retry(config: &Config) -> RetryPolicy {
     RetryPolicy { first_ms: config.retry.first_ms, cap_ms: config.retry.cap_ms, factor: 2, attempts_max: 1 }
 }
 
-fn executor_config(config: &Config) -> ExecutorConfig {
-    ExecutorConfig {
+/// How effects are performed: with these secrets, and never against what listens here.
+fn executor_config(
+    config: &Config,
+    secrets: secret::Secrets,
+    own: Vec<SocketAddr>,
+) -> anyhow::Result<ExecutorConfig> {
+    let ca_file = &config.executor.ca_file;
+    let roots_pem = match ca_file.as_os_str().is_empty() {
+        true => None,
+        false => Some(read(ca_file).context("executor.ca_file")?),
+    };
+    let certificates = given::targets(config)?.1.into_iter().map(|given| {
+        let mut pem = read(&given.certificate).context("client_certificate_file in [[targets]]")?;
+        pem.push(b'\n');
+        pem.extend(read(&given.key).context("client_key_file in [[targets]]")?);
+        Ok(ClientCertificate { host: given.host, pem })
+    });
+    Ok(ExecutorConfig {
         allow_loopback: config.executor.allow_loopback,
+        own,
         deadline_ms: config.executor.deadline_ms,
         response_bytes_max: config.executor.response_bytes_max,
         retry_after_ms_max: config.executor.retry_after_ms_max,
+        roots_pem,
+        client_certificates: certificates.collect::<anyhow::Result<_>>()?,
+        secrets,
         ..ExecutorConfig::default()
-    }
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("read {}", path.display()))
 }
 
 /// The bounds of each of so many pumps: together they hold what the operator allows.

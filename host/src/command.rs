@@ -4,6 +4,7 @@ pub(crate) mod compile;
 pub(crate) mod dev;
 pub(crate) mod events;
 pub(crate) mod log;
+mod moment;
 pub(crate) mod nearby;
 pub(crate) mod parked;
 pub(crate) mod plugin;
@@ -11,6 +12,7 @@ pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod sender;
 pub(crate) mod source;
+pub(crate) mod stats;
 mod table;
 
 use anyhow::Context as _;

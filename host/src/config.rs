@@ -1,5 +1,7 @@
 //! What the operator sets. Parsed once, at start, into a value that cannot be wrong; a typo has an address.
 
+pub mod given;
+
 use crate::limits::Limits;
 use anyhow::Context as _;
 use reqwest::Url;
@@ -28,6 +30,9 @@ const ENV_OTHERS: [&str; 9] = [
     "ADMIN_TOKEN",
 ];
 
+/// Variables whose names an operator chose for the values of `[[secrets]]`.
+const ENV_SECRETS: &str = "SECRET_";
+
 macro_rules! sections {
     ($($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $default:expr),* $(,)? })*) => { $(
         $(#[$meta])*
@@ -47,6 +52,8 @@ macro_rules! sections {
 sections! {
     /// All that `tidegate.toml` says, section by section. `tidegate.default.toml` explains each key.
     Config {
+        secrets: Vec<SecretSection> = Vec::new(),
+        targets: Vec<TargetSection> = Vec::new(),
         queue: QueueSection = QueueSection::default(),
         edge: EdgeSection = EdgeSection::default(),
         alerts: AlertsSection = AlertsSection::default(),
@@ -55,6 +62,7 @@ sections! {
         store: StoreSection = StoreSection::default(),
         sandbox: SandboxSection = SandboxSection::default(),
         limits: Limits = Limits::default(),
+        decisions: DecisionsSection = DecisionsSection::default(),
         retry: RetrySection = RetrySection::default(),
         executor: ExecutorSection = ExecutorSection::default(),
         dev: DevSection = DevSection::default(),
@@ -77,13 +85,21 @@ sections! {
     /// The admin API.
     AdminSection { listen: SocketAddr = LOOPBACK }
     /// The store.
-    StoreSection { recent_events_max: usize = 200_000 }
+    StoreSection { recent_events_max: usize = 200_000, subjects_bytes_max: usize = 64 << 20 }
     /// The sandbox.
     SandboxSection {
         asking_max: usize = 0,
+        share_ms_max: u64 = 250,
         instances_max: u32 = 64,
         compile_time_ms_max: u64 = 120_000,
         compile_memory_bytes_max: usize = 2 << 30,
+    }
+    /// What plugins may decide.
+    DecisionsSection {
+        wake_after_ms_max: u64 = 366 * 24 * 3_600 * 1_000,
+        memory_bytes_max: usize = 64 << 10,
+        chain_depth_max: u32 = 16,
+        effects_per_minute_max: u32 = 600,
     }
     /// When things are tried again.
     RetrySection { asks_max: u32 = 5, effects_max: u32 = 12, first_ms: u64 = 1_000, cap_ms: u64 = 3_600_000 }
@@ -94,6 +110,22 @@ sections! {
         deadline_ms: u64 = 10_000,
         response_bytes_max: usize = 65_536,
         retry_after_ms_max: u64 = 3_600_000,
+        ca_file: PathBuf = PathBuf::new(),
+        target_in_flight_max: usize = 16,
+        target_requests_per_second: u32 = 0,
+        target_failures_max: u32 = 10,
+        target_pause_ms: u64 = 1_000,
+        target_pause_ms_max: u64 = 60_000,
+    }
+    /// A secret that plugins may name.
+    SecretSection { name: String = String::new(), hosts: Vec<String> = Vec::new(), env: String = String::new() }
+    /// What one target may be sent, where it is not what all may.
+    TargetSection {
+        host: String = String::new(),
+        in_flight_max: Option<usize> = None,
+        requests_per_second: Option<u32> = None,
+        client_certificate_file: PathBuf = PathBuf::new(),
+        client_key_file: PathBuf = PathBuf::new(),
     }
     /// `tidegate dev`.
     DevSection {
@@ -140,6 +172,20 @@ impl Config {
             (self.edge.bodies_max > 0, "edge.bodies_max must be at least 1"),
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),
+            (self.executor.target_in_flight_max > 0, "executor.target_in_flight_max must be at least 1"),
+            (self.executor.target_failures_max > 0, "executor.target_failures_max must be at least 1"),
+            (
+                (100..=3_600_000).contains(&self.executor.target_pause_ms),
+                "executor.target_pause_ms must be 100 to 3600000",
+            ),
+            (
+                self.executor.target_pause_ms <= self.executor.target_pause_ms_max,
+                "executor.target_pause_ms_max must be at least executor.target_pause_ms",
+            ),
+            (
+                self.decisions.effects_per_minute_max > 0,
+                "decisions.effects_per_minute_max must be at least 1",
+            ),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
             (
                 (1_000..=3_600_000).contains(&self.sandbox.compile_time_ms_max),
@@ -152,7 +198,11 @@ impl Config {
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => anyhow::bail!("{rule}"),
-            None => Ok(()),
+            None => {
+                given::secrets(self)?;
+                given::targets(self)?;
+                Ok(())
+            }
         }
     }
 }
@@ -177,7 +227,8 @@ pub fn secure_url(text: &str) -> anyhow::Result<Url> {
 
 /// Sets `TIDEGATE_<SECTION>_<KEY>`. Other variables are left alone, unless they have the prefix: then they are typos.
 fn override_from(tables: &mut toml::Table, name: &str, value: &str) -> anyhow::Result<()> {
-    let Some(key) = name.strip_prefix(ENV_PREFIX).filter(|key| !ENV_OTHERS.contains(key)) else {
+    let is_other = |key: &str| ENV_OTHERS.contains(&key) || key.starts_with(ENV_SECRETS);
+    let Some(key) = name.strip_prefix(ENV_PREFIX).filter(|key| !is_other(key)) else {
         return Ok(());
     };
     let found = tables.iter_mut().find_map(|(section, table)| {

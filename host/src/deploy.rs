@@ -2,6 +2,7 @@
 //! and one that decides is recorded.
 
 use crate::account::{AccountRow, Accounts};
+use crate::effect::secret::NamedSecret;
 use crate::limits::Limits;
 use crate::plugin::{Manifest, ManifestError, PluginName, Version};
 use crate::registry::{Active, Registry, Switchboard};
@@ -20,6 +21,8 @@ pub struct Deployer<S> {
     pub switchboard: Arc<Switchboard>,
     /// The most that a manifest may ask for.
     pub limits: Limits,
+    /// The secrets that the operator named.
+    pub secrets: Arc<[NamedSecret]>,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
     /// What each version costs.
@@ -104,7 +107,7 @@ impl<S: Store> Deployer<S> {
 
     async fn prepare(&self, deployment: &Deployment) -> Result<Active, DeployError> {
         let limits = deployment.manifest.limits(&self.limits)?;
-        let grants = deployment.manifest.grants().map_err(ManifestError::Host)?;
+        let grants = deployment.manifest.grants(&self.secrets).map_err(ManifestError::Host)?;
         let (sandbox, component) = (Arc::clone(&self.sandbox), deployment.component.clone());
         let compiled = tokio::task::spawn_blocking(move || sandbox.prepare_for(&component, &limits)).await;
         Ok(Active {
@@ -112,6 +115,7 @@ impl<S: Store> Deployer<S> {
             settings: deployment.manifest.settings.clone().into_iter().collect(),
             manifest: deployment.manifest.clone(),
             grants,
+            writes_back_to: deployment.manifest.writes_back_to().map_err(ManifestError::Host)?,
             limits,
             code: compiled.expect("compiling a component does not panic")?,
             // After the others: what was refused has none.

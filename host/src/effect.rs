@@ -5,6 +5,7 @@ mod denied;
 mod grant;
 mod key;
 mod record;
+pub mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use key::{EffectKey, KeyError};
 pub use record::RecordError;
 
 use crate::decision;
+use crate::target::Target;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::borrow::Cow;
@@ -40,9 +42,6 @@ const HEADERS_RESERVED: [&str; 13] = [
     "trailer",
     "upgrade",
 ];
-
-/// How a plugin names a secret it does not hold: `{{secret:NAME}}`.
-const SECRET_MARK: &[u8] = b"{{secret:";
 
 /// What one effect may be made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +92,6 @@ impl Effect {
         key: EffectKey,
         limits: &EffectLimits,
     ) -> Result<Self, Denied> {
-        refuse_secrets(request)?;
         let url = check_url(&request.url, limits)?;
         if !grants.hosts.iter().any(|granted| granted.covers(&url)) {
             return Err(Denied::Host {
@@ -101,6 +99,7 @@ impl Effect {
                 granted: grants.hosts.clone(),
             });
         }
+        secret::check(request, &url, &grants.secrets)?;
         if let Some(body) = request.body.as_ref().filter(|body| body.len() > limits.body_bytes_max) {
             return Err(Denied::TooLarge {
                 limit: "body_bytes_max",
@@ -175,6 +174,12 @@ impl GrantedRequest {
         &self.url
     }
 
+    /// The server it goes to.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target::of(&self.url)
+    }
+
     /// The headers the plugin asked for; values are visible ASCII.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
@@ -209,14 +214,6 @@ impl fmt::Debug for GrantedRequest {
             .field("body_bytes", &self.body.as_ref().map_or(0, Bytes::len))
             .finish_non_exhaustive()
     }
-}
-
-/// The contract reserves the mark of a secret: sent as it stands, it would mean something else to a later host.
-fn refuse_secrets(request: &decision::HttpRequest) -> Result<(), Denied> {
-    let values = request.headers.iter().map(|(_, value)| value.as_bytes());
-    let body = request.body.as_deref().unwrap_or_default();
-    let is_marked = |bytes: &[u8]| bytes.windows(SECRET_MARK.len()).any(|part| part == SECRET_MARK);
-    if values.chain([request.url.as_bytes(), body]).any(is_marked) { Err(Denied::Secret) } else { Ok(()) }
 }
 
 fn check_method(name: &str) -> Result<Method, Denied> {

@@ -1,6 +1,8 @@
 //! What a plugin is told. Knows nothing of queues, stores or wasm.
 
 use crate::finding::Finding;
+use crate::plugin::PluginName;
+use std::sync::Arc;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 
 /// One accepted request, read: an event as the host and its plugins speak of it.
@@ -16,8 +18,9 @@ pub struct Event {
     pub subject: String,
     /// When the edge accepted it, in milliseconds since the Unix epoch.
     pub received_at_ms: u64,
-    /// When the sender says it happened, in milliseconds since the Unix epoch.
-    pub occurred_at_ms: Option<u64>,
+    /// When the sender says it happened, in microseconds since the Unix epoch: it writes that many digits, and two
+    /// changes may be less than a millisecond apart.
+    pub occurred_at_us: Option<u64>,
     /// How this delivery stands to those before it.
     pub arrival: Arrival,
     /// The request's content type.
@@ -26,10 +29,48 @@ pub struct Event {
     pub sha256: Digest,
     /// The raw bytes, exactly as sent.
     pub body: Vec<u8>,
+    /// The body as JSON text, without what only some readers would understand; `None` when it is not JSON.
+    pub json: Option<Arc<str>>,
     /// A typed view of the body, when it is a JSON object.
     pub asset: Option<Asset>,
     /// What is odd about the request.
     pub findings: Vec<Finding>,
+    /// The subject's snapshot when the event arrived; `None` when none is kept.
+    pub previous: Option<Snapshot>,
+    /// JSON pointers (RFC 6901) to what differs from `previous`.
+    pub changed: Vec<String>,
+    /// What the host has to say beside the body, by name; `wit/README.md` lists the names.
+    pub attributes: Vec<(String, String)>,
+    /// Why there is this event, when a plugin caused it.
+    pub cause: Option<Cause>,
+}
+
+impl Event {
+    /// When the sender says it happened, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn occurred_at_ms(&self) -> Option<u64> {
+        self.occurred_at_us.map(|at_us| at_us / 1_000)
+    }
+}
+
+/// The last known state of a subject. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The event that it is.
+    pub receipt: Receipt,
+    /// Its body as JSON text.
+    pub json: Arc<str>,
+}
+
+/// What an event that a plugin caused came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The event that was decided.
+    pub receipt: Receipt,
+    /// How many causes stand before this event: 1 for what an event of the sender led to.
+    pub depth: u32,
+    /// The one plugin it is for; `None` when it is for all that want its kind.
+    pub audience: Option<PluginName>,
 }
 
 /// How a delivery stands to those before it.
@@ -39,6 +80,29 @@ pub enum Arrival {
     First,
     /// The same bytes from the same source as the event with this receipt: nobody is asked again.
     Duplicate(Receipt),
+    /// Older than what is known of the subject.
+    Stale,
+    /// Claims to be the event that is known last, with other bytes.
+    Conflict,
+    /// About a subject that was deleted.
+    AfterDelete,
+    /// Tells of nothing but what an effect of ours wrote.
+    Echo,
+}
+
+impl Arrival {
+    /// The word for it, in the contract and on every list.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Duplicate(_) => "duplicate",
+            Self::Stale => "stale",
+            Self::Conflict => "conflict",
+            Self::AfterDelete => "after-delete",
+            Self::Echo => "echo",
+        }
+    }
 }
 
 /// A typed view of an asset event's body. The sender promises no field, so each may be absent.

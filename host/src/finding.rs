@@ -23,7 +23,7 @@ pub const CONTENT_TYPE: &str = "content-type";
 pub const EMPTY: &str = "empty";
 /// The body is not UTF-8; it is read with U+FFFD in the place of what is no text.
 pub const NOT_UTF8: &str = "not-utf8";
-/// The body is not JSON, or JSON nested deeper than is read.
+/// The body is not JSON.
 pub const NOT_JSON: &str = "not-json";
 /// A byte order mark stands before the JSON; it is read without.
 pub const BOM: &str = "bom";
@@ -31,14 +31,20 @@ pub const BOM: &str = "bom";
 pub const TRAILING: &str = "trailing";
 /// A key stands twice in one object; the last one counts.
 pub const DUPLICATE_KEY: &str = "duplicate-key";
-/// An integer that not every reader keeps exact; this one does.
+/// An integer, or any number beyond a float's range, that not every reader keeps exact; this one does.
 pub const BIG_INTEGER: &str = "big-integer";
+/// JSON nested so deep that some readers refuse it; this one reads it, and does not look for oddities down there.
+pub const TOO_DEEP: &str = "too-deep";
 /// An escape of half a character; it is read as U+FFFD.
 pub const LONE_SURROGATE: &str = "lone-surrogate";
 /// The event stands inside an object with one key; it is read from there.
 pub const WRAPPED: &str = "wrapped";
 /// The body is JSON, but not an object.
 pub const NOT_AN_OBJECT: &str = "not-an-object";
+/// The kind or the id is so long that it is none; the event is read without it.
+pub const TOO_LONG: &str = "too-long";
+/// The kind is one of the host's own; the event is read without it.
+pub const RESERVED_KIND: &str = "reserved-kind";
 /// Only the first part of the body was kept.
 pub const TRUNCATED: &str = "truncated";
 

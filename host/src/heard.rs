@@ -67,7 +67,8 @@ impl Span {
 #[must_use]
 pub fn spans(events: &[Recorded]) -> Vec<(SourceName, Span)> {
     let mut spans: Vec<(SourceName, Span)> = Vec::new();
-    for Recorded { event, .. } in events {
+    // What a plugin caused is no sign of life of the sender.
+    for Recorded { event, .. } in events.iter().filter(|recorded| recorded.event.cause.is_none()) {
         let span = Span::of(event);
         match spans.iter_mut().find(|(source, _)| *source == event.source) {
             Some((_, known)) => *known = known.with(span),

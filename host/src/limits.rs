@@ -12,7 +12,7 @@ pub struct Limits {
     /// Units of fuel, about one per WebAssembly instruction; 0: not counted. Unlike time it is the same on every
     /// machine and in every run, and counting it makes a plugin slower.
     pub fuel: u64,
-    /// Bytes of all linear memories together.
+    /// Bytes of all linear memories together, and of what a plugin's exceptions take.
     pub memory_bytes: usize,
     /// How often its memories and tables may ask to grow, those of its start included: each time is work for the
     /// host. Under the default `memory_bytes` a memory can grow 1,024 times, a page at a time.

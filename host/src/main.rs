@@ -29,7 +29,7 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 it could not be done, and the last line says why; 2 the command line is \
-                          wrong.\nLog: set RUST_LOG (for example RUST_LOG=tidegate=debug) to see more or less.";
+                          wrong; 3 nothing was meant by it (`parked redrive` and `drop`).\nLog: set RUST_LOG (for example RUST_LOG=tidegate=debug) to see more or less.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -43,9 +43,11 @@ enum Command {
     /// See what arrived and what became of it.
     #[command(subcommand)]
     Events(command::events::Command),
-    /// See what is out of the way and needs a person.
+    /// See what is out of the way and needs a person; try it again, or drop it.
     #[command(subcommand)]
     Parked(command::parked::Command),
+    /// How much came in and what became of it.
+    Stats(command::stats::Args),
     /// See how the senders are, test one, rotate its token.
     #[command(subcommand)]
     Source(command::source::Command),
@@ -91,9 +93,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Events(command) => {
                 command::events::run(command, &found()).await.map(|()| ExitCode::SUCCESS)
             }
-            Command::Parked(command) => {
-                command::parked::run(command, &found()).await.map(|()| ExitCode::SUCCESS)
-            }
+            Command::Parked(command) => command::parked::run(command, &found()).await,
+            Command::Stats(args) => command::stats::run(args, &found()).await.map(|()| ExitCode::SUCCESS),
             Command::Source(command) => {
                 command::source::run(command, &config()?, &found()).await.map(|()| ExitCode::SUCCESS)
             }

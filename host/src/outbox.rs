@@ -1,15 +1,23 @@
 //! Performs what was recorded, when it is due, and records what came of it. Knows nothing of plugins.
 
-use crate::executor::{Again, Executor, Outcome};
+mod reply;
+mod traffic;
+
+pub use traffic::TargetRules;
+
+use crate::executor::{Again, Attempt, Executor, Outcome};
 use crate::retry::{self, RetryPolicy};
+use crate::store::outbox::PauseChange;
 use crate::store::{self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store, StoreError};
+use crate::target::{Pass, Pause, Target};
 use std::collections::HashSet;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+use traffic::{Traffic, Wanted};
 
 /// How long to stay away from a store that fails.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -24,6 +32,8 @@ pub struct Outbox<S> {
     pub retry: RetryPolicy,
     /// Effects performed at the same time.
     pub in_flight_max: usize,
+    /// What each target may be sent.
+    pub targets: TargetRules,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
     /// A number in 0..1, another each time.
@@ -32,27 +42,34 @@ pub struct Outbox<S> {
     pub recorded: Arc<Notify>,
 }
 
+/// The outbox at work.
+struct Shared<S> {
+    outbox: Outbox<S>,
+    traffic: Mutex<Traffic>,
+}
+
 /// Performs due effects until told to stop, then finishes those under way.
 ///
 /// Cancel-safe: an effect whose outcome was not recorded is performed again, with the same key.
 pub async fn run<S: Store + Clone>(outbox: Outbox<S>, mut stop: watch::Receiver<bool>) {
-    let outbox = Arc::new(outbox);
+    let shared = Arc::new(Shared::new(outbox).await);
     let mut work = Work::default();
-    let mut recorded = pin!(outbox.recorded.notified());
-    recorded.as_mut().enable();
+    let recorded = Arc::clone(&shared.outbox.recorded);
+    let mut recorded_next = pin!(recorded.notified());
+    recorded_next.as_mut().enable();
     let mut look = true;
     while !*stop.borrow() {
         if look {
-            work.start_due(&outbox).await;
+            work.start_due(&shared).await;
         }
         look = tokio::select! {
-            () = &mut recorded => {
+            () = &mut recorded_next => {
                 // Armed again before the look: what is recorded while looking counts.
-                recorded.set(outbox.recorded.notified());
-                recorded.as_mut().enable();
+                recorded_next.set(recorded.notified());
+                recorded_next.as_mut().enable();
                 true
             }
-            Some(done) = work.attempts.join_next() => work.finish(done, outbox.in_flight_max),
+            Some(done) = work.attempts.join_next() => work.finish(done, &shared),
             () = sleep_until(work.look_at) => true,
             _ = stop.wait_for(|stop| *stop) => false,
         };
@@ -60,28 +77,57 @@ pub async fn run<S: Store + Clone>(outbox: Outbox<S>, mut stop: watch::Receiver<
     while work.attempts.join_next().await.is_some() {}
 }
 
+impl<S: Store + Clone> Shared<S> {
+    /// Which targets are left alone is remembered over a restart.
+    async fn new(outbox: Outbox<S>) -> Self {
+        let paused = outbox.store.pauses().await.unwrap_or_else(|error| {
+            tracing::error!("failed to read which targets are left alone, each will be tried: {error}");
+            Vec::new()
+        });
+        let traffic = Traffic::new(outbox.targets.clone(), outbox.in_flight_max, paused, (outbox.now_ms)());
+        Self { outbox, traffic: Mutex::new(traffic) }
+    }
+}
+
+impl<S> Shared<S> {
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt that has ended.
+struct Ended {
+    seq: EffectSeq,
+    target: Target,
+    /// When it is due again.
+    again_at: Option<Instant>,
+}
+
 /// What is being performed, and when to look for more.
 #[derive(Default)]
 struct Work {
-    attempts: JoinSet<(EffectSeq, Option<Instant>)>,
+    attempts: JoinSet<Ended>,
     under_way: HashSet<EffectSeq>,
     /// When the clock alone gives a reason to look.
     look_at: Option<Instant>,
-    /// Whether the last look left due effects behind for want of room.
-    more: bool,
+    /// What the last look could not start.
+    left: Wanted,
 }
 
 impl Work {
     /// Starts what is due as far as there is room.
-    async fn start_due<S: Store + Clone>(&mut self, outbox: &Arc<Outbox<S>>) {
-        let now_ms = (outbox.now_ms)();
-        match self.due(outbox, now_ms).await {
-            Ok((fresh, next_at_ms)) => {
-                let until_next = next_at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)));
+    async fn start_due<S: Store + Clone>(&mut self, shared: &Arc<Shared<S>>) {
+        let now_ms = (shared.outbox.now_ms)();
+        match self.due(shared, now_ms).await {
+            Ok(fresh) => {
+                let until_next =
+                    self.left.look_at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)));
                 self.look_at = until_next.map(|wait| Instant::now() + wait);
                 for due in fresh {
+                    let target = due.effect.request().target();
                     self.under_way.insert(due.seq);
-                    self.attempts.spawn(attempt(Arc::clone(outbox), due));
+                    let pass = shared.traffic().begin(&target, now_ms);
+                    self.attempts.spawn(attempt(Arc::clone(shared), due, target, pass));
                 }
             }
             Err(error) => {
@@ -91,31 +137,30 @@ impl Work {
         }
     }
 
-    /// The due effects that there is room for, and when the first later one is due.
+    /// The due effects that there is room for.
     async fn due<S: Store + Clone>(
         &mut self,
-        outbox: &Outbox<S>,
+        shared: &Shared<S>,
         now_ms: u64,
-    ) -> Result<(Vec<DueEffect>, Option<u64>), StoreError> {
+    ) -> Result<Vec<DueEffect>, StoreError> {
+        let Outbox { store, in_flight_max, .. } = &shared.outbox;
         // Those under way are still due in the store, so ask for as many more, and one to know of others.
-        let mut due = outbox.store.effects_due(now_ms, outbox.in_flight_max + 1).await?;
-        due.retain(|due| !self.under_way.contains(&due.seq));
-        let room = outbox.in_flight_max.saturating_sub(self.under_way.len());
-        self.more = due.len() > room;
-        due.truncate(room);
-        Ok((due, outbox.store.next_effect_at_ms(now_ms).await?))
+        let mut waiting = store.targets_waiting(now_ms, 2 * in_flight_max + 1).await?;
+        for waiting in &mut waiting {
+            waiting.due.retain(|seq| !self.under_way.contains(seq));
+        }
+        self.left = shared.traffic().look(waiting, self.under_way.len(), now_ms);
+        store.effects(std::mem::take(&mut self.left.seqs)).await
     }
 
     /// Takes note of an attempt's end, and says whether to look: not for every single one of many.
-    fn finish(
-        &mut self,
-        done: Result<(EffectSeq, Option<Instant>), JoinError>,
-        in_flight_max: usize,
-    ) -> bool {
-        let (seq, again_at) = done.expect("performing an effect does not panic");
+    fn finish<S>(&mut self, done: Result<Ended, JoinError>, shared: &Shared<S>) -> bool {
+        let Ended { seq, target, again_at } = done.expect("performing an effect does not panic");
         self.under_way.remove(&seq);
         self.look_at = [self.look_at, again_at].into_iter().flatten().min();
-        self.more && self.under_way.len() <= in_flight_max / 2
+        let is_half_empty = self.under_way.len() <= shared.outbox.in_flight_max / 2;
+        let has_room = self.left.held.contains(&target) && shared.traffic().is_half_empty(&target);
+        self.left.is_starved || has_room || (self.left.is_short && is_half_empty)
     }
 }
 
@@ -126,12 +171,42 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// Performs an effect once and records the outcome. Says which effect it was, and when it is due again.
-async fn attempt<S: Store + Clone>(outbox: Arc<Outbox<S>>, due: DueEffect) -> (EffectSeq, Option<Instant>) {
+/// Performs an effect once and records the outcome.
+async fn attempt<S: Store + Clone>(
+    shared: Arc<Shared<S>>,
+    due: DueEffect,
+    target: Target,
+    pass: Pass,
+) -> Ended {
+    let outbox = &shared.outbox;
     let attempts = due.attempts.saturating_add(1);
-    let outcome = outbox.executor.perform(&due.effect).await;
+    let attempt = outbox.executor.perform(&due.effect).await;
     let at_ms = (outbox.now_ms)();
-    let (state, what) = judge(&outcome, &outbox.retry, attempts, at_ms, (outbox.chance)());
+    let (state, what) = judge(&attempt.outcome, &outbox.retry, attempts, at_ms, (outbox.chance)());
+    tell(&due, attempts, state, &what);
+    let change = shared.traffic().end(&target, pass, attempt.health, at_ms);
+    let pause = change.map(|pause| pause_change(&target, pause, pass, &attempt));
+    let again_at = match state {
+        EffectState::Waiting { due_at_ms } => {
+            Some(Instant::now() + Duration::from_millis(due_at_ms.saturating_sub(at_ms)))
+        }
+        EffectState::Done | EffectState::Parked => None,
+    };
+    let reply = reply::reply(&due.effect, due.origin.as_ref(), &attempt, (state, &what), at_ms);
+    let is_reply = reply.is_some();
+    let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms, reply };
+    let batch = Batch { outcomes: vec![outcome], pauses: pause.into_iter().collect(), ..Batch::default() };
+    // Until it is recorded the effect counts as under way: a full disk must not perform it again and again.
+    if let Err(error) = store::record(&outbox.store, batch).await {
+        tracing::error!("failed to record what was done: {error}");
+    }
+    if is_reply {
+        outbox.recorded.notify_waiters();
+    }
+    Ended { seq: due.seq, target, again_at }
+}
+
+fn tell(due: &DueEffect, attempts: u32, state: EffectState, what: &str) {
     let key = due.effect.key().as_str();
     match state {
         EffectState::Done => tracing::info!(key, attempts, "performed: {what}"),
@@ -140,16 +215,25 @@ async fn attempt<S: Store + Clone>(outbox: Arc<Outbox<S>>, due: DueEffect) -> (E
         }
         EffectState::Parked => tracing::error!(key, attempts, "parked an effect: {what}"),
     }
-    let again_at = match state {
-        EffectState::Waiting { due_at_ms } => {
-            Some(Instant::now() + Duration::from_millis(due_at_ms.saturating_sub(at_ms)))
-        }
-        EffectState::Done | EffectState::Parked => None,
+}
+
+/// What is recorded when a target is left alone from now on, or no longer.
+fn pause_change(target: &Target, pause: Option<Pause>, pass: Pass, attempt: &Attempt) -> PauseChange {
+    let last = match &attempt.outcome {
+        Outcome::Failed { what, .. } => what.as_str(),
+        Outcome::Done { .. } => "it answers",
     };
-    let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms };
-    // Until it is recorded the effect counts as under way: a full disk must not perform it again and again.
-    store::commit_until_taken(&outbox.store, Batch { outcomes: vec![outcome], ..Batch::default() }).await;
-    (due.seq, again_at)
+    match pause {
+        Some(Pause { length_ms, .. }) => {
+            tracing::warn!(%target, "the target is left alone for {length_ms} ms: {last}");
+        }
+        None => tracing::info!(%target, "the target works again"),
+    }
+    let why = match pass {
+        Pass::Usual => format!("it failed again and again, the last time: {last}"),
+        Pass::Probe => format!("it was asked once more: {last}"),
+    };
+    PauseChange { target: target.clone(), pause: pause.map(|pause| (pause, why)) }
 }
 
 /// What becomes of an effect after this outcome of its so-manieth attempt.

@@ -1,38 +1,63 @@
-//! From a batch of deliveries to its acknowledgement: open, recognise, ask, plan, record, acknowledge.
+//! From a batch of deliveries to its acknowledgement: open, take the subjects, decide, record, acknowledge.
 //! Knows nothing of SQL, HTTP or wasm.
 
+mod again;
+mod decide;
 mod elsewhere;
+pub mod intervene;
 
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
-use crate::fault::Trouble;
 use crate::heard::{self, Heard};
-use crate::log::{Level, Log};
-use crate::plan::{self, Asked, Plan, PlanRules, Verdict};
-use crate::queue::{Delivery, DeliveryBody, Lease, Queue, Settle};
+use crate::plan::PlanRules;
+use crate::plugin::PluginName;
+use crate::queue::{Delivery, DeliveryBody, Lease, Queue};
 use crate::read::{self, Opened};
-use crate::recent::{Recent, Seen};
-use crate::registry::{Active, Registry, Switchboard};
-use crate::sandbox::{Call, Question, Sandbox};
-use crate::store::{self, Batch, DueAsk, Recorded, Replan, Store, StoreError, Stray};
+use crate::recent::Recent;
+use crate::registry::Switchboard;
+use crate::sandbox::Sandbox;
+use crate::store::parked::Intervention;
+use crate::store::{Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
+use crate::subject::SubjectKey;
+use crate::subjects::{Subjects, Taken};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tidegate_envelope::Envelope;
+use tidegate_envelope::{Envelope, Receipt, SourceName};
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::Instant;
+
+/// The first wait before subjects are read again, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
 /// Bounds of the pipeline, from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct PipelineBounds {
     /// Plugins asked at the same time.
     pub asking_max: usize,
-    /// How long one batch may be asked about, in milliseconds; what is left goes back to the queue. Well under
-    /// the lease, so that no lease runs out while its batch is recorded.
-    pub batch_ms_max: u64,
+    /// How long one plugin may be asked about one source's events within a batch, in milliseconds. What is left is
+    /// recorded and asked about in turn, so that a slow plugin makes no other wait.
+    pub share_ms_max: u64,
+    /// Effects that may be decided about one subject within a minute.
+    pub effects_per_minute_max: u32,
     /// Events in which the same bytes are recognised.
     pub recent_events_max: usize,
+    /// Bytes of what is known of subjects that are kept in memory.
+    pub subjects_bytes_max: usize,
     /// Bodies fetched from the vault at the same time; each may have tens of megabytes.
     pub fetching_max: usize,
+}
+
+impl Default for PipelineBounds {
+    fn default() -> Self {
+        Self {
+            asking_max: 1,
+            share_ms_max: 250,
+            effects_per_minute_max: 600,
+            recent_events_max: 200_000,
+            subjects_bytes_max: 64 << 20,
+            fetching_max: 4,
+        }
+    }
 }
 
 /// The middle of the host. One value, shared by all batches under way.
@@ -45,11 +70,21 @@ pub struct Pipeline<S> {
     now_ms: fn() -> u64,
     chance: fn() -> f64,
     recent: Mutex<Recent>,
+    subjects: Arc<Subjects>,
+    /// Plugins that take long over a source's events: these are recorded first, and asked about in turn.
+    slow: Mutex<HashSet<(PluginName, SourceName)>>,
+    /// For batches.
     asking: Semaphore,
+    /// For what is asked about in turn: fewer, so that batches never wait for it.
+    asking_in_turn: Semaphore,
     fetching: Semaphore,
+    /// Held while a person's word about what is parked is carried out: what one finds parked, no other changes.
+    intervening: tokio::sync::Mutex<()>,
     recorded: Arc<Notify>,
     edge: Option<EdgeClient>,
     heard: Arc<Heard>,
+    /// How long asking takes, where it does not happen on a thread of its own.
+    pause: Option<fn() -> Duration>,
 }
 
 /// What a pipeline is made of.
@@ -76,14 +111,23 @@ pub struct Parts<S> {
     pub heard: Arc<Heard>,
 }
 
-/// A batch of deliveries, decided but not yet recorded.
+/// An event that is to be decided.
+struct Incoming {
+    event: Event,
+    queued_at_ms: u64,
+    pulled_at_ms: u64,
+    /// Its place among what was to come, when it is an event of the host's own.
+    came: Option<UpcomingSeq>,
+}
+
+/// What was in a batch of deliveries.
 #[derive(Default)]
-struct Decided {
-    batch: Batch,
-    /// Acknowledged once the batch is recorded.
+struct Contents {
+    incoming: Vec<Incoming>,
+    /// No events.
+    strays: Vec<Stray>,
+    /// Acknowledged once all of the above is recorded.
     leases: Vec<Lease>,
-    /// Not asked about in time: they go back.
-    unasked: Vec<Lease>,
     /// Whose body must be fetched first.
     elsewhere: Vec<Elsewhere>,
 }
@@ -111,7 +155,11 @@ impl<S: Store> Pipeline<S> {
         }
         Ok(Self {
             asking: Semaphore::new(parts.bounds.asking_max),
+            asking_in_turn: Semaphore::new(parts.bounds.asking_max.div_ceil(2)),
             fetching: Semaphore::new(parts.bounds.fetching_max),
+            subjects: Subjects::new(parts.bounds.subjects_bytes_max),
+            slow: Mutex::default(),
+            intervening: tokio::sync::Mutex::default(),
             store: parts.store,
             sandbox: parts.sandbox,
             switchboard: parts.switchboard,
@@ -123,179 +171,137 @@ impl<S: Store> Pipeline<S> {
             recorded: parts.recorded,
             edge: parts.edge,
             heard: parts.heard,
+            pause: None,
         })
+    }
+
+    /// Asks plugins on the thread that polls, and lets that take as long as `pause` says: for simulated runs, in which
+    /// nothing may depend on how fast another thread is.
+    #[must_use]
+    pub fn on_one_thread(self, pause: fn() -> Duration) -> Self {
+        Self { pause: Some(pause), ..self }
     }
 
     /// The story of a batch. Each delivery is recorded with all that was decided about it in one transaction,
     /// and only then acknowledged: die before and the lease brings it back, die after and its receipt is known.
     ///
-    /// Says how many deliveries there was no time to ask about. Cancel-safe: the leases of what was not acknowledged
-    /// run out, and it comes again.
-    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) -> usize {
-        let mut decided = self.decide(deliveries).await;
-        let elsewhere = std::mem::take(&mut decided.elsewhere);
-        let unasked = self.record(queue, decided).await;
+    /// Cancel-safe: the leases of what was not acknowledged run out, and it comes again.
+    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) {
+        let Contents { incoming, strays, leases, elsewhere } = self.open(deliveries);
+        if self.record(incoming, strays, Vec::new()).await.is_ok() {
+            acknowledge(queue, leases).await;
+        }
         // After the others, which need not wait for these.
         for delivery in elsewhere {
             self.process_elsewhere(queue, delivery).await;
         }
-        unasked
     }
 
-    /// Records what was decided, then acknowledges it. Says how many deliveries there was no time to ask about.
-    async fn record<Q: Queue>(&self, queue: &Q, decided: Decided) -> usize {
-        let (claims, spans) = (claims(&decided.batch), heard::spans(&decided.batch.events));
-        let unasked = decided.unasked.len();
-        // Not put back when the store fails: each time around counts as an attempt, and the queue gives up after some.
-        store::commit_until_taken(&self.store, decided.batch).await;
-        self.remember(claims);
-        self.heard.note(spans);
-        self.recorded.notify_waiters();
-        let asked = decided.leases.into_iter().map(Lease::ack);
-        let settled: Vec<Settle> =
-            asked.chain(decided.unasked.into_iter().map(|lease| lease.retry(Duration::ZERO))).collect();
-        if let Err(error) = queue.settle(settled).await {
-            // The leases run out and the deliveries come again; those recorded are recognised by their receipt.
-            tracing::warn!("failed to acknowledge a batch, it will be delivered again: {error}");
-        }
-        unasked
-    }
-
-    /// Asks again about what is due, and records what comes of it.
+    /// Decides events of the host's own whose time has come, and records what was decided.
     ///
     /// # Errors
-    /// When the store cannot be read or written; nothing was changed then.
-    pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>) -> Result<(), StoreError> {
-        let replans = self.off_the_runtime(move |this| {
-            let registry = this.switchboard.current();
-            due.into_iter().map(|due| this.ask_again(&registry, due)).collect()
+    /// When the store has stopped.
+    pub async fn tell(self: &Arc<Self>, due: Vec<DueUpcoming>) -> Result<(), StoreError> {
+        let pulled_at_ms = (self.now_ms)();
+        let incoming = due.into_iter().map(|DueUpcoming { seq, upcoming }| Incoming {
+            queued_at_ms: upcoming.due_at_ms,
+            pulled_at_ms,
+            event: upcoming.into_event(),
+            came: Some(seq),
         });
-        self.store.commit(Batch { replans: replans.await, ..Batch::default() }).await?;
+        self.record(incoming.collect(), Vec::new(), Vec::new()).await
+    }
+
+    /// Decides what is asked about now and writes it down with all the rest; durable when this returns.
+    async fn record(
+        self: &Arc<Self>,
+        incoming: Vec<Incoming>,
+        strays: Vec<Stray>,
+        interventions: Vec<Intervention>,
+    ) -> Result<(), StoreError> {
+        let incoming = self.without_recorded(incoming).await?;
+        let keys = incoming.iter().filter_map(|incoming| subject_key(&incoming.event)).collect();
+        let taken = self.take(keys).await;
+        // The subjects before the permit: whoever has a permit waits for nothing.
+        let (mut batch, taken) =
+            self.off_the_runtime(&self.asking, move |this| this.decide(incoming, strays, taken)).await;
+        batch.interventions = interventions;
+        let (claims, spans) = (claims(&batch), heard::spans(&batch.events));
+        let submitted = self.store.submit(batch).await?;
+        // Before the subjects: whoever takes them next may have a second delivery of the same event.
+        self.remember(claims);
+        taken.give_back(submitted.ticket, self.store.durable());
+        submitted.durable().await?;
+        self.heard.note(spans);
         self.recorded.notify_waiters();
         Ok(())
     }
 
-    async fn decide(self: &Arc<Self>, deliveries: Vec<Delivery>) -> Decided {
-        // From here on and not from the first question: the leases run while the batch waits for its turn, too.
-        let pulled_at_ms = (self.now_ms)();
-        let until = Instant::now() + Duration::from_millis(self.bounds.batch_ms_max);
-        self.off_the_runtime(move |this| {
-            let registry = this.switchboard.current();
-            let mut decided = Decided::default();
-            for delivery in deliveries {
-                if Instant::now() >= until {
-                    decided.unasked.push(delivery.lease);
-                    continue;
+    /// Leaves out what is there twice, and what was recorded so long ago that the window of recent events has forgotten it.
+    async fn without_recorded(&self, mut incoming: Vec<Incoming>) -> Result<Vec<Incoming>, StoreError> {
+        let mut receipts = HashSet::with_capacity(incoming.len());
+        incoming.retain(|incoming| receipts.insert(incoming.event.receipt));
+        let receipts = incoming.iter().map(|incoming| incoming.event.receipt);
+        let old: Vec<_> = {
+            let recent = self.recent();
+            receipts.filter(|receipt| recent.may_have_forgotten(*receipt)).collect()
+        };
+        if !old.is_empty() {
+            let known: HashSet<_> = self.store.known(old).await?.into_iter().collect();
+            incoming.retain(|incoming| incoming.came.is_some() || !known.contains(&incoming.event.receipt));
+        }
+        Ok(incoming)
+    }
+
+    /// Takes subjects, waiting for a store that cannot be read: a lease that runs out meanwhile is harmless.
+    async fn take(&self, keys: HashSet<SubjectKey>) -> Taken {
+        let (mut wait, wait_max) = RETRY;
+        loop {
+            match self.subjects.take(&self.store, keys.clone()).await {
+                Ok(taken) => return taken,
+                Err(error) => {
+                    tracing::error!("failed to read subjects, will try again in {wait:?}: {error}");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(wait_max);
                 }
-                this.decide_one(&registry, delivery, pulled_at_ms, &mut decided);
-            }
-            decided
-        })
-        .await
-    }
-
-    fn decide_one(&self, registry: &Registry, delivery: Delivery, pulled_at_ms: u64, decided: &mut Decided) {
-        let Delivery { lease, attempts, queued_at_ms, body } = delivery;
-        match open(body) {
-            Ok((Opened::Event(event), _)) => {
-                decided.leases.push(lease);
-                self.decide_event(registry, event, [queued_at_ms, pulled_at_ms], &mut decided.batch);
-            }
-            Ok((Opened::Elsewhere(envelope), text)) => {
-                decided.elsewhere.push(Elsewhere {
-                    lease,
-                    attempts,
-                    queued_at_ms,
-                    pulled_at_ms,
-                    envelope,
-                    text,
-                });
-            }
-            Err((body, why)) => {
-                tracing::error!("parked a delivery that is no event: {why}");
-                decided.leases.push(lease);
-                decided.batch.strays.push(Stray { body, why, pulled_at_ms });
             }
         }
     }
 
-    fn decide_event(
-        &self,
-        registry: &Registry,
-        mut event: Event,
-        [queued_at_ms, pulled_at_ms]: [u64; 2],
-        batch: &mut Batch,
-    ) {
-        match self.recent().claim(&event.source, &event.sha256, event.receipt) {
-            Seen::Redelivered => return,
-            Seen::Same(original) => event.arrival = Arrival::Duplicate(original),
-            Seen::No => {}
+    fn open(&self, deliveries: Vec<Delivery>) -> Contents {
+        let pulled_at_ms = (self.now_ms)();
+        let mut contents = Contents::default();
+        for Delivery { lease, attempts, queued_at_ms, body } in deliveries {
+            match open(body) {
+                Ok((Opened::Event(event), _)) => {
+                    contents.leases.push(lease);
+                    contents.incoming.push(Incoming { event, queued_at_ms, pulled_at_ms, came: None });
+                }
+                Ok((Opened::Elsewhere(envelope), text)) => {
+                    let delivery = Elsewhere { lease, attempts, queued_at_ms, pulled_at_ms, envelope, text };
+                    contents.elsewhere.push(delivery);
+                }
+                Err((body, why)) => {
+                    tracing::error!("parked a delivery that is no event: {why}");
+                    contents.leases.push(lease);
+                    contents.strays.push(Stray { body, why, pulled_at_ms });
+                }
+            }
         }
-        let plans = match event.arrival {
-            Arrival::Duplicate(_) => Vec::new(),
-            Arrival::First => registry.route(&event.kind).map(|active| self.ask(active, &event, 1)).collect(),
-        };
-        batch.events.push(Recorded {
-            event,
-            queued_at_ms,
-            pulled_at_ms,
-            decided_at_ms: (self.now_ms)(),
-            plans,
-        });
-    }
-
-    fn ask(&self, active: &Active, event: &Event, attempt: u32) -> Plan {
-        let question = Question { event, attempt, settings: &active.settings };
-        let asked_at = Instant::now();
-        let Call { answer, usage, log } = self.sandbox.call(&active.code, &question, &active.limits);
-        let took = asked_at.elapsed();
-        active.account.add(&answer, &usage, took);
-        let has_decided = matches!(answer, Ok(Ok(_)));
-        let asked_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let asked = Asked {
-            receipt: event.receipt,
-            active,
-            attempt,
-            asked_us,
-            answer,
-            log,
-            now_ms: (self.now_ms)(),
-            jitter: (self.chance)(),
-        };
-        let plan = plan::plan(asked, &self.rules);
-        tell(event, &plan);
-        if has_decided && matches!(plan.verdict, Verdict::Parked { .. }) {
-            active.account.add_fault(Trouble::NotGranted);
-        }
-        if let Verdict::Parked { why } | Verdict::Waiting { why, .. } = &plan.verdict {
-            tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
-        }
-        plan
-    }
-
-    /// The version active now is asked: the one that was asked before did not decide.
-    fn ask_again(&self, registry: &Registry, due: DueAsk) -> Replan {
-        let attempt = due.attempts.saturating_add(1);
-        let plan = match registry.find(&due.plugin) {
-            Some(active) => self.ask(active, &due.event, attempt),
-            None => Plan {
-                verdict: Verdict::Parked { why: "the plugin is no longer deployed".into() },
-                plugin: due.plugin,
-                version: due.version,
-                attempt,
-                asked_us: 0,
-                log: Log::default(),
-            },
-        };
-        Replan { event: due.seq, plan, decided_at_ms: (self.now_ms)() }
+        contents
     }
 
     /// Runs what asks plugins on a thread of its own kind: a plugin may use a core for as long as its limit says.
     async fn off_the_runtime<T: Send + 'static>(
         self: &Arc<Self>,
+        asking: &Semaphore,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> T {
-        let _permit = self.asking.acquire().await.expect("the semaphore is never closed");
+        let _permit = asking.acquire().await.expect("the semaphore is never closed");
+        if let Some(pause) = self.pause {
+            tokio::time::sleep(pause()).await;
+            return work(self);
+        }
         let this = Arc::clone(self);
         tokio::task::spawn_blocking(move || work(&this)).await.expect("asking plugins does not panic")
     }
@@ -312,23 +318,26 @@ impl<S: Store> Pipeline<S> {
     }
 }
 
-/// What a plugin wrote, in the host's own log too: its errors where people look, the rest where they look closely.
-fn tell(event: &Event, plan: &Plan) {
-    let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
-    for line in &plan.log.lines {
-        let (level, text) = (line.level.name(), &line.text);
-        match line.level {
-            Level::Info => tracing::debug!(%receipt, %plugin, version, level, "the plugin says: {text}"),
-            Level::Error => tracing::info!(%receipt, %plugin, version, level, "the plugin says: {text}"),
-        }
+async fn acknowledge<Q: Queue>(queue: &Q, leases: Vec<Lease>) {
+    if let Err(error) = queue.settle(leases.into_iter().map(Lease::ack).collect()).await {
+        // The leases run out and the deliveries come again; those recorded are recognised by their receipt.
+        tracing::warn!("failed to acknowledge a batch, it will be delivered again: {error}");
     }
 }
 
-type Claim = (tidegate_envelope::SourceName, tidegate_envelope::Digest, tidegate_envelope::Receipt);
+/// Which subject an event is about; `None` when it is about none.
+fn subject_key(event: &Event) -> Option<SubjectKey> {
+    let Event { source, subject, .. } = event;
+    (!subject.is_empty()).then(|| SubjectKey { source: source.clone(), subject: subject.as_str().into() })
+}
+
+type Claim = (SourceName, tidegate_envelope::Digest, Receipt);
 
 fn claims(batch: &Batch) -> Vec<Claim> {
-    let firsts = batch.events.iter().filter(|recorded| recorded.event.arrival == Arrival::First);
-    firsts.map(|Recorded { event, .. }| (event.source.clone(), event.sha256, event.receipt)).collect()
+    let claimed = batch.events.iter().filter(|Recorded { event, .. }| {
+        event.cause.is_none() && !matches!(event.arrival, Arrival::Duplicate(_))
+    });
+    claimed.map(|Recorded { event, .. }| (event.source.clone(), event.sha256, event.receipt)).collect()
 }
 
 /// What is in a delivery, with its text; or the delivery's text and why it is no envelope.

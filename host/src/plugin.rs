@@ -1,7 +1,13 @@
 //! A plugin: a name, one immutable version of its component, and what its manifest asks for. Knows nothing
 //! of how a component is run.
 
+mod asked;
+
+pub use asked::{ArrivalAsked, LimitsAsked, RetryAsked};
+
+use crate::effect::secret::{NamedSecret, SecretGrants, SecretName};
 use crate::effect::{Grants, HostGrant};
+use crate::event::{Arrival, Event};
 use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,6 +128,22 @@ pub struct Manifest {
     /// The hosts it asks to reach, each with or without a port.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// The secrets it asks for, by the names that the operator gave them. It never holds one: it writes
+    /// `{{secret:NAME}}` into a request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretName>,
+    /// The kinds of event it asks to emit; `*` is any. The host's own are never among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emits: Vec<String>,
+    /// Beside first arrivals, those it wants to be asked about: `stale`, `conflict`, `after-delete`, `echo`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrivals: Vec<ArrivalAsked>,
+    /// Of `hosts`, those that are its sender's: what it writes there comes back as an event, which is an echo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes_back_to: Vec<String>,
+    /// When it is asked again, where it wants that sooner or less often than the operator.
+    #[serde(default, skip_serializing_if = "RetryAsked::is_default")]
+    pub retry: RetryAsked,
     /// Names and values it is given with each event.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
@@ -131,31 +153,6 @@ pub struct Manifest {
     /// How its component is made. No part of a version: what was made is.
     #[serde(default, skip_serializing)]
     pub build: Build,
-}
-
-/// The limits a manifest names; what it does not name is the operator's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each is explained where it is enforced, in `Limits`")]
-pub struct LimitsAsked {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wall_time_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fuel: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_growths: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub table_elements: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result_bytes: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hostcall_bytes: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decisions: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_bytes: Option<usize>,
 }
 
 fn default_component() -> String {
@@ -198,23 +195,49 @@ impl Manifest {
         if manifest.kinds.is_empty() {
             return Err(ManifestError::NoKinds);
         }
-        manifest.grants()?;
+        manifest.grants(&Arc::default())?;
+        manifest.writes_back_to()?;
         Ok(manifest)
     }
 
-    /// What deploying this manifest grants.
+    /// What deploying this manifest grants where the operator named these secrets.
     ///
     /// # Errors
     /// When a host is none.
-    pub fn grants(&self) -> Result<Grants, crate::effect::GrantError> {
+    pub fn grants(&self, named: &Arc<[NamedSecret]>) -> Result<Grants, crate::effect::GrantError> {
         let hosts = self.hosts.iter().map(|host| HostGrant::parse(host)).collect::<Result<_, _>>()?;
-        Ok(Grants { hosts })
+        let secrets = SecretGrants { named: Arc::clone(named), asked: self.secrets.clone() };
+        Ok(Grants { hosts, secrets })
+    }
+
+    /// Of the hosts it reaches, those that are its sender's.
+    ///
+    /// # Errors
+    /// When a host is none.
+    pub fn writes_back_to(&self) -> Result<Vec<HostGrant>, crate::effect::GrantError> {
+        self.writes_back_to.iter().map(|host| HostGrant::parse(host)).collect()
     }
 
     /// Whether the plugin wants events of this kind.
     #[must_use]
     pub fn wants(&self, kind: &str) -> bool {
         self.kinds.iter().any(|wanted| wanted == "*" || wanted == kind)
+    }
+
+    /// Whether the plugin is asked about this event.
+    #[must_use]
+    pub fn is_for(&self, event: &Event) -> bool {
+        let audience = event.cause.as_ref().and_then(|cause| cause.audience.as_ref());
+        audience.is_none_or(|audience| *audience == self.name)
+            && self.wants(&event.kind)
+            && match event.arrival {
+                Arrival::First => true,
+                Arrival::Duplicate(_) => false,
+                Arrival::Stale => self.arrivals.contains(&ArrivalAsked::Stale),
+                Arrival::Conflict => self.arrivals.contains(&ArrivalAsked::Conflict),
+                Arrival::AfterDelete => self.arrivals.contains(&ArrivalAsked::AfterDelete),
+                Arrival::Echo => self.arrivals.contains(&ArrivalAsked::Echo),
+            }
     }
 
     /// The limits it runs under: what it asks for, the operator's where it asks for nothing.

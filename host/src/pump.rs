@@ -5,7 +5,6 @@ use crate::poll::{self, PollPolicy};
 use crate::queue::{PollHint, Pulled, Queue, QueueError};
 use crate::store::Store;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -33,23 +32,22 @@ pub async fn run<Q: Queue, S: Store>(
     mut stop: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(bounds.in_flight_max));
-    let batches_of = Pace::new(queue, pipeline, bounds.batch_max);
     let mut batches = JoinSet::new();
     let mut wait_ms = 0;
     loop {
         let held = tokio::select! {
-            held = permits_for_a_batch(&permits, batches_of.size()) => held,
+            held = permits_for_a_batch(&permits, bounds.batch_max) => held,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let pulled = tokio::select! {
-            pulled = batches_of.queue.pull(held.num_permits()) => pulled,
+            pulled = queue.pull(held.num_permits()) => pulled,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         while batches.try_join_next().is_some() {}
         wait_ms = match pulled {
             Ok(pulled) => {
                 let wait_ms = poll::next(&bounds.poll, wait_ms, pulled.deliveries.len(), pulled.again);
-                batches_of.start(&mut batches, pulled, held);
+                start(&mut batches, &queue, &pipeline, pulled, held);
                 wait_ms
             }
             Err(error) => wait_after(&error, &bounds, wait_ms),
@@ -75,52 +73,23 @@ async fn permits_for_a_batch(permits: &Arc<Semaphore>, batch_max: usize) -> Owne
     held
 }
 
-/// What batches are made for, and how large they should be: a batch that could not be asked about in time was too
-/// large for what plugins take now, and what went back to the queue has one attempt less.
-struct Pace<Q, S> {
-    queue: Arc<Q>,
-    pipeline: Arc<Pipeline<S>>,
-    batch_max: usize,
-    size: Arc<AtomicUsize>,
-}
-
-impl<Q: Queue, S: Store> Pace<Q, S> {
-    fn new(queue: Arc<Q>, pipeline: Arc<Pipeline<S>>, batch_max: usize) -> Self {
-        Self { queue, pipeline, batch_max, size: Arc::new(AtomicUsize::new(batch_max)) }
+/// Starts the work on what was pulled, and gives back the permits that the pull did not fill.
+fn start<Q: Queue, S: Store>(
+    batches: &mut JoinSet<()>,
+    queue: &Arc<Q>,
+    pipeline: &Arc<Pipeline<S>>,
+    pulled: Pulled,
+    mut held: OwnedSemaphorePermit,
+) {
+    if pulled.deliveries.is_empty() {
+        return;
     }
-
-    fn size(&self) -> usize {
-        self.size.load(Ordering::Relaxed)
-    }
-
-    fn start(&self, batches: &mut JoinSet<()>, pulled: Pulled, mut held: OwnedSemaphorePermit) {
-        let deliveries = pulled.deliveries.len();
-        if deliveries == 0 {
-            return;
-        }
-        // Give back what the pull did not fill.
-        drop(held.split(held.num_permits().saturating_sub(deliveries)));
-        let (queue, pipeline, size) =
-            (Arc::clone(&self.queue), Arc::clone(&self.pipeline), Arc::clone(&self.size));
-        let batch_max = self.batch_max;
-        batches.spawn(async move {
-            let unasked = pipeline.process(queue.as_ref(), pulled.deliveries).await;
-            size.store(
-                next_size(batch_max, deliveries, unasked, size.load(Ordering::Relaxed)),
-                Ordering::Relaxed,
-            );
-            drop(held);
-        });
-    }
-}
-
-/// The size of the next batches after one in which so many deliveries were not asked about.
-fn next_size(batch_max: usize, deliveries: usize, unasked: usize, size: usize) -> usize {
-    if unasked > 0 {
-        deliveries.saturating_sub(unasked).max(1)
-    } else {
-        size.saturating_mul(2).min(batch_max)
-    }
+    drop(held.split(held.num_permits().saturating_sub(pulled.deliveries.len())));
+    let (queue, pipeline) = (Arc::clone(queue), Arc::clone(pipeline));
+    batches.spawn(async move {
+        pipeline.process(queue.as_ref(), pulled.deliveries).await;
+        drop(held);
+    });
 }
 
 fn wait_after(error: &QueueError, bounds: &PumpBounds, last_ms: u64) -> u64 {
@@ -134,20 +103,6 @@ fn wait_after(error: &QueueError, bounds: &PumpBounds, last_ms: u64) -> u64 {
         QueueError::Permanent { .. } => {
             tracing::error!("failed to pull, and it will not get better by itself: {error}");
             bounds.permanent_retry_ms
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_size;
-
-    #[test]
-    fn batches_are_no_larger_than_there_is_time_for() {
-        for (deliveries, unasked, size, expected) in
-            [(100, 0, 100, 100), (100, 70, 100, 30), (100, 100, 100, 1), (1, 0, 1, 2), (60, 0, 64, 100)]
-        {
-            assert_eq!(next_size(100, deliveries, unasked, size), expected);
         }
     }
 }

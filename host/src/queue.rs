@@ -101,6 +101,11 @@ enum End {
 }
 
 impl Lease {
+    /// The lease that this text stands for at the queue that gave it. For a queue outside this crate.
+    pub const fn new(text: String) -> Self {
+        Self(Held::Text(text))
+    }
+
     /// Done with: the queue forgets it.
     pub const fn ack(self) -> Settle {
         Settle { lease: self, end: End::Ack }
@@ -110,6 +115,20 @@ impl Lease {
     /// to the queue's own setting, which is at once unless the operator set one.
     pub const fn retry(self, delay: Duration) -> Settle {
         Settle { lease: self, end: End::Retry(delay) }
+    }
+}
+
+impl Settle {
+    /// The text of its lease, and whether it is done with. For a queue outside this crate.
+    ///
+    /// # Panics
+    /// When the embedded queue gave the lease: a delivery is settled at the queue that made it.
+    #[must_use]
+    pub fn into_parts(self) -> (String, bool) {
+        let Held::Text(text) = self.lease.0 else {
+            panic!("a delivery is settled at the queue that made it")
+        };
+        (text, self.end == End::Ack)
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Recent {
     events_max: usize,
     by_content: HashMap<[u8; 16], Entry>,
     order: VecDeque<[u8; 16]>,
+    /// The latest receipt that was forgotten.
+    forgotten: Option<Receipt>,
 }
 
 #[derive(Clone, Copy)]
@@ -32,7 +34,7 @@ impl Recent {
     /// An empty window of this many events.
     #[must_use]
     pub fn new(events_max: usize) -> Self {
-        Self { events_max, by_content: HashMap::new(), order: VecDeque::new() }
+        Self { events_max, by_content: HashMap::new(), order: VecDeque::new(), forgotten: None }
     }
 
     /// Looks a delivery up and claims its content for its receipt. Two deliveries of the same bytes in
@@ -51,7 +53,8 @@ impl Recent {
         Seen::No
     }
 
-    /// Notes that the event with this content is in the store.
+    /// Notes that the event with this content is in the store, or was handed over to it: it will be there before anything
+    /// that is handed over later.
     pub fn recorded(&mut self, source: &SourceName, sha256: &Digest, receipt: Receipt) {
         let key = content_key(source, sha256);
         match self.by_content.get_mut(&key) {
@@ -61,13 +64,19 @@ impl Recent {
         }
     }
 
+    /// Whether an event with this receipt may have been recorded so long ago that nothing is known of it here.
+    #[must_use]
+    pub fn may_have_forgotten(&self, receipt: Receipt) -> bool {
+        // Once the window is full, nothing is known of what came before it, or while another host filled it.
+        self.order.len() >= self.events_max && self.forgotten.is_none_or(|forgotten| receipt <= forgotten)
+    }
+
     fn insert(&mut self, key: [u8; 16], entry: Entry) {
         self.by_content.insert(key, entry);
         self.order.push_back(key);
         while self.order.len() > self.events_max {
-            if let Some(oldest) = self.order.pop_front() {
-                self.by_content.remove(&oldest);
-            }
+            let oldest = self.order.pop_front().and_then(|oldest| self.by_content.remove(&oldest));
+            self.forgotten = self.forgotten.max(oldest.map(|entry| entry.receipt));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The plugins that decide now. An immutable value swapped whole: whoever holds one sees no change.
 
 use crate::account::Account;
-use crate::effect::Grants;
+use crate::effect::{Grants, HostGrant};
+use crate::event::Event;
 use crate::limits::Limits;
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::sandbox::Prepared;
@@ -16,6 +17,8 @@ pub struct Active {
     pub manifest: Manifest,
     /// What it may cause.
     pub grants: Grants,
+    /// Of what it may reach, what is its sender's: what it writes there comes back.
+    pub writes_back_to: Vec<HostGrant>,
     /// Its settings as the contract gives them, ordered by name.
     pub settings: Vec<(String, String)>,
     /// The limits of one call.
@@ -31,9 +34,9 @@ pub struct Active {
 pub struct Registry(Vec<Arc<Active>>);
 
 impl Registry {
-    /// The plugins that want events of this kind, in the order of their names.
-    pub fn route(&self, kind: &str) -> impl Iterator<Item = &Arc<Active>> {
-        self.0.iter().filter(move |active| active.manifest.wants(kind))
+    /// The plugins that are asked about this event, in the order of their names.
+    pub fn route(&self, event: &Event) -> impl Iterator<Item = &Arc<Active>> {
+        self.0.iter().filter(move |active| active.manifest.is_for(event))
     }
 
     /// The active version of this plugin.

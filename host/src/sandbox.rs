@@ -138,6 +138,8 @@ pub struct Question<'a> {
     pub attempt: u32,
     /// The settings of the plugin's deployment: name and value.
     pub settings: &'a [(String, String)],
+    /// What it last remembered about the subject.
+    pub memory: Option<&'a [u8]>,
 }
 
 /// What came of asking: decisions, the plugin's own "no", or the host's word about the plugin.

@@ -2,7 +2,7 @@
 //! Pure; knows nothing of what the JSON means.
 
 use crate::finding::{self, Finding};
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -10,7 +10,14 @@ use std::fmt;
 /// (<https://www.rfc-editor.org/rfc/rfc8259#section-6>).
 const EXACT_MAX: u64 = 1 << 53;
 
-/// Bytes of a key that a finding quotes.
+/// 2^63: an integer that does not fit in 64 bits is read as a float from here on, on either side of zero.
+const FLOAT_FROM: f64 = 9_223_372_036_854_775_808.0;
+
+/// Objects and lists inside one another that are looked through: what the least patient of the usual readers takes
+/// (<https://learn.microsoft.com/dotnet/api/system.text.json.jsonserializeroptions.maxdepth>).
+const DEPTH_MAX: usize = 64;
+
+/// Characters of a key that a finding quotes.
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// A body as text that can be read as JSON where anything can, and what is odd about it.
@@ -22,6 +29,13 @@ pub struct Scanned<'a> {
     pub findings: Vec<Finding>,
     /// Whether it is JSON at all.
     pub is_json: bool,
+}
+
+/// The JSON text of a body; `None` when it is not JSON.
+#[must_use]
+pub fn json_of(body: &[u8]) -> Option<Cow<'_, str>> {
+    let scanned = scan(body);
+    scanned.is_json.then_some(scanned.text)
 }
 
 /// Looks through a body.
@@ -47,14 +61,38 @@ pub fn scan(body: &[u8]) -> Scanned<'_> {
         Err(error) => error,
     };
     let mended = without_lone_surrogates(&text);
-    if mended != text {
+    let is_mended = mended != text;
+    let text = if is_mended { Cow::Owned(mended) } else { text };
+    if is_mended {
         findings.push(Finding::new(finding::LONE_SURROGATE, "an escape of half a character"));
-        if let Ok(end) = walk(&mended, &mut findings) {
-            return Scanned { text: first(Cow::Owned(mended), end), findings, is_json: true };
+        if let Ok(end) = walk(&text, &mut findings) {
+            return Scanned { text: first(text, end), findings, is_json: true };
         }
+    }
+    // What is JSON by its grammar and could not be walked through has a number like 1e999.
+    if let Ok(end) = end_of_value(&text) {
+        let detail = "a number is beyond what a reader keeps; what follows it was not looked through";
+        findings.push(Finding::new(finding::BIG_INTEGER, detail));
+        findings.extend(trailing(&text, end));
+        return Scanned { text: first(text, end), findings, is_json: true };
     }
     findings.push(Finding::new(finding::NOT_JSON, error.to_string()));
     Scanned { text, findings, is_json: false }
+}
+
+/// Where the first JSON value of a text ends, going by the grammar alone, however deep it is nested.
+fn end_of_value(text: &str) -> Result<usize, serde_json::Error> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(value) => value.map(|_| values.byte_offset()),
+        None => Err(serde::de::Error::custom("there is no value")),
+    }
+}
+
+fn trailing(text: &str, end: usize) -> Option<Finding> {
+    let rest = text.get(end..)?.trim_ascii();
+    let detail = || format!("{} bytes follow the JSON value", rest.len());
+    (!rest.is_empty()).then(|| Finding::new(finding::TRAILING, detail()))
 }
 
 /// The text up to this byte.
@@ -75,15 +113,15 @@ fn walk(text: &str, findings: &mut Vec<Finding>) -> Result<usize, serde_json::Er
     (&mut walk).deserialize(&mut reader)?;
     let end = match reader.end() {
         Ok(()) => text.len(),
-        Err(_) => {
-            let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
-            values.next().transpose()?;
-            let end = values.byte_offset();
-            let more = text.len().saturating_sub(end);
-            findings.push(Finding::new(finding::TRAILING, format!("{more} bytes follow the JSON value")));
-            end
-        }
+        Err(_) => end_of_value(text)?,
     };
+    findings.extend(trailing(text, end));
+    findings.extend(walk.is_too_deep.then(|| {
+        Finding::new(
+            finding::TOO_DEEP,
+            format!("nested more than {DEPTH_MAX} deep; not looked through there"),
+        )
+    }));
     findings.extend(
         walk.duplicate.map(|key| Finding::new(finding::DUPLICATE_KEY, format!("`{key}` stands twice"))),
     );
@@ -96,6 +134,9 @@ fn walk(text: &str, findings: &mut Vec<Finding>) -> Result<usize, serde_json::Er
 /// What a walk has come across: the first of each kind.
 #[derive(Default)]
 struct Walk {
+    /// How many objects and lists it is inside of.
+    depth: usize,
+    is_too_deep: bool,
     duplicate: Option<String>,
     inexact: Option<String>,
 }
@@ -143,23 +184,35 @@ impl<'de> Visitor<'de> for &mut Walk {
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
         // An integer beyond 64 bits comes here too.
-        if number.abs() >= 18_446_744_073_709_551_616.0 && self.inexact.is_none() {
+        if number.abs() >= FLOAT_FROM && self.inexact.is_none() {
             self.inexact = Some(format!("{number:e}"));
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        if self.depth == DEPTH_MAX {
+            self.is_too_deep = true;
+            return IgnoredAny.visit_seq(seq).map(drop);
+        }
+        self.depth += 1;
         while seq.next_element_seed(&mut *self)?.is_some() {}
+        self.depth -= 1;
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.depth == DEPTH_MAX {
+            self.is_too_deep = true;
+            return IgnoredAny.visit_map(map).map(drop);
+        }
+        self.depth += 1;
         let mut keys: Vec<Cow<'de, str>> = Vec::new();
         while let Some(key) = map.next_key_seed(Key)? {
             map.next_value_seed(&mut *self)?;
             keys.push(key);
         }
+        self.depth -= 1;
         // Sorted once and not searched for each key: an object may have a hundred thousand.
         keys.sort_unstable();
         if let Some([key, ..]) = keys.windows(2).find(|pair| pair[0] == pair[1])
@@ -240,7 +293,9 @@ mod tests {
 
     #[test]
     fn what_readers_understand_differently_is_found() {
-        let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        let (deep, too_deep, endless) = (nested(64), nested(65), nested(100_000));
+        let deep_inside = format!(r#"{{"id":1,"x":{}}}"#, nested(64));
         for (body, found, is_json) in [
             (&br#"{"a":1,"b":[{"a":2}]}"#[..], &[][..], true),
             (br#"{"id":9007199254740992}"#, &[], true),
@@ -260,7 +315,20 @@ mod tests {
             (br#"{"name":"\udc00\ud800x"}"#, &["lone-surrogate"], true),
             (br#"{"name":"\ud83d\ude00 \\ud800"}"#, &[], true),
             (br#"{"a":1,"a":"\udfff"}"#, &["lone-surrogate", "duplicate-key"], true),
-            (deep.as_bytes(), &["not-json"], false),
+            (br#"{"id":-9223372036854775809}"#, &["big-integer"], true),
+            (br#"{"id":1e18}"#, &[], true),
+            (br#"{"id":1,"x":-1e999} x"#, &["big-integer", "trailing"], true),
+            (br#"{"id":1,"x":1e999,"y":"\ud800"}"#, &["lone-surrogate", "big-integer"], true),
+            (br#"{"id":1,"x":1e999,}"#, &["not-json"], false),
+            (deep.as_bytes(), &[], true),
+            (too_deep.as_bytes(), &["too-deep"], true),
+            (deep_inside.as_bytes(), &["too-deep"], true),
+            (endless.as_bytes(), &["too-deep"], true),
+            (&endless.as_bytes()[1..], &["trailing", "too-deep"], true),
+            (&endless.as_bytes()[..150_000], &["not-json"], false),
+            (b"675 ", &[], true),
+            (b"675x", &["not-json"], false),
+            (b" ", &["not-json"], false),
             (b"{", &["not-json"], false),
             (b"\xff", &["not-utf8", "not-json"], false),
             (b"", &["not-json"], false),
@@ -296,7 +364,7 @@ mod tests {
                 body.push(random.u8(..));
             }
             let scanned = scan(&body);
-            let read = serde_json::from_str::<serde_json::Value>(&scanned.text).is_ok();
+            let read = serde_json::from_str::<serde::de::IgnoredAny>(&scanned.text).is_ok();
             assert_eq!(read, scanned.is_json, "{:?}", String::from_utf8_lossy(&body));
         }
     }

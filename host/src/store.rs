@@ -1,22 +1,34 @@
 //! The seam to what is remembered. Durable before acknowledged, recorded before performed: whatever leaves
 //! the host was written here first. Knows nothing of SQL.
 
+pub mod listing;
+pub mod outbox;
+pub mod parked;
 pub mod sqlite;
+pub mod stats;
 pub mod watched;
 
+pub use listing::{EffectRow, EventRow, PlanRow};
+pub use parked::ParkedRow;
+
 use crate::alert::Gap;
+use crate::arrival::Mark;
+use crate::echo::Expected;
 use crate::effect::Effect;
 use crate::event::Event;
-use crate::finding::Finding;
-use crate::log::Log;
 use crate::plan::Plan;
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::retry::Next;
-use serde::{Deserialize, Serialize};
+use crate::subject::{SubjectKey, SubjectState};
+use crate::target::{Pause, Target};
+use crate::upcoming::Upcoming;
+use listing::{EventQuery, EventsPage};
+use outbox::{Origin, PauseChange, WaitingTarget};
+use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
+use stats::Stats;
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
+use tokio::sync::oneshot;
 use watched::{AlertRow, DueAlert, LastVigil, WatchedBatch};
 
 /// Everything one transaction writes: all of it or none.
@@ -30,10 +42,14 @@ pub struct Batch {
     pub replans: Vec<Replan>,
     /// What performing effects gave.
     pub outcomes: Vec<EffectOutcome>,
+    /// Targets that are left alone from now on, or no longer.
+    pub pauses: Vec<PauseChange>,
     /// Versions that become active.
     pub deployments: Vec<Deployment>,
     /// What watching the sources gave.
     pub watched: WatchedBatch,
+    /// What a person did about what was parked.
+    pub interventions: Vec<Intervention>,
 }
 
 /// One event with what was decided about it.
@@ -49,6 +65,19 @@ pub struct Recorded {
     pub decided_at_ms: u64,
     /// One plan per plugin that wanted it. None for a duplicate.
     pub plans: Vec<Plan>,
+    /// What changes in what is known of its subject.
+    pub subject: SubjectChange,
+    /// The event that was to come and is this one: it is no longer to come.
+    pub came: Option<UpcomingSeq>,
+}
+
+/// What an event changes in what is known of its subject, beside what plugins remember.
+#[derive(Debug, Default)]
+pub struct SubjectChange {
+    /// The event is the subject's snapshot now.
+    pub mark: Option<Mark>,
+    /// What our effects wrote, when that has changed; goes with the mark that there is.
+    pub expected: Option<Vec<Expected>>,
 }
 
 /// A delivery that is no event: kept whole, so that a person can see what it was.
@@ -71,6 +100,21 @@ pub struct Replan {
     pub plan: Plan,
     /// When it was made, in milliseconds since the Unix epoch.
     pub decided_at_ms: u64,
+    /// What changes in what is known of its subject.
+    pub subject: SubjectChange,
+}
+
+/// The place of an event that is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UpcomingSeq(pub i64);
+
+/// An event whose time has come.
+#[derive(Debug)]
+pub struct DueUpcoming {
+    /// Its place.
+    pub seq: UpcomingSeq,
+    /// The event.
+    pub upcoming: Upcoming,
 }
 
 /// A version that becomes its plugin's active one.
@@ -103,6 +147,8 @@ pub struct DueEffect {
     pub effect: Effect,
     /// How often it was attempted before.
     pub attempts: u32,
+    /// The event it came of; `None` where nobody wants a reply, or the event was forgotten.
+    pub origin: Option<Origin>,
 }
 
 /// What one attempt at an effect gave.
@@ -118,6 +164,8 @@ pub struct EffectOutcome {
     pub what: String,
     /// When the attempt ended, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// The response, for the plugin that asked for it.
+    pub reply: Option<Upcoming>,
 }
 
 /// What becomes of an effect after an attempt.
@@ -159,111 +207,8 @@ pub struct DueAsk {
     pub version: Version,
     /// How often it was asked before.
     pub attempts: u32,
-}
-
-/// One event as lists and timelines show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EventRow {
-    /// The id of what was accepted.
-    pub receipt: Receipt,
-    /// Which sender it came from.
-    pub source: SourceName,
-    /// What happened; empty when the body does not say.
-    pub kind: String,
-    /// What it is about; empty when the body does not say.
-    pub subject: String,
-    /// `first` or `duplicate`.
-    pub class: String,
-    /// For a duplicate: the receipt of the event it repeats.
-    pub duplicate_of: Option<Receipt>,
-    /// `waiting`: a plugin will be asked again. `parked`: it needs a person. `decided`: neither.
-    pub state: String,
-    /// The plugin that decided; the first by name when there are several, absent when none wanted it.
-    pub plugin: Option<PluginName>,
-    /// The version of `plugin` that decided.
-    pub version: Option<Version>,
-    /// When the edge accepted it. All times are in milliseconds since the Unix epoch.
-    pub received_at_ms: u64,
-    /// When the queue took it.
-    pub queued_at_ms: u64,
-    /// When the host pulled it.
-    pub pulled_at_ms: u64,
-    /// When it was decided.
-    pub decided_at_ms: u64,
-    /// When the last of its effects was performed; absent while there is none.
-    pub performed_at_ms: Option<u64>,
-    /// What is odd about the request.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
-    /// What each plugin that wanted it came to.
-    pub plans: Vec<PlanRow>,
-    /// Its effects.
-    pub effects: Vec<EffectRow>,
-}
-
-/// One plan as lists and timelines show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PlanRow {
-    /// Which plugin.
-    pub plugin: PluginName,
-    /// Which version.
-    pub version: Version,
-    /// `decided`, `skipped`, `waiting` or `parked`.
-    pub state: String,
-    /// Which time it was asked.
-    pub attempt: u32,
-    /// How long the answer took, in microseconds.
-    pub asked_us: u64,
-    /// Why it waits or is parked.
-    pub why: Option<String>,
-    /// Lines the plugin left.
-    pub notes: Vec<String>,
-    /// What it wrote when it was asked last.
-    #[serde(default, skip_serializing_if = "Log::is_empty")]
-    pub log: Log,
-}
-
-/// One effect as lists and timelines show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EffectRow {
-    /// Its key: what the target sees as `Idempotency-Key`.
-    pub key: String,
-    /// Method and URL.
-    pub request: String,
-    /// `waiting`, `done` or `parked`.
-    pub state: String,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// What the last attempt gave.
-    pub what: Option<String>,
-    /// When the last attempt ended, in milliseconds since the Unix epoch.
-    pub at_ms: Option<u64>,
-}
-
-/// Something out of the way that needs a person.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ParkedRow {
-    /// `event` (a plugin's plan), `effect`, `stray` or `alert`.
-    pub what: String,
-    /// The event's receipt; absent for a stray and an alert.
-    pub receipt: Option<Receipt>,
-    /// Which plugin; absent for a stray and an alert.
-    pub plugin: Option<PluginName>,
-    /// For an effect: its key.
-    pub key: Option<String>,
-    /// Why it is parked.
-    pub why: String,
-    /// Since when, in milliseconds since the Unix epoch.
-    pub at_ms: u64,
-}
-
-/// Which events to list: a page of them.
-#[derive(Debug, Clone, Copy)]
-pub struct Page {
-    /// Those after this place, oldest first; `None` from the first.
-    pub after: Option<EventSeq>,
-    /// At most so many.
-    pub rows_max: usize,
+    /// When it was due, in milliseconds since the Unix epoch.
+    pub due_at_ms: u64,
 }
 
 /// The store could not do it: a full disk, a broken file. Nothing of the batch was written. The caller
@@ -272,21 +217,37 @@ pub struct Page {
 #[error("{0:#}")]
 pub struct StoreError(#[from] pub anyhow::Error);
 
-/// The first wait before a commit is tried again, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// A batch that was handed over and will be written. Resolves when it is durable; dropping it changes nothing.
+#[derive(Debug)]
+pub struct Submitted {
+    /// Which one, counted from 1 since the start.
+    pub ticket: u64,
+    durable: oneshot::Receiver<()>,
+}
 
-/// Commits, trying again until the store takes it: durable when this returns. While the disk is full nothing is
-/// decided or performed anew, and the permits that the caller holds keep it from beginning more.
-///
-/// Cancel-safe, as [`Store::commit`].
-pub async fn commit_until_taken<S: Store>(store: &S, batch: Batch) {
-    let (mut wait, wait_max) = RETRY;
-    let batch = Arc::new(batch);
-    while let Err(error) = store.commit(Arc::clone(&batch)).await {
-        tracing::error!(events = batch.events.len(), "failed to record, will try again in {wait:?}: {error}");
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(wait_max);
+impl Submitted {
+    /// The other half tells when it is durable.
+    #[must_use]
+    pub fn new(ticket: u64) -> (oneshot::Sender<()>, Self) {
+        let (tell, durable) = oneshot::channel();
+        (tell, Self { ticket, durable })
     }
+
+    /// Waits until the batch, and all that were handed over before it, can be read by whoever looks.
+    ///
+    /// # Errors
+    /// When the store has stopped: then nobody knows.
+    pub async fn durable(self) -> Result<(), StoreError> {
+        self.durable.await.map_err(|_| StoreError(anyhow::anyhow!("the store's writer has stopped")))
+    }
+}
+
+/// Hands over what must be written, and waits until it is durable.
+///
+/// # Errors
+/// When the store has stopped.
+pub async fn record<S: Store>(store: &S, batch: Batch) -> Result<(), StoreError> {
+    store.submit(batch).await?.durable().await
 }
 
 /// What is remembered. Cancel-safe throughout: a write that was handed over happens whole or not at all,
@@ -294,27 +255,67 @@ pub async fn commit_until_taken<S: Store>(store: &S, batch: Batch) {
 pub trait Store: Send + Sync + 'static {
     /// Writes the batch in one transaction; durable when this returns. An event whose receipt is known
     /// already is left as it is, with its plans.
-    fn commit(
-        &self,
-        batch: impl Into<Arc<Batch>> + Send,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing of it is then.
+    fn commit(&self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The effects due at this time, oldest first.
-    fn effects_due(
+    /// Takes a batch that must be written: what was decided, what was done. It is tried until the disk takes it, and
+    /// nothing that is handed over later is written before it, so whoever decides may go on from what it decided. While
+    /// the disk is full this takes a few batches and then waits.
+    ///
+    /// # Errors
+    /// When the store has stopped.
+    fn submit(&self, batch: Batch) -> impl Future<Output = Result<Submitted, StoreError>> + Send;
+
+    /// The ticket up to which all that was submitted is durable.
+    fn durable(&self) -> u64;
+
+    /// What is known of these subjects, in their order; of one that nothing is known of, nothing.
+    fn subjects(
+        &self,
+        keys: Vec<SubjectKey>,
+    ) -> impl Future<Output = Result<Vec<SubjectState>, StoreError>> + Send;
+
+    /// Those of these receipts whose events are recorded.
+    fn known(&self, receipts: Vec<Receipt>) -> impl Future<Output = Result<Vec<Receipt>, StoreError>> + Send;
+
+    /// The events whose time has come, the first due first.
+    fn upcoming_due(
         &self,
         now_ms: u64,
         rows_max: usize,
+    ) -> impl Future<Output = Result<Vec<DueUpcoming>, StoreError>> + Send;
+
+    /// When the first event later than this time is to come.
+    fn next_upcoming_at_ms(
+        &self,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// The targets that effects wait to go to, in no order that matters, each with at most so many that are due.
+    fn targets_waiting(
+        &self,
+        now_ms: u64,
+        each_max: usize,
+    ) -> impl Future<Output = Result<Vec<WaitingTarget>, StoreError>> + Send;
+
+    /// Those of these effects that wait, in their order.
+    fn effects(
+        &self,
+        seqs: Vec<EffectSeq>,
     ) -> impl Future<Output = Result<Vec<DueEffect>, StoreError>> + Send;
 
-    /// The plugins due to be asked again at this time, oldest first.
+    /// The targets that are left alone. Called once, at start.
+    fn pauses(&self) -> impl Future<Output = Result<Vec<(Target, Pause)>, StoreError>> + Send;
+
+    /// What plugins are due to be asked about at this time: of each plugin and source at most so many, the first due
+    /// first.
     fn asks_due(
         &self,
         now_ms: u64,
-        rows_max: usize,
+        each_max: usize,
     ) -> impl Future<Output = Result<Vec<DueAsk>, StoreError>> + Send;
-
-    /// When the first effect later than this time is due, in milliseconds since the Unix epoch.
-    fn next_effect_at_ms(&self, now_ms: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// When the first plugin later than this time is due to be asked again.
     fn next_ask_at_ms(&self, now_ms: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
@@ -328,17 +329,23 @@ pub trait Store: Send + Sync + 'static {
     /// The active version of every plugin. Called once, at start.
     fn active(&self) -> impl Future<Output = Result<Vec<Deployment>, StoreError>> + Send;
 
-    /// A page of events in order of arrival, with the place of the last one.
-    fn events(
-        &self,
-        page: Page,
-    ) -> impl Future<Output = Result<(Vec<EventRow>, Option<EventSeq>), StoreError>> + Send;
+    /// Some of the events that are asked for; a bounded piece of work.
+    fn events(&self, query: EventQuery) -> impl Future<Output = Result<EventsPage, StoreError>> + Send;
 
-    /// One event.
+    /// One event, with its story.
     fn event(&self, receipt: Receipt) -> impl Future<Output = Result<Option<EventRow>, StoreError>> + Send;
 
-    /// What is parked, oldest first.
-    fn parked(&self, rows_max: usize) -> impl Future<Output = Result<Vec<ParkedRow>, StoreError>> + Send;
+    /// A page of what is parked, longest parked first.
+    fn parked(&self, query: ParkedQuery) -> impl Future<Output = Result<ParkedPage, StoreError>> + Send;
+
+    /// All about one thing that is, or was, parked.
+    fn parked_detail(
+        &self,
+        id: ParkedId,
+    ) -> impl Future<Output = Result<Option<ParkedDetail>, StoreError>> + Send;
+
+    /// How many there are of everything, all at one instant.
+    fn stats(&self) -> impl Future<Output = Result<Stats, StoreError>> + Send;
 
     /// What the last vigil over the sources left. Called once, at start.
     fn last_vigil(&self) -> impl Future<Output = Result<LastVigil, StoreError>> + Send;

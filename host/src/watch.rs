@@ -143,7 +143,9 @@ async fn look<S: Store>(
     }
     let raised = !alerts.is_empty();
     let watched = WatchedBatch { alerts, sending: watch.sending, changes, outcomes: Vec::new() };
-    store::commit_until_taken(&watch.store, Batch { watched, ..Batch::default() }).await;
+    if let Err(error) = store::record(&watch.store, Batch { watched, ..Batch::default() }).await {
+        tracing::error!("failed to record what was done: {error}");
+    }
     if raised {
         watch.raised.notify_waiters();
     }

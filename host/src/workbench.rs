@@ -12,11 +12,12 @@ pub mod told;
 pub mod trial;
 
 use crate::account::Account;
+use crate::effect::secret::NamedSecret;
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::log::Log;
-use crate::plan::{self, Asked, Granted, PlanRules, Verdict};
+use crate::plan::{self, Asked, Asking, Granted, PlanRules, Verdict};
 use crate::plugin::{Manifest, ManifestError, Version};
 use crate::registry::Active;
 use crate::sandbox::compiler::Compiler;
@@ -35,6 +36,8 @@ pub struct Bounds {
     pub limits: Limits,
     /// The rules that the host's plans follow.
     pub rules: PlanRules,
+    /// The secrets that the operator named: their names and hosts, not their values.
+    pub secrets: Arc<[NamedSecret]>,
     /// Where compiled code is kept.
     pub cache_dir: PathBuf,
     /// Who compiles.
@@ -108,13 +111,14 @@ impl Workbench {
     /// As deploying it would be refused.
     pub fn open(manifest: Manifest, component: &[u8], bounds: &Bounds) -> Result<Self, OpenError> {
         let limits = manifest.limits(&bounds.limits)?;
-        let grants = manifest.grants().map_err(ManifestError::Host)?;
+        let grants = manifest.grants(&bounds.secrets).map_err(ManifestError::Host)?;
         let sandbox = sandbox(bounds)?;
         let version = Version::of(component, &manifest);
         let active = Active {
             account: Arc::new(Account::new(manifest.name.clone(), version.clone())),
             version,
             grants,
+            writes_back_to: manifest.writes_back_to().map_err(ManifestError::Host)?,
             settings: manifest.settings.clone().into_iter().collect(),
             limits,
             code: sandbox.prepare_for(component, &limits)?,
@@ -134,14 +138,14 @@ impl Workbench {
     /// # Errors
     /// When an instance breaks a limit, or the machine does not say what memory this process has.
     pub fn at_once(&self, event: &Event) -> anyhow::Result<usize> {
-        let question = Question { event, attempt: 1, settings: &self.active.settings };
+        let question = Question { event, attempt: 1, settings: &self.active.settings, memory: None };
         memory::at_once(&self.sandbox, &self.active.code, &question, &self.active.limits, AT_ONCE)
     }
 
     /// Asks it about an event for the first time, in a fresh instance.
     #[must_use]
     pub fn ask(&self, event: &Event) -> Measured {
-        let question = Question { event, attempt: 1, settings: &self.active.settings };
+        let question = Question { event, attempt: 1, settings: &self.active.settings, memory: None };
         let began = Instant::now();
         let Call { answer, usage, log } =
             self.sandbox.call(&self.active.code, &question, &self.active.limits);
@@ -159,9 +163,8 @@ impl Workbench {
     /// What a host with these grants and rules would do about the answer.
     #[must_use]
     pub fn judge(&self, event: &Event, answer: &Answer) -> Judged {
-        let receipt = event.receipt;
         let asked = Asked {
-            receipt,
+            event,
             active: &self.active,
             attempt: 1,
             asked_us: 0,
@@ -172,9 +175,12 @@ impl Workbench {
             jitter: 0.5,
         };
         let decided = answer.as_ref().ok().and_then(|said| said.as_ref().ok());
-        let grants = decided.into_iter().flatten().enumerate().map(|(position, decision)| {
-            plan::grant(receipt, &self.active, position, decision, &self.rules.effect)
-        });
+        let asking = Asking { event, active: &self.active, rules: &self.rules, now_ms: event.received_at_ms };
+        let grants = decided
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .map(|(position, decision)| asking.grant(position, decision));
         Judged { decisions: grants.collect(), verdict: plan::plan(asked, &self.rules).verdict }
     }
 }

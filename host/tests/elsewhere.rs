@@ -9,14 +9,13 @@ use axum::routing::get;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tidegate::edge::EdgeClient;
-use tidegate::effect::EffectLimits;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::queue::Queue as _;
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::registry::Switchboard;
-use tidegate::retry::RetryPolicy;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::parked::ParkedQuery;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{EventRow, Store as _};
 use tidegate_envelope::{Digest, Receipt, SourceName, Unsealed, VaultBody};
@@ -85,13 +84,8 @@ impl Stage {
                 Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox"),
             ),
             switchboard: Arc::new(Switchboard::default()),
-            rules: PlanRules { retry: RetryPolicy::default(), effect: EffectLimits::default() },
-            bounds: PipelineBounds {
-                asking_max: 1,
-                batch_ms_max: 30_000,
-                recent_events_max: 100,
-                fetching_max: 1,
-            },
+            rules: PlanRules::default(),
+            bounds: PipelineBounds { fetching_max: 1, ..PipelineBounds::default() },
             now_ms: || 1_800_000_000_000,
             chance: || 0.5,
             recorded: Arc::new(Notify::new()),
@@ -135,7 +129,7 @@ impl Stage {
     }
 
     async fn parked(&self) -> Vec<String> {
-        let rows = self.store.parked(10).await.expect("the store answers");
+        let rows = self.store.parked(ParkedQuery::default()).await.expect("the store answers").rows;
         rows.into_iter().map(|row| row.why).collect()
     }
 

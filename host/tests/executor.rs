@@ -1,13 +1,21 @@
 //! The executor against real listeners on this machine, and against addresses it must not dial.
 
+#[path = "executor/outbox.rs"]
+mod outbox;
+#[path = "executor/secret.rs"]
+mod secret;
 #[path = "executor/target.rs"]
 mod target;
+#[path = "executor/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 use target::{RawTarget, Target};
 use tidegate::decision::HttpRequest;
 use tidegate::effect::{Denied, Effect, EffectKey, EffectLimits, Grants};
-use tidegate::executor::{Again, Executor, ExecutorConfig, Outcome};
+use tidegate::executor::{Again, Attempt, Executor, ExecutorConfig, Outcome};
+use tidegate::target::Health;
+use url::{Position, Url};
 
 const KEY: &str = "01JD9Z7C5V0000000000000000/notify/0";
 
@@ -35,8 +43,9 @@ fn wish(url: &str) -> HttpRequest {
 
 /// The effect of a wish whose host is granted as it stands in the URL.
 fn granted(wish: &HttpRequest) -> Effect {
-    let authority = wish.url.split('/').nth(2).expect("an absolute URL");
-    let grants = Grants { hosts: vec![authority.parse().expect("a host")] };
+    let url = Url::parse(&wish.url).expect("an absolute URL");
+    let authority = &url[Position::BeforeHost..Position::AfterPort];
+    let grants = Grants { hosts: vec![authority.parse().expect("a host")], ..Grants::default() };
     let key: EffectKey = KEY.parse().expect("a key");
     Effect::grant(wish, &grants, key, &EffectLimits::default()).expect("the host is granted")
 }
@@ -45,8 +54,8 @@ fn effect(url: &str) -> Effect {
     granted(&wish(url))
 }
 
-fn failed(outcome: Outcome) -> (String, Again) {
-    match outcome {
+fn failed(attempt: Attempt) -> (String, Again) {
+    match attempt.outcome {
         Outcome::Failed { what, again } => (what, again),
         done @ Outcome::Done { .. } => panic!("{done:?}"),
     }
@@ -56,7 +65,7 @@ fn failed(outcome: Outcome) -> (String, Again) {
 async fn a_target_sees_the_request_as_it_was_granted_with_its_key() {
     let target = Target::start().await;
     let executor = executor(config());
-    let first = executor.perform(&effect(&target.url("/notify?x=1"))).await;
+    let first = executor.perform(&effect(&target.url("/notify?x=1"))).await.outcome;
     assert!(matches!(first, Outcome::Done { status: 204, response_bytes: 0, .. }), "{first:?}");
     let seen = target.seen();
     let [request] = seen.as_slice() else {
@@ -113,7 +122,7 @@ async fn every_status_has_its_outcome() {
         (503, Some(Again::After(None))),
         (504, Some(Again::After(None))),
     ] {
-        let outcome = executor.perform(&effect(&target.url(&format!("/status/{status}")))).await;
+        let outcome = executor.perform(&effect(&target.url(&format!("/status/{status}")))).await.outcome;
         match (again, outcome) {
             (None, Outcome::Done { status: found, .. }) => assert_eq!(found, status),
             (Some(again), Outcome::Failed { what, again: found }) => {
@@ -164,14 +173,16 @@ async fn a_target_that_never_answers_hits_the_deadline() {
     let target = RawTarget::start(b"").await;
     let executor = executor(ExecutorConfig { deadline_ms: 150, ..config() });
     let (what, again) = failed(executor.perform(&effect(&target.url())).await);
-    assert_eq!((what.as_str(), again), ("no answer within 150 ms", Again::After(None)));
+    assert_eq!((what.as_str(), again), ("unknown: no answer within 150 ms", Again::After(None)));
 }
 
 #[tokio::test]
 async fn a_plugin_may_ask_for_less_time_but_not_for_more() {
     let target = RawTarget::start(b"").await;
     let executor = executor(ExecutorConfig { deadline_ms: 150, ..config() });
-    for (timeout_ms, expected) in [(50, "no answer within 50 ms"), (60_000, "no answer within 150 ms")] {
+    for (timeout_ms, expected) in
+        [(50, "unknown: no answer within 50 ms"), (60_000, "unknown: no answer within 150 ms")]
+    {
         let wish = HttpRequest { timeout_ms: Some(timeout_ms), ..wish(&target.url()) };
         assert_eq!(failed(executor.perform(&granted(&wish)).await).0, expected);
     }
@@ -181,7 +192,7 @@ async fn a_plugin_may_ask_for_less_time_but_not_for_more() {
 async fn a_response_that_never_ends_does_not_hold_the_executor_nor_change_the_outcome() {
     let target = RawTarget::start(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789").await;
     let executor = executor(ExecutorConfig { deadline_ms: 150, ..config() });
-    match executor.perform(&effect(&target.url())).await {
+    match executor.perform(&effect(&target.url())).await.outcome {
         Outcome::Done { status: 200, response_bytes: 10, elapsed_ms } => assert!(elapsed_ms >= 150),
         other => panic!("the target said 200: {other:?}"),
     }
@@ -191,7 +202,7 @@ async fn a_response_that_never_ends_does_not_hold_the_executor_nor_change_the_ou
 async fn a_huge_response_is_cut() {
     let target = RawTarget::start_endless(b"HTTP/1.1 200 OK\r\n\r\n").await;
     let executor = executor(ExecutorConfig { response_bytes_max: 10_000, ..config() });
-    let outcome = executor.perform(&effect(&target.url())).await;
+    let outcome = executor.perform(&effect(&target.url())).await.outcome;
     assert!(matches!(outcome, Outcome::Done { status: 200, response_bytes: 10_000, .. }), "{outcome:?}");
     // The writer ends only because the connection was closed on it; what it got rid of fits in socket buffers.
     let written = target.written().await;
@@ -221,11 +232,20 @@ async fn loopback_is_not_dialled_unless_the_setting_says_so() {
         "2130706433",
         "0x7f.1",
         "0177.0.0.1",
+        "0x7f000001",
+        "017700000001",
+        "%31%32%37.0.0.1",
+        "１２７.0.0.1",
+        "127。0。0。1",
+        "127.0.0.1.",
         "0",
         "[::1]",
         "[::ffff:127.0.0.1]",
         "[::127.0.0.1]",
         "[64:ff9b::127.0.0.1]",
+        "[64:ff9b:1::127.0.0.1]",
+        "[2002:7f00:1::]",
+        "[2001:0:7f00:1::1]",
         "localhost",
         "LOCALHOST.",
     ] {
@@ -237,7 +257,7 @@ async fn loopback_is_not_dialled_unless_the_setting_says_so() {
 
     let open = executor(config());
     for host in ["127.0.0.1", "127.1", "2130706433", "localhost"] {
-        let outcome = open.perform(&effect(&format!("http://{host}:{port}/"))).await;
+        let outcome = open.perform(&effect(&format!("http://{host}:{port}/"))).await.outcome;
         assert!(matches!(outcome, Outcome::Done { .. }), "{host}: {outcome:?}");
     }
     // What only looks like loopback stays closed.
@@ -274,7 +294,7 @@ async fn private_addresses_are_refused_without_being_dialled() {
 
 #[test]
 fn user_information_and_line_breaks_never_become_an_effect() {
-    let grants = Grants { hosts: vec!["a.example".parse().expect("a host")] };
+    let grants = Grants { hosts: vec!["a.example".parse().expect("a host")], ..Grants::default() };
     let deny = |wish: &HttpRequest| {
         let key: EffectKey = KEY.parse().expect("a key");
         Effect::grant(wish, &grants, key, &EffectLimits::default()).expect_err("it breaks a rule")
@@ -288,7 +308,7 @@ fn user_information_and_line_breaks_never_become_an_effect() {
 #[tokio::test]
 async fn the_environments_proxies_are_not_used() {
     if let Ok(url) = std::env::var(CHILD_URL) {
-        let outcome = executor(config()).perform(&effect(&url)).await;
+        let outcome = executor(config()).perform(&effect(&url)).await.outcome;
         assert!(matches!(outcome, Outcome::Done { status: 204, .. }), "{outcome:?}");
         // The other way round: a client that does use them ends up at the proxy.
         let obedient = reqwest::Client::builder().build().expect("a client");
@@ -311,4 +331,55 @@ async fn the_environments_proxies_are_not_used() {
         .expect("the test can be started again");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!((target.seen().len(), proxy.seen().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn where_tidegate_itself_listens_no_effect_goes_even_where_loopback_is_open() {
+    let (ours, theirs) = (Target::start().await, Target::start().await);
+    let own = vec![std::net::SocketAddr::from(([127, 0, 0, 1], ours.port))];
+    let executor = executor(ExecutorConfig { own, ..config() });
+    for host in ["127.0.0.1", "127.1", "2130706433", "localhost", "LOCALHOST."] {
+        let (what, again) = failed(executor.perform(&effect(&format!("http://{host}:{}/", ours.port))).await);
+        assert_eq!(again, Again::Never, "{host}: {what}");
+        assert!(what.contains("where Tidegate itself listens"), "{host}: {what}");
+        let other = executor.perform(&effect(&format!("http://{host}:{}/", theirs.port))).await.outcome;
+        assert!(matches!(other, Outcome::Done { .. }), "{host}: {other:?}");
+    }
+    assert_eq!(ours.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_says_whether_it_is_the_targets() {
+    let target = Target::start().await;
+    let (silent, closed) = (RawTarget::start(b"").await, RawTarget::start(b"").await.close().await);
+    let executor = executor(ExecutorConfig { deadline_ms: 1_200, ..config() });
+    let in_ms = |url: String, timeout_ms| granted(&HttpRequest { timeout_ms, ..wish(&url) });
+    for (effect, health) in [
+        (effect(&target.url("/status/200")), Health::Answers),
+        (effect(&target.url("/status/404")), Health::Answers),
+        (effect(&target.url("/status/429")), Health::Answers),
+        (effect(&target.url("/status/500")), Health::Fails),
+        (effect(&closed), Health::Fails),
+        (in_ms(silent.url(), None), Health::Fails),
+        // A plugin that gives a target no time cannot have it left alone.
+        (in_ms(silent.url(), Some(20)), Health::Unknown),
+        (effect("http://10.0.0.1/"), Health::Unknown),
+    ] {
+        let url = effect.request().url().to_string();
+        assert_eq!(executor.perform(&effect).await.health, health, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_when_it_is_wanted_and_cut_where_it_is_too_long() {
+    let target = Target::start().await;
+    let executor = executor(ExecutorConfig { response_bytes_max: 3, ..config() });
+    let wanted =
+        |path: &str| granted(&HttpRequest { reply_tag: Some("t".to_owned()), ..wish(&target.url(path)) });
+    let answer = executor.perform(&wanted("/retry-after/404/7")).await.answer.expect("wanted");
+    assert_eq!((answer.status, answer.body.as_slice(), answer.is_cut), (404, &b"lat"[..], true));
+    assert_eq!(answer.content_type.as_deref(), Some("text/plain; charset=utf-8"));
+    let empty = executor.perform(&wanted("/status/204")).await.answer.expect("wanted");
+    assert_eq!((empty.body.as_slice(), empty.is_cut), (&b""[..], false));
+    assert_eq!(executor.perform(&effect(&target.url("/status/200"))).await.answer, None);
 }

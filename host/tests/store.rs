@@ -1,16 +1,26 @@
 //! The contract of a store, run against the one that ships.
 
+#[path = "store/counters.rs"]
+mod counters;
+#[path = "store/listing.rs"]
+mod listing;
+#[path = "store/parked.rs"]
+mod parked;
 #[path = "store/watched.rs"]
 mod watched;
 
 use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
 use tidegate::event::Arrival;
 use tidegate::log::{Level, Line, Log};
-use tidegate::plan::{Plan, Verdict};
+use tidegate::plan::{Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, PluginName, Version};
+use tidegate::store::listing::EventQuery;
+use tidegate::store::outbox::WaitingTarget;
+use tidegate::store::parked::ParkedQuery;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
-    Batch, Deployment, EffectOutcome, EffectState, EventSeq, Page, Recorded, Replan, Store, Stray,
+    Batch, Deployment, DueEffect, EffectOutcome, EffectState, EventRow, ParkedRow, Recorded, Replan, Store,
+    Stray, SubjectChange,
 };
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
@@ -45,7 +55,15 @@ fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
         body: Body::Inline(body.clone()),
     };
     let event = tidegate::read::read_fetched(envelope, body);
-    Recorded { event, queued_at_ms: NOW_MS + 1, pulled_at_ms: NOW_MS + 2, decided_at_ms: NOW_MS + 3, plans }
+    Recorded {
+        event,
+        queued_at_ms: NOW_MS + 1,
+        pulled_at_ms: NOW_MS + 2,
+        decided_at_ms: NOW_MS + 3,
+        plans,
+        subject: SubjectChange::default(),
+        came: None,
+    }
 }
 
 fn plan(version: &Version, verdict: Verdict) -> Plan {
@@ -62,13 +80,18 @@ fn effect(n: u64) -> Effect {
         timeout_ms: Some(500),
         reply_tag: None,
     };
-    let grants = Grants { hosts: vec![HostGrant::parse("a.example").expect("a valid host")] };
+    let grants =
+        Grants { hosts: vec![HostGrant::parse("a.example").expect("a valid host")], ..Grants::default() };
     let key = EffectKey::new(receipt(n), &manifest().name, 0);
     Effect::grant(&request, &grants, key, &EffectLimits::default()).expect("granted")
 }
 
 fn decided(version: &Version, n: u64) -> Recorded {
-    let verdict = Verdict::Decided { effects: vec![effect(n)], notes: vec!["a line".into()] };
+    let verdict = Verdict::Decided(Decided {
+        effects: vec![effect(n)],
+        notes: vec!["a line".into()],
+        ..Decided::default()
+    });
     recorded(n, vec![plan(version, verdict)])
 }
 
@@ -88,7 +111,14 @@ async fn commit_events(store: &SqliteStore, events: Vec<Recorded>) {
     store.commit(Batch { events, ..Batch::default() }).await.expect("commits");
 }
 
-const ALL: Page = Page { after: None, rows_max: 1_000 };
+/// All events, oldest first.
+async fn all(store: &SqliteStore) -> Vec<EventRow> {
+    store.events(EventQuery::default()).await.expect("reads").events
+}
+
+async fn all_parked(store: &SqliteStore) -> Vec<ParkedRow> {
+    store.parked(ParkedQuery::default()).await.expect("reads").rows
+}
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_reopening() {
@@ -104,9 +134,15 @@ async fn what_was_committed_is_there_after_reopening() {
         (version.clone(), vec!["a line".to_owned()])
     );
     assert_eq!(row.effects[0].state, "waiting");
-    let due = store.effects_due(NOW_MS + 3, 10).await.expect("reads");
+    let due = effects_due(&store, NOW_MS + 3).await;
     assert_eq!((due[0].effect.clone(), due[0].attempts), (effect(1), 0));
     assert_eq!(store.active().await.expect("reads")[0].component, b"component");
+}
+
+/// All effects that are due.
+async fn effects_due(store: &SqliteStore, now_ms: u64) -> Vec<DueEffect> {
+    let waiting = store.targets_waiting(now_ms, 10).await.expect("reads");
+    store.effects(waiting.into_iter().flat_map(|waiting| waiting.due).collect()).await.expect("reads")
 }
 
 /// The writer's thread lets go of the file a moment after the last handle is gone.
@@ -120,7 +156,7 @@ async fn a_receipt_known_already_is_left_as_it_is() {
     let (store, version) = open(&dir).await;
     commit_events(&store, vec![decided(&version, 1)]).await;
     commit_events(&store, vec![decided(&version, 1), decided(&version, 2)]).await;
-    let (rows, _) = store.events(ALL).await.expect("reads");
+    let rows = all(&store).await;
     assert_eq!(
         rows.iter().map(|row| (row.receipt, row.effects.len())).collect::<Vec<_>>(),
         [(receipt(1), 1), (receipt(2), 1)]
@@ -137,7 +173,7 @@ async fn a_batch_that_cannot_be_written_leaves_nothing_and_takes_no_other_with_i
     let (bad, good) = tokio::join!(store.commit(bad), store.commit(good));
     assert!(bad.expect_err("cannot be written").to_string().contains("never deployed"));
     good.expect("is written");
-    let (rows, _) = store.events(ALL).await.expect("reads");
+    let rows = all(&store).await;
     assert_eq!(rows.iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt(3)]);
 }
 
@@ -146,7 +182,7 @@ async fn an_effect_is_due_until_it_is_done_or_parked() {
     let dir = dir();
     let (store, version) = open(&dir).await;
     commit_events(&store, (1..=3).map(|n| decided(&version, n)).collect()).await;
-    let due = store.effects_due(NOW_MS + 3, 10).await.expect("reads");
+    let due = effects_due(&store, NOW_MS + 3).await;
     let ends = [EffectState::Done, EffectState::Parked, EffectState::Waiting { due_at_ms: NOW_MS + 500 }];
     let outcomes = due.iter().zip(ends).map(|(due, state)| EffectOutcome {
         seq: due.seq,
@@ -154,13 +190,20 @@ async fn an_effect_is_due_until_it_is_done_or_parked() {
         state,
         what: "what".into(),
         at_ms: NOW_MS + 100,
+        reply: None,
     });
     store.commit(Batch { outcomes: outcomes.collect(), ..Batch::default() }).await.expect("commits");
-    assert!(store.effects_due(NOW_MS + 499, 10).await.expect("reads").is_empty());
-    assert_eq!(store.next_effect_at_ms(NOW_MS + 499).await.expect("reads"), Some(NOW_MS + 500));
-    let again = store.effects_due(NOW_MS + 500, 10).await.expect("reads");
+    assert!(effects_due(&store, NOW_MS + 499).await.is_empty());
+    let waiting = store.targets_waiting(NOW_MS + 499, 10).await.expect("reads");
+    let [WaitingTarget { target, due_at_ms, due, next_at_ms }] = waiting.as_slice() else {
+        panic!("{waiting:?}")
+    };
+    assert_eq!(target.as_str(), "https://a.example");
+    assert!(due.is_empty());
+    assert_eq!((*due_at_ms, *next_at_ms), (NOW_MS + 500, Some(NOW_MS + 500)));
+    let again = effects_due(&store, NOW_MS + 500).await;
     assert_eq!((again.len(), again[0].attempts, again[0].effect.clone()), (1, 1, effect(3)));
-    let parked = store.parked(10).await.expect("reads");
+    let parked = all_parked(&store).await;
     assert_eq!(
         (parked[0].what.as_str(), parked[0].receipt, parked[0].why.as_str()),
         ("effect", Some(receipt(2)), "what")
@@ -184,9 +227,10 @@ async fn a_waiting_plan_is_asked_again_and_replaced_once() {
         event: due[0].seq,
         plan: Plan {
             attempt: 2,
-            ..plan(&version, Verdict::Decided { effects: vec![effect(1)], notes: vec![] })
+            ..plan(&version, Verdict::Decided(Decided { effects: vec![effect(1)], ..Decided::default() }))
         },
         decided_at_ms: NOW_MS + 60,
+        subject: SubjectChange::default(),
     };
     for _ in 0..2 {
         store.commit(Batch { replans: vec![replan()], ..Batch::default() }).await.expect("commits");
@@ -201,14 +245,14 @@ async fn what_is_parked_is_listed_with_its_reason() {
     let dir = dir();
     let (store, version) = open(&dir).await;
     let stray = || Stray { body: "what".into(), why: "not an envelope".into(), pulled_at_ms: NOW_MS };
-    let parked = recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into() })]);
+    let parked = recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into(), is_holding: true })]);
     // A stray that was recorded and not acknowledged comes again, and is still one.
     store.commit(Batch { strays: vec![stray()], ..Batch::default() }).await.expect("commits");
     store
         .commit(Batch { events: vec![parked], strays: vec![stray()], ..Batch::default() })
         .await
         .expect("commits");
-    let rows = store.parked(10).await.expect("reads");
+    let rows = all_parked(&store).await;
     let rows: Vec<_> = rows.iter().map(|row| (row.what.as_str(), row.receipt, row.why.as_str())).collect();
     assert_eq!(rows, [("stray", None, "not an envelope"), ("event", Some(receipt(1)), "trap")]);
 }
@@ -220,11 +264,14 @@ async fn events_are_listed_page_by_page_in_order_of_arrival() {
     for n in [3, 1, 2] {
         commit_events(&store, vec![decided(&version, n)]).await;
     }
-    let (first, last) = store.events(Page { after: None, rows_max: 2 }).await.expect("reads");
-    let (second, _) = store.events(Page { after: last, rows_max: 2 }).await.expect("reads");
-    let order: Vec<_> = first.iter().chain(&second).map(|row| row.receipt).collect();
+    let page = |after| EventQuery { after, rows_max: Some(2), ..EventQuery::default() };
+    let first = store.events(page(None)).await.expect("reads");
+    let second = store.events(page(Some(first.cursor))).await.expect("reads");
+    let order: Vec<_> = first.events.iter().chain(&second.events).map(|row| row.receipt).collect();
     assert_eq!(order, [receipt(3), receipt(1), receipt(2)]);
-    assert!(store.events(Page { after: Some(EventSeq(99)), rows_max: 2 }).await.expect("reads").0.is_empty());
+    assert_eq!((first.is_end, second.is_end), (false, true));
+    let none = store.events(page(Some(99))).await.expect("reads");
+    assert!(none.events.is_empty() && none.is_end && none.cursor == 99, "{none:?}");
 }
 
 #[tokio::test]
@@ -283,16 +330,19 @@ async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON effects BEGIN SELECT RAISE(ABORT, 'no room'); END";
     saboteur.execute_batch(refuse).expect("the store refuses effects from here on");
     let batch = |n| Batch { events: vec![decided(&version, n)], ..Batch::default() };
-    let error = store.commit(batch(1)).await.expect_err("is refused").to_string();
+    let error = format!("{:#}", store.commit(batch(1)).await.expect_err("is refused").0);
     assert!(error.contains("no room"), "{error}");
     let (waiting, held) = (store.clone(), batch(2));
-    let taken = tokio::spawn(async move { tidegate::store::commit_until_taken(&waiting, held).await });
+    let taken = waiting.submit(held).await.expect("is handed over");
+    let later = waiting.submit(Batch { events: vec![recorded(4, vec![])], ..Batch::default() }).await;
     assert!(store.commit(batch(3)).await.is_err(), "it still refuses");
-    assert!(!taken.is_finished());
+    assert!(store.durable() < taken.ticket);
     saboteur.execute_batch("DROP TRIGGER refuse").expect("the store takes effects again");
-    taken.await.expect("ends when the store takes it");
-    let (rows, _) = store.events(ALL).await.expect("reads");
-    assert_eq!(rows.iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt(2)]);
+    taken.durable().await.expect("ends when the store takes it");
+    later.expect("is handed over").durable().await.expect("and so does what came after it");
+    let rows = all(&store).await;
+    let order: Vec<_> = rows.iter().map(|row| row.receipt).collect();
+    assert_eq!(order, [receipt(2), receipt(4)], "what could be written did not overtake what could not");
 }
 
 /// Made by the code of each schema: an event decided by `notice`, one that waits, one that is parked, a duplicate of the
@@ -319,14 +369,14 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
         written.plans[0].log = Log { lines: vec![Line::new(Level::Info, b"a line")], left_out_bytes: 0 };
         commit_events(&store, vec![written]).await;
         drop(store);
-        let (rows, _) = reopen(&dir).await.events(ALL).await.expect("reads");
+        let rows = all(&reopen(&dir).await).await;
         assert_eq!(rows.iter().filter(|row| row.plans.iter().any(|plan| !plan.log.is_empty())).count(), 1);
         assert_eq!(rows.len(), 5);
     }
 }
 
 async fn assert_keeps_everything(store: &SqliteStore) {
-    let (rows, _) = store.events(ALL).await.expect("reads");
+    let rows = all(store).await;
     let rows: Vec<_> = rows
         .iter()
         .map(|row| (row.receipt, row.state.as_str(), row.class.as_str(), row.effects.len()))
@@ -340,9 +390,9 @@ async fn assert_keeps_everything(store: &SqliteStore) {
             (receipt(4), "decided", "duplicate", 0),
         ]
     );
-    assert_eq!(store.effects_due(NOW_MS + 3, 10).await.expect("reads")[0].effect, effect(1));
+    assert_eq!(effects_due(store, NOW_MS + 3).await[0].effect, effect(1));
     assert_eq!(store.asks_due(NOW_MS + 50, 10).await.expect("reads").len(), 1);
-    assert_eq!(store.parked(10).await.expect("reads").len(), 2);
+    assert_eq!(all_parked(store).await.len(), 2);
     assert_eq!(store.active().await.expect("reads")[0].component, b"component");
 }
 
@@ -352,10 +402,11 @@ async fn what_a_plugin_wrote_is_kept_with_its_plan() {
     let (store, version) = open(&dir).await;
     let lines = vec![Line::new(Level::Info, b"a line"), Line::new(Level::Error, b"an error")];
     let log = Log { lines, left_out_bytes: 7 };
-    let mut wrote = recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into() })]);
+    let mut wrote =
+        recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into(), is_holding: true })]);
     wrote.plans[0].log = log.clone();
     commit_events(&store, vec![wrote, decided(&version, 2)]).await;
-    let (rows, _) = store.events(ALL).await.expect("reads");
+    let rows = all(&store).await;
     let [wrote, silent] = &rows[..] else { panic!("two events: {rows:?}") };
     assert_eq!(wrote.plans[0].log, log);
     let json = serde_json::to_value(&wrote.plans[0]).expect("has a JSON form");

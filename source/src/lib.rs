@@ -29,4 +29,4 @@ pub use profile::{Handshake, Judgement, Profile, Punishment, Request, Verifier};
 pub use settings::{Settings, SettingsError};
 pub use signature::{Algorithm, Encoding};
 pub use sources::{Found, Source, Sources};
-pub use topic::Topic;
+pub use topic::{TOPIC_BYTES_MAX, Topic};

@@ -4,7 +4,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use std::fmt;
 
 /// Bytes in the longest kind or subject; a longer one is not taken.
-const TOPIC_BYTES_MAX: usize = 512;
+pub const TOPIC_BYTES_MAX: usize = 512;
 
 /// What an event is and what it is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub struct Topic {
 
 impl Topic {
     /// A topic of what was found; what is empty or too long is as if it had not been found.
-    pub(crate) fn new(kind: Option<String>, subject: Option<String>) -> Self {
+    #[must_use]
+    pub fn new(kind: Option<String>, subject: Option<String>) -> Self {
         let usable = |text: &String| (1..=TOPIC_BYTES_MAX).contains(&text.len());
         Self { kind: kind.filter(usable), subject: subject.filter(usable) }
     }

@@ -2,6 +2,7 @@
 //! test's own process. Knows nothing of what a test is about.
 
 pub mod cli;
+pub mod parts;
 pub mod process;
 
 use crate::edge::root;
@@ -186,8 +187,19 @@ impl Queue {
 /// # Errors
 /// When it is not built.
 pub fn start_run(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Process> {
-    let command = command(dir, &["run", "--data", "data"], env)?;
-    Process::start("tidegate run", command, &dir.join("run.log"))
+    let run = command(dir, &["run", "--data", "data"], env)?;
+    // A limit on the size of files then fails a write, as a full disk does, instead of ending the process.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    shell.arg(run.as_std().get_program()).args(run.as_std().get_args()).current_dir(dir);
+    shell.env_clear().envs(std::env::vars_os());
+    for (name, value) in run.as_std().get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    Process::start("tidegate run", shell, &dir.join("run.log"))
 }
 
 /// Starts any of its commands in this directory, for one that does not end by itself.

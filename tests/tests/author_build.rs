@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tidegate_tests::system::cli::Cli;
 use tidegate_tests::system::{self, until};
+use tidegate_toolchain::tools::Tools;
 
 /// A new plugin in AssemblyScript, the language that builds fastest, and the commands in its folder.
 async fn new_plugin(dir: &Path) -> anyhow::Result<(PathBuf, Cli)> {
@@ -154,5 +155,23 @@ async fn where_no_host_runs_deploying_says_how_to_start_one() -> anyhow::Result<
     fs::copy(system::plugin("rust")?.join("plugin.wasm"), bell.join("plugin.wasm"))?;
     let said = Cli::elsewhere(&bell, dir.path()).refusal(&["plugin", "deploy"]).await?;
     ensure!(said.contains("start one with `tidegate dev`"), "{said}");
+    Ok(())
+}
+
+/// A Go plugin is started while its component is made, and nothing of that time and place may be in it.
+#[tokio::test]
+async fn the_same_go_plugin_has_the_same_bytes_wherever_and_whenever_it_is_built() -> anyhow::Result<()> {
+    if !Tools::new()?.has(&["go"], "go")? {
+        return Ok(());
+    }
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let dir = tempfile::tempdir()?;
+        Cli::new(dir.path()).output(&["plugin", "new", "bell", "--lang", "go"]).await?;
+        let plugin = dir.path().join("bell");
+        Cli::new(&plugin).output(&["plugin", "build"]).await?;
+        made.push(fs::read(plugin.join("plugin.wasm"))?);
+    }
+    ensure!(made[0] == made[1], "two builds differ");
     Ok(())
 }

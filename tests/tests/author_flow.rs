@@ -96,6 +96,11 @@ async fn a_plugin_in_javascript_is_at_work_after_four_commands() -> anyhow::Resu
 }
 
 #[tokio::test]
+async fn a_plugin_in_lua_is_at_work_after_four_commands() -> anyhow::Result<()> {
+    from_an_empty_folder("lua").await
+}
+
+#[tokio::test]
 async fn a_plugin_in_python_is_at_work_after_four_commands() -> anyhow::Result<()> {
     from_an_empty_folder("python").await
 }

@@ -2,23 +2,15 @@
 //! acknowledged is lost, and nothing is decided twice.
 
 use anyhow::{Context as _, ensure};
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
-use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate::store::EventRow;
 use tidegate_envelope::Receipt;
-use tidegate_tests::edge::{HOST_TOKEN, QUEUE, SOURCE, TOKEN, live_path, root};
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::sender::{Sender, loan};
-use tidegate_tests::system::cli::Cli;
-use tidegate_tests::system::process::Process;
-use tidegate_tests::system::{self, Queue, QueuePlace, local, until};
-use tidegate_toolchain::tool;
+use tidegate_tests::system::parts::{Parts, Victim};
+use tidegate_tests::system::{self, until};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -34,18 +26,13 @@ const ROUNDS: usize = 5;
 const HESITATION_MS_MAX: u64 = 40;
 /// How long the target of effects takes to answer: long enough for a host to die meanwhile.
 const TARGET_PAUSE: Duration = Duration::from_millis(20);
-/// The queue's bearer token.
-const QUEUE_TOKEN: &str = "queue-horse-battery";
-/// The account it plays.
-const ACCOUNT: &str = "00000000000000000000000000000000";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_receipt_is_decided_once_whatever_is_killed() -> anyhow::Result<()> {
     let seed = seed()?;
     println!("seed {seed}; to repeat it: CHAOS_SEED={seed}");
     let began = Instant::now();
     let receiver = Receiver::start_slow(TARGET_PAUSE).await?;
-    let mut parts = Parts::start().await?;
+    let mut parts = Parts::start(&[]).await?;
     until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
     parts.cli.deploy(&system::plugin("rust")?, &receiver.url("/notices")).await?;
 
@@ -90,14 +77,6 @@ fn seed() -> anyhow::Result<u64> {
     }
 }
 
-/// What can be killed.
-#[derive(Clone, Copy, Debug)]
-enum Victim {
-    Queue,
-    Edge,
-    Host,
-}
-
 /// After how many acknowledged events which part is killed, and how long after that; in order.
 fn schedule(rng: &mut fastrand::Rng) -> Vec<(usize, Victim, Duration)> {
     let mut moments: Vec<_> = (0..ROUNDS * 3).map(|_| rng.usize(0..EVENTS)).collect();
@@ -113,132 +92,6 @@ fn schedule(rng: &mut fastrand::Rng) -> Vec<(usize, Victim, Duration)> {
     let mut with_hesitation =
         |(taken, victim)| (taken, victim, Duration::from_millis(rng.u64(0..=HESITATION_MS_MAX)));
     moments.into_iter().zip(victims).map(&mut with_hesitation).collect()
-}
-
-/// The three processes, each at the same place in all of its lives.
-struct Parts {
-    dir: TempDir,
-    ports: [u16; 3],
-    queue: Option<Queue>,
-    queue_id: String,
-    edge: Option<Workerd>,
-    host: Option<Process>,
-    cli: Cli,
-    kills: [usize; 3],
-}
-
-impl Parts {
-    async fn start() -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir().context("make a folder")?;
-        for name in ["queue", "host"] {
-            std::fs::create_dir(dir.path().join(name))?;
-        }
-        let mut parts = Self {
-            ports: [system::lasting_port()?, system::lasting_port()?, system::lasting_port()?],
-            queue: None,
-            queue_id: String::new(),
-            edge: None,
-            host: None,
-            cli: Cli::new(&dir.path().join("host")),
-            kills: [0; 3],
-            dir,
-        };
-        parts.start_queue().await?;
-        parts.start_edge().await?;
-        parts.start_host()?;
-        Ok(parts)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn request_url(&self) -> String {
-        format!("http://{}{}", local(self.ports[2]), live_path())
-    }
-
-    async fn start_queue(&mut self) -> anyhow::Result<()> {
-        let [rest_port, binding_port, _] = self.ports;
-        let dir = self.path("queue");
-        let place = QueuePlace { dir: &dir, rest_port, binding_port, name: QUEUE, token: QUEUE_TOKEN };
-        let queue = Queue::start(place).await?;
-        ensure!(self.queue_id.is_empty() || self.queue_id == queue.id, "the queue keeps its id");
-        self.queue_id.clone_from(&queue.id);
-        self.queue = Some(queue);
-        Ok(())
-    }
-
-    async fn start_edge(&mut self) -> anyhow::Result<()> {
-        let [_, binding_port, edge_port] = self.ports;
-        let queue = SocketAddr::from(([127, 0, 0, 1], binding_port));
-        self.edge = Some(
-            Workerd::start(WorkerdOptions {
-                binary: &tool::find("workerd")?,
-                worker_build_dir: &root().join("worker/build"),
-                listen: SocketAddr::from(([127, 0, 0, 1], edge_port)),
-                queues: &[QueueBinding { addr: queue, name: QUEUE }],
-                sources: &json!({ SOURCE: [TOKEN] }).to_string(),
-                host_token: HOST_TOKEN,
-                body_bytes_max: None,
-                dir: &self.path("edge"),
-            })
-            .await?,
-        );
-        Ok(())
-    }
-
-    fn start_host(&mut self) -> anyhow::Result<()> {
-        let queue = format!("http://{}/client/v4", local(self.ports[0]));
-        let env = [
-            ("TIDEGATE_QUEUE_BASE_URL", queue.as_str()),
-            ("TIDEGATE_QUEUE_ACCOUNT_ID", ACCOUNT),
-            ("TIDEGATE_QUEUE_QUEUE_ID", &self.queue_id),
-            ("TIDEGATE_QUEUE_TOKEN", QUEUE_TOKEN),
-            // What a dead host held comes back soon, and a dead queue is asked again soon.
-            ("TIDEGATE_QUEUE_VISIBILITY_TIMEOUT_MS", "2000"),
-            ("TIDEGATE_PUMP_POLL_IDLE_MS", "500"),
-            ("TIDEGATE_EXECUTOR_ALLOW_LOOPBACK", "true"),
-        ];
-        self.host = Some(system::start_run(&self.path("host"), &env)?);
-        Ok(())
-    }
-
-    async fn kill_and_restart(&mut self, victim: Victim) -> anyhow::Result<()> {
-        let (place, gone) = match victim {
-            Victim::Queue => (0, "the queue"),
-            Victim::Edge => (1, "the edge"),
-            Victim::Host => (2, "the host"),
-        };
-        self.kills[place] += 1;
-        match victim {
-            Victim::Queue => {
-                self.queue.take().context(gone)?.process.kill().await?;
-                self.start_queue().await
-            }
-            Victim::Edge => {
-                // `kill -9`, and waits until it is gone.
-                self.edge.take().context(gone)?.stop().await?;
-                self.start_edge().await
-            }
-            Victim::Host => {
-                self.host.take().context(gone)?.kill().await?;
-                self.start_host()
-            }
-        }
-    }
-
-    async fn until_the_queue_is_empty(&self) -> anyhow::Result<()> {
-        let (base, id) = (local(self.ports[0]), &self.queue_id);
-        let url = format!("http://{base}/client/v4/accounts/{ACCOUNT}/queues/{id}/metrics");
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        until("the queue is empty", async || {
-            let answer = client.get(&url).bearer_auth(QUEUE_TOKEN).send().await?.error_for_status()?;
-            let metrics: serde_json::Value = answer.json().await?;
-            let backlog = metrics.pointer("/result/backlog_count").and_then(serde_json::Value::as_u64);
-            Ok((backlog.context("the backlog is counted")? == 0).then_some(()))
-        })
-        .await
-    }
 }
 
 /// What the sender knows in the end.

@@ -8,9 +8,11 @@
 mod assembly;
 mod c;
 mod go;
+mod lua;
 mod python;
 mod rust;
 mod script;
+mod started;
 #[cfg(test)]
 mod types;
 
@@ -68,7 +70,7 @@ pub struct Language {
 }
 
 /// The languages, in the order of their names.
-pub static ALL: [Language; 9] = [
+pub static ALL: [Language; 10] = [
     Language {
         name: "assemblyscript",
         tools: &["node", "assemblyscript"],
@@ -110,7 +112,11 @@ pub static ALL: [Language; 9] = [
         wasi: false,
         source: "plugin.go",
         make: go::make,
-        text: concat!(include_str!("language/go.rs"), include_str!("language/bridge.go")),
+        text: concat!(
+            include_str!("language/go.rs"),
+            include_str!("language/bridge.go"),
+            include_str!("language/started.rs")
+        ),
         is_incremental: false,
     },
     Language {
@@ -122,6 +128,17 @@ pub static ALL: [Language; 9] = [
         source: "plugin.js",
         make: script::make_of_javascript,
         text: include_str!("language/script.rs"),
+        is_incremental: false,
+    },
+    Language {
+        name: "lua",
+        tools: &["zig"],
+        targets: NONE,
+        sdk: &["lua"],
+        wasi: false,
+        source: "plugin.lua",
+        make: lua::make,
+        text: concat!(include_str!("language/lua.rs"), include_str!("language/c.rs")),
         is_incremental: false,
     },
     Language {
@@ -212,7 +229,20 @@ impl Job<'_> {
 
     /// Writes the component of a core module that may import WASI's first preview and may lack its types.
     fn write_component(&self, module: &Path, types: Types) -> Result<()> {
-        let mut bytes = without_debug_information(&read(module)?)?;
+        self.write_encoded(&read(module)?, &stand_in()?, types)
+    }
+
+    /// As `write_component`, of a module whose start has been run where that can be.
+    fn write_component_started(&self, module: &Path, types: Types) -> Result<()> {
+        let (module, stand_in) = (read(module)?, stand_in()?);
+        match started::start(&module, &stand_in).context("run the module's start")? {
+            Some(started) => self.write_encoded(&started.module, &started.stand_in, types),
+            None => self.write_encoded(&module, &stand_in, types),
+        }
+    }
+
+    fn write_encoded(&self, module: &[u8], stand_in: &[u8], types: Types) -> Result<()> {
+        let mut bytes = without_debug_information(module)?;
         if let Types::Missing(encoding) = types {
             let (resolve, world) = self.contract()?;
             embed_component_metadata(&mut bytes, &resolve, world, encoding, false)?;
@@ -220,7 +250,7 @@ impl Job<'_> {
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&bytes)?
-            .adapter("wasi_snapshot_preview1", &null_wasi()?)?
+            .adapter("wasi_snapshot_preview1", &with_its_types(stand_in)?)?
             .encode()?;
         fs::write(&self.place.out, component).with_context(|| format!("write {}", self.place.out.display()))
     }
@@ -239,9 +269,14 @@ impl Job<'_> {
     }
 }
 
-/// The stand-in for WASI's first preview as a module that says which types it imports.
-fn null_wasi() -> Result<Vec<u8>> {
-    let mut module = wat::parse_str(NULL_WASI).context("assemble null-wasi.wat")?;
+/// The stand-in for WASI's first preview.
+fn stand_in() -> Result<Vec<u8>> {
+    wat::parse_str(NULL_WASI).context("assemble null-wasi.wat")
+}
+
+/// The stand-in as a module that says which types it imports.
+fn with_its_types(stand_in: &[u8]) -> Result<Vec<u8>> {
+    let mut module = stand_in.to_vec();
     let mut resolve = Resolve::default();
     let package = resolve.push_str("null-wasi.wit", NULL_WASI_TYPES)?;
     let world = resolve.select_world(&[package], None)?;
@@ -288,6 +323,17 @@ fn copy(from: &Path, to: &Path, extensions: &[&str]) -> Result<()> {
             let name = path.file_name().context("a file has a name")?;
             fs::copy(&path, to.join(name)).with_context(|| format!("copy {}", path.display()))?;
         }
+    }
+    Ok(())
+}
+
+/// Writes files into a folder, by name.
+fn write<'a>(to: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<()> {
+    for (name, bytes) in files {
+        let path = to.join(name);
+        let parent = path.parent().context("a file is in a folder")?;
+        fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+        fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! `cargo xtask`: what a fresh machine needs, and the commands that use it.
 
 mod bench;
+mod chaos;
 mod demo;
 mod edge;
 mod faults;
+mod fuzz;
 mod plugin;
 mod receiver;
 mod shell;
+mod sim;
 mod suite;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +43,15 @@ enum Command {
     /// Send events while the queue is down, slow, hanging, refusing and killed, and then while both stores fail:
     /// none may be refused in the first part, and none lost in either.
     Faults(faults::Options),
+    /// Send events while the host is killed every few seconds, its target fails a third of the time, its plugin traps a
+    /// tenth of the time and its disk is full for a while: nothing may be lost, and nothing done under two keys.
+    Chaos(chaos::Options),
+    /// Look for bytes from outside that the code was not written for: every fuzz target, for a while each. What was
+    /// found before is in fuzz/corpus, and every run of the tests tries it.
+    Fuzz(fuzz::Options),
+    /// Play the host's middle against a bad queue, a bad target and death, all drawn from a seed, and print the story. The
+    /// tests do this for 2,000 seeds; one that fails prints its seed.
+    Sim(sim::Options),
     /// Say what this machine has of what is needed, and what is missing.
     Tools {
         /// Install what is missing.
@@ -72,6 +84,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let tools = Tools::new()?;
     let done = match command {
         Command::Faults(options) => return faults::run(&root, &tools, &options),
+        Command::Chaos(options) => return chaos::run(&root, &tools, &options),
+        Command::Fuzz(options) => return fuzz::run(&root, &options),
+        Command::Sim(options) => sim::run(&root, &tools, &options),
         Command::Demo { once } => demo::run(&root, &tools, once),
         Command::Test { filter } => suite::run(&root, &tools, filter.as_deref()),
         Command::Bench(options) => bench::run(&root, &tools, &options),

@@ -16,14 +16,17 @@ pub(crate) const USUAL: [&str; 2] = ["rust", "javascript"];
 const NONE: &[&str] = &[];
 
 /// The folders under `tests/guests` that are no text, with their languages and sources; the nosy ones import WASI.
-const GUESTS: [(&str, &str, &str); 11] = [
+const GUESTS: [(&str, &str, &str); 14] = [
+    ("actor", "rust", "Cargo.toml"),
     ("chatty-c", "c", "guest.c"),
     ("chatty-cpp", "cpp", "guest.cpp"),
     ("chatty-go", "go", "guest.go"),
+    ("chatty-lua", "lua", "guest.lua"),
     ("chatty-zig", "zig", "guest.zig"),
     ("hostile", "rust", "Cargo.toml"),
     ("hostile-go", "go", "guest.go"),
     ("hostile-javascript", "javascript", "guest.js"),
+    ("hostile-lua", "lua", "guest.lua"),
     ("hostile-python", "python", "guest.py"),
     ("nosy", "rust", "Cargo.toml"),
     ("nosy-javascript", "javascript", "guest.js"),
@@ -100,17 +103,23 @@ pub(crate) fn build_copy(root: &Path, tools: &Tools, dir: &Path) -> Result<()> {
 /// Builds the guests of the tests: each folder gets its `guest.wasm`.
 fn build_guests(root: &Path, tools: &Tools) -> Result<Vec<PathBuf>> {
     let mut components = Vec::new();
-    for (folder, language, source) in GUESTS {
-        let build = Build {
-            language: Some(language.to_owned()),
-            source: Some(source.into()),
-            wasi: Some(folder.starts_with("nosy")),
-            ..Build::default()
-        };
-        let dir = root.join("tests/guests").join(folder);
-        components.extend(make(root, tools, &build, &dir, "guest.wasm")?);
+    for (folder, ..) in GUESTS {
+        components.extend(build_guest(root, tools, folder)?);
     }
     Ok(components)
+}
+
+/// Builds one of them.
+pub(crate) fn build_guest(root: &Path, tools: &Tools, folder: &str) -> Result<Option<PathBuf>> {
+    let guest = GUESTS.iter().find(|(name, ..)| *name == folder);
+    let (_, language, source) = guest.with_context(|| format!("there is no guest {folder}"))?;
+    let build = Build {
+        language: Some((*language).to_owned()),
+        source: Some(source.into()),
+        wasi: Some(folder.starts_with("nosy")),
+        ..Build::default()
+    };
+    make(root, tools, &build, &root.join("tests/guests").join(folder), "guest.wasm")
 }
 
 /// Builds one component. `None` when a tool it needs cannot be had, and may be missing.

@@ -60,7 +60,7 @@ impl Figures {
         let compile_ms = began.elapsed().as_secs_f64() * 1e3;
         let code_bytes = bytes_under(cache_dir.path())?;
         let settings = [("notice_url".to_owned(), URL.to_owned())];
-        let question = Question { event, attempt: 1, settings: &settings };
+        let question = Question { event, attempt: 1, settings: &settings, memory: None };
         let calls = Calls { sandbox: &sandbox, plugin: &plugin, question: &question };
         let imports = Anatomy::of(&component).imports.len();
         let (fresh_us, bare_us) = calls.fresh(&component)?;

@@ -34,7 +34,7 @@ pub(crate) fn measure(language: &str, event: &Event) -> anyhow::Result<Beside> {
     let spins = Event { kind: "spin".to_owned(), ..event.clone() };
     let settings = [("notice_url".to_owned(), "http://127.0.0.1:8790/notices".to_owned())];
     let turn = || {
-        let question = Question { event, attempt: 1, settings: &settings };
+        let question = Question { event, attempt: 1, settings: &settings, memory: None };
         Times::of(CALLS, || drop(sandbox.ask(&plugin, &question, &Limits::default())))
     };
     let (mut alone, mut beside) = (vec![], vec![]);
@@ -45,7 +45,7 @@ pub(crate) fn measure(language: &str, event: &Event) -> anyhow::Result<Beside> {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let limits = Limits { wall_time_ms: 50, ..Limits::default() };
-                let question = Question { event: &spins, attempt: 1, settings: &[] };
+                let question = Question { event: &spins, attempt: 1, settings: &[], memory: None };
                 while !stop.load(Ordering::Relaxed) {
                     begun.store(true, Ordering::Relaxed);
                     drop(sandbox.ask(&spinner, &question, &limits));

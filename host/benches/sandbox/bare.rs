@@ -141,7 +141,7 @@ pub(crate) fn told<'a>(
         kind: &event.kind,
         subject: &event.subject,
         received_at_ms: event.received_at_ms,
-        occurred_at_ms: event.occurred_at_ms,
+        occurred_at_ms: event.occurred_at_ms(),
         arrival: handler::Arrival::First,
         attempt: 1,
         content_type: event.content_type.as_deref(),
@@ -175,7 +175,7 @@ pub(crate) fn sample() -> Event {
         kind: "asset.update".to_owned(),
         subject: "675".to_owned(),
         received_at_ms: 1_668_143_107_500,
-        occurred_at_ms: Some(1_668_143_107_302),
+        occurred_at_us: Some(1_668_143_107_302_773),
         arrival: Arrival::First,
         content_type: Some("application/json".to_owned()),
         sha256: Digest::of(&body),
@@ -191,6 +191,11 @@ pub(crate) fn sample() -> Event {
             field_values: Some(r#"[{"id":9,"name":"Purchase cost","value":"1200"}]"#.to_owned()),
         }),
         findings: Vec::new(),
+        json: None,
+        previous: None,
+        changed: Vec::new(),
+        attributes: Vec::new(),
+        cause: None,
     }
 }
 

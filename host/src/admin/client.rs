@@ -78,6 +78,25 @@ impl Client {
         self.call(Method::GET, path, None::<&()>).await
     }
 
+    /// Asks for what this query says; what is absent in it is not said.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        if let serde_json::Value::Object(fields) = serde_json::to_value(query)? {
+            for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                pairs.append_pair(name, &text);
+            }
+        }
+        self.get(&format!("{path}?{}", pairs.finish())).await
+    }
+
     /// Sends a resource.
     ///
     /// # Errors

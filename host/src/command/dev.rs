@@ -56,6 +56,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
 
     let queue = bind_queue(&config, data, &state).await?;
     let (queue_url, queue_rest, queue_binding) = (queue.base_url(), queue.rest_addr, queue.binding_addr);
+    let own = vec![queue_rest, queue_binding];
     let queue_id = queue.ensure_queue(QUEUE_NAME).await?;
     let released = queue.queues.release(&queue_id).await?;
     tracing::debug!(released, "what the last start held under lease is free again");
@@ -79,12 +80,12 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     let request_addr = running.addr();
     state.remember(data, request_addr.port(), queue_rest.port())?;
     let edge_url = format!("http://{request_addr}");
-    let mut secrets = Secrets::from_env();
+    let mut secrets = Secrets::from_env(&config)?;
     if config.edge.url.is_empty() {
         config.edge.url.clone_from(&edge_url);
         secrets.edge_token = Some(state.edge_token.clone());
     }
-    let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], secrets }).await?;
+    let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], secrets, own }).await?;
 
     let note = super::nearby::leave_note(data);
     if let Err(error) = &note {

@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tidegate::admin::PluginRow;
-use tidegate::config::Config;
+use tidegate::config::{Config, given};
 use tidegate::sandbox::compiler::Compiler;
 use tidegate::workbench::package::Package;
 use tidegate::workbench::{Bounds, Workbench};
@@ -82,6 +82,7 @@ fn bounds(config: &Config) -> anyhow::Result<Bounds> {
     Ok(Bounds {
         limits: config.limits,
         rules: assembly::rules(config),
+        secrets: given::secrets(config)?.into_iter().map(|given| given.named).collect(),
         cache_dir: cache_dir(),
         compiler: Compiler::this_program().context("find this program, which compiles")?,
         compile_time_ms_max: config.sandbox.compile_time_ms_max,

@@ -28,7 +28,7 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
         })
     });
     let queues = queues.collect::<anyhow::Result<Vec<_>>>()?;
-    let parts = HostParts { queues, secrets: Secrets::from_env() };
+    let parts = HostParts { queues, secrets: Secrets::from_env(config)?, own: Vec::new() };
     let mut host = Host::start(config, data, parts).await?;
     let stopped = super::stopped()?;
     tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");

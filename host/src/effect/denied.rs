@@ -1,6 +1,8 @@
 //! Why a wish does not become an effect. Knows nothing of where that is shown.
 
+use super::secret::SecretName;
 use super::{HEADERS_RESERVED, HostGrant, METHODS};
+use std::fmt::Display;
 
 /// Which rule a wish breaks, and what would have been accepted. The URL itself is left out: it may hold a
 /// secret.
@@ -19,7 +21,7 @@ pub enum Denied {
     #[error("the URL has user information before its host (accepted: none; send an authorization header)")]
     UserInformation,
     /// The operator did not grant the host.
-    #[error("host `{host}` is not granted (granted: {granted})", granted = list(granted))]
+    #[error("host `{host}` is not granted (granted: {granted})", granted = join(granted))]
     Host {
         /// The URL's host, with its port when that is not the scheme's own.
         host: String,
@@ -47,9 +49,43 @@ pub enum Denied {
         /// How many it may be.
         max: usize,
     },
-    /// It names a secret, and this host gives none.
-    #[error("`{{{{secret:` names a secret, and this host gives none (accepted: text without it)")]
-    Secret,
+    /// It begins like the mark of a secret and is none.
+    #[error(
+        "`{{{{secret:` begins the mark of a secret, and what follows is none (accepted: `{{{{secret:NAME}}}}`)"
+    )]
+    SecretMark,
+    /// The operator named no such secret.
+    #[error("no secret `{name}` is named in `[[secrets]]` of tidegate.toml (named: {named})", named = join(named))]
+    SecretUnknown {
+        /// The name.
+        name: SecretName,
+        /// Those that are.
+        named: Vec<SecretName>,
+    },
+    /// The plugin's manifest does not ask for it.
+    #[error(
+        "secret `{name}` was not asked for (asked for: {asked}); name it in `secrets` of plugin.toml",
+        asked = join(asked)
+    )]
+    SecretNotAsked {
+        /// The name.
+        name: SecretName,
+        /// Those that were.
+        asked: Vec<SecretName>,
+    },
+    /// The secret does not go to this host.
+    #[error("secret `{name}` does not go to host `{host}` (accepted: {accepted})", accepted = join(accepted))]
+    SecretHost {
+        /// The secret's name.
+        name: SecretName,
+        /// The URL's host, with its port when that is not the scheme's own.
+        host: String,
+        /// The hosts it goes to.
+        accepted: Vec<HostGrant>,
+    },
+    /// Others could read it on the way.
+    #[error("secret `{0}` does not travel in clear (accepted: https, or http to this machine)")]
+    SecretInClear(SecretName),
     /// No attempt can be made in no time.
     #[error("a timeout of 0 ms leaves no time to try (accepted: none, or 1 and more)")]
     Timeout,
@@ -60,10 +96,10 @@ pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
-fn list(granted: &[HostGrant]) -> String {
-    if granted.is_empty() {
+fn join<T: Display>(names: &[T]) -> String {
+    if names.is_empty() {
         return "none".to_owned();
     }
-    let names: Vec<String> = granted.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     names.join(", ")
 }

@@ -1,6 +1,7 @@
 //! What an operator lets a plugin cause. Knows nothing of addresses: a granted host may still resolve to one
 //! that is never dialled.
 
+use super::secret::SecretGrants;
 use std::fmt;
 use std::str::FromStr;
 use url::{Host, Url};
@@ -10,6 +11,8 @@ use url::{Host, Url};
 pub struct Grants {
     /// The hosts it may make requests to.
     pub hosts: Vec<HostGrant>,
+    /// The secrets it may name.
+    pub secrets: SecretGrants,
 }
 
 /// One host: one port of it when the grant names one, else any. There are no wildcards.
@@ -37,9 +40,6 @@ impl HostGrant {
     /// When the text is anything but a host with or without a port.
     pub fn parse(text: &str) -> Result<Self, GrantError> {
         let error = |why| GrantError { text: text.chars().take(80).collect(), why };
-        if text.contains('*') {
-            return Err(error("there are no wildcards, each host is named"));
-        }
         if text.contains(['/', '\\', '@', '?', '#', '%']) || text.contains(char::is_whitespace) {
             return Err(error("a grant is a host, not a URL"));
         }
@@ -53,6 +53,10 @@ impl HostGrant {
         };
         let host = Host::parse(host).map_err(|_| error("it is not the name or the address of a host"))?;
         let host = bare(host).ok_or_else(|| error("it is not the name or the address of a host"))?;
+        // Looked for only now: in a name an asterisk of another width is one, too.
+        if matches!(&host, Host::Domain(name) if name.contains('*')) {
+            return Err(error("there are no wildcards, each host is named"));
+        }
         Ok(Self { host, port })
     }
 
@@ -62,7 +66,8 @@ impl HostGrant {
     }
 
     /// Whether this grant lets a request go to the URL.
-    pub(super) fn covers(&self, url: &Url) -> bool {
+    #[must_use]
+    pub fn covers(&self, url: &Url) -> bool {
         let Some(asked) = Self::of(url) else {
             return false;
         };

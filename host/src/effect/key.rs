@@ -29,6 +29,23 @@ impl EffectKey {
         &self.0
     }
 
+    /// The receipt of the event that the effect comes from.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        let receipt = self.0.split('/').next().and_then(|part| part.parse().ok());
+        receipt.expect("a key begins with a receipt")
+    }
+
+    /// The event that it was decided about, by which plugin, and the decision's place, from 0.
+    #[must_use]
+    pub fn parts(&self) -> (Receipt, PluginName, usize) {
+        let mut parts = self.0.split('/');
+        let mut part = || parts.next().expect("a key has three parts");
+        let receipt = part().parse().expect("the first part of a key is a receipt");
+        let plugin = PluginName::new(part()).expect("the second is a plugin's name");
+        (receipt, plugin, part().parse().expect("the third is a number"))
+    }
+
     /// The key as a header's value.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {

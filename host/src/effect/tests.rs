@@ -1,5 +1,6 @@
 //! Tables of wishes: which become effects, which are denied and in what words.
 
+use super::secret::{NamedSecret, SecretGrants, SecretName};
 use super::*;
 use crate::plugin::PluginName;
 
@@ -12,7 +13,7 @@ fn key() -> EffectKey {
 
 fn grants(hosts: &[&str]) -> Grants {
     let hosts = hosts.iter().map(|host| host.parse().expect("a host")).collect();
-    Grants { hosts }
+    Grants { hosts, ..Grants::default() }
 }
 
 fn wish(url: &str) -> decision::HttpRequest {
@@ -80,6 +81,7 @@ fn a_grant_is_a_host_and_nothing_more() {
         "",
         "*",
         "*.example.com",
+        "＊.example.com",
         "https://example.com",
         "example.com/path",
         "user@example.com",
@@ -156,28 +158,95 @@ fn a_header_cannot_start_another_header() {
     }
 }
 
-#[test]
-fn the_mark_of_a_secret_is_denied_wherever_it_stands_as_long_as_no_host_gives_one() {
-    let mark = "x{{secret:KEY}}y";
-    let with_body = |body: &str| decision::HttpRequest {
-        body: Some(body.as_bytes().to_vec()),
-        ..wish("https://a.example/")
+/// `jira` goes to two hosts and was asked for, `slack` was not.
+fn with_secrets() -> Grants {
+    let named = |name: &str, hosts: &[&str]| NamedSecret {
+        name: SecretName::new(name).expect("a name"),
+        hosts: hosts.iter().map(|host| host.parse().expect("a host")).collect(),
     };
-    for marked in [
-        wish(&format!("https://a.example/{mark}")),
-        with_header("authorization", mark),
-        with_body(mark),
-        with_body("{{secret:"),
+    let secrets = SecretGrants {
+        named: [named("jira", &["a.example", "127.0.0.1:8790"]), named("slack", &["a.example"])].into(),
+        asked: vec![SecretName::new("jira").expect("a name")],
+    };
+    Grants { secrets, ..grants(&["a.example", "b.example", "127.0.0.1"]) }
+}
+
+#[test]
+fn a_secret_is_named_wherever_it_is_wanted_and_stays_a_mark() {
+    let wishes = [
+        wish("https://a.example/{{secret:jira}}/x?key={{secret:jira}}"),
+        wish("https://a.example/%7b%7Bsecret:jira%7D%7d"),
+        with_header("authorization", "Bearer {{secret:jira}}"),
+        decision::HttpRequest { body: Some(b"{{secret:jira}}".to_vec()), ..wish("http://127.0.0.1:8790/") },
+    ];
+    for wish in wishes {
+        let effect = Effect::grant(&wish, &with_secrets(), key(), &EffectLimits::default()).expect("granted");
+        let record = effect.to_record();
+        assert!(record.contains("secret:jira"), "{record}");
+        assert_eq!(Effect::from_record(&record).expect("reads"), effect);
+    }
+}
+
+#[test]
+fn a_secret_goes_where_the_operator_says_and_nowhere_else() {
+    let header = |value: &str, url: &str| decision::HttpRequest {
+        headers: vec![("x".to_owned(), value.to_owned())],
+        ..wish(url)
+    };
+    for (wish, text) in [
+        (
+            header("{{secret:jira}}", "https://b.example/"),
+            "secret `jira` does not go to host `b.example` (accepted: a.example, 127.0.0.1:8790)",
+        ),
+        (
+            header("{{secret:jira}}", "http://127.0.0.1:8791/"),
+            "secret `jira` does not go to host `127.0.0.1:8791` (accepted: a.example, 127.0.0.1:8790)",
+        ),
+        (
+            header("{{secret:jira}}", "http://a.example/"),
+            "secret `jira` does not travel in clear (accepted: https, or http to this machine)",
+        ),
+        (
+            header("{{secret:slack}}", "https://a.example/"),
+            "secret `slack` was not asked for (asked for: jira); name it in `secrets` of plugin.toml",
+        ),
+        (
+            wish("https://a.example/%7B%7Bsecret:other%7D%7D"),
+            "no secret `other` is named in `[[secrets]]` of tidegate.toml (named: jira, slack)",
+        ),
+        (
+            wish("https://a.example/?q={{secret:other}}"),
+            "no secret `other` is named in `[[secrets]]` of tidegate.toml (named: jira, slack)",
+        ),
+        (
+            header("{{secret:JIRA}}", "https://a.example/"),
+            "`{{secret:` begins the mark of a secret, and what follows is none (accepted: `{{secret:NAME}}`)",
+        ),
+        (
+            header(&"{{secret:jira}}".repeat(17), "https://a.example/"),
+            "secret_marks_max: 17 is too many, the limit is 16",
+        ),
     ] {
-        assert_eq!(check(&marked, &["a.example"]), Err(Denied::Secret));
+        let denied = Effect::grant(&wish, &with_secrets(), key(), &EffectLimits::default()).expect_err(text);
+        assert_eq!(denied.to_string(), text);
     }
-    for plain in ["{{secret", "{secret:KEY}", "{{Secret:KEY}}", ""] {
-        assert!(check(&with_body(plain), &["a.example"]).is_ok(), "{plain}");
+    let none = check(&with_header("x", "{{secret:jira}}"), &["a.example"]).expect_err("none is named");
+    assert_eq!(none.to_string(), "no secret `jira` is named in `[[secrets]]` of tidegate.toml (named: none)");
+}
+
+#[test]
+fn a_mark_in_the_host_the_port_or_before_them_is_no_url() {
+    for url in [
+        "https://{{secret:jira}}/",
+        "https://{{secret:jira}}.a.example/",
+        "https://a.example:{{secret:jira}}/",
+        "https://{{secret:jira}}@a.example/",
+        "{{secret:jira}}://a.example/",
+    ] {
+        let denied =
+            Effect::grant(&wish(url), &with_secrets(), key(), &EffectLimits::default()).expect_err(url);
+        assert!(matches!(denied, Denied::Url(_) | Denied::UserInformation), "{url}: {denied}");
     }
-    assert_eq!(
-        Denied::Secret.to_string(),
-        "`{{secret:` names a secret, and this host gives none (accepted: text without it)"
-    );
 }
 
 #[test]
@@ -273,6 +342,8 @@ fn a_damaged_record_is_not_an_effect() {
 fn a_key_names_receipt_plugin_and_position() {
     assert_eq!(key().as_str(), "01JD9Z7C5V0000000000000000/notify/0");
     assert_eq!(key().as_str().parse(), Ok(key()));
+    let plugin = PluginName::new("notify").expect("a plugin's name");
+    assert_eq!(key().parts(), (RECEIPT.parse().expect("a receipt"), plugin, 0));
     for text in ["p", "p/00", "p/-1", "p/0/0", "/0", "a b/0", "a\r\nb/0", "ü/0"] {
         format!("{RECEIPT}/{text}").parse::<EffectKey>().expect_err(text);
     }

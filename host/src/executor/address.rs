@@ -1,8 +1,7 @@
 //! Which addresses may be dialled. Knows nothing of requests beyond the host they go to.
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use url::{Host, Url};
 
 /// Whether a loopback address (127.0.0.0/8, `::1`) may be dialled.
@@ -37,6 +36,9 @@ pub enum RefusedAddress {
         /// The first of its addresses.
         address: IpAddr,
     },
+    /// Tidegate itself listens there.
+    #[error("`{0}` is where Tidegate itself listens: effects do not go there")]
+    Own(String),
 }
 
 /// The address blocks that are not dialled, beside those the standard library names: the special-purpose
@@ -95,54 +97,80 @@ pub fn is_dialable(address: IpAddr, loopback: Loopback) -> bool {
     is_public(address) || (loopback == Loopback::Allowed && address.is_loopback())
 }
 
-/// Refuses a URL whose host is an address that may not be dialled; a name passes, the resolver sees to it.
-pub(super) fn check_literal(url: &Url, loopback: Loopback) -> Result<(), RefusedAddress> {
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        Some(Host::Domain(_)) | None => return Ok(()),
-    };
-    if is_dialable(address, loopback) { Ok(()) } else { Err(RefusedAddress::Literal(address)) }
-}
-
-/// Looks names up as the system does and gives out only addresses that may be dialled: what it leaves out, the
-/// client cannot connect to, whatever the name says a moment later.
-pub(super) struct PublicResolver {
+/// What may be dialled: an address by what it is, a port by who listens there. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Egress {
     loopback: Loopback,
+    /// Where this process itself listens.
+    own: Arc<[SocketAddr]>,
 }
 
-impl PublicResolver {
-    pub(super) const fn new(loopback: Loopback) -> Self {
-        Self { loopback }
-    }
+/// Whether the resolver may give out addresses of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    /// It may, where the rules do: nothing of ours listens on the port.
+    Others,
+    /// It may not: something of ours does.
+    Own,
 }
 
-impl Resolve for PublicResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let loopback = self.loopback;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let dialable = keep_dialable(name.as_str(), found.collect(), loopback)?;
-            let addresses: Addrs = Box::new(dialable.into_iter());
-            Ok(addresses)
-        })
+impl Egress {
+    pub(super) fn new(loopback: Loopback, own: &[SocketAddr]) -> Self {
+        Self { loopback, own: own.into() }
     }
-}
 
-fn keep_dialable(
-    name: &str,
-    found: Vec<SocketAddr>,
-    loopback: Loopback,
-) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-    let Some(first) = found.first().map(SocketAddr::ip) else {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
-    };
-    let mut dialable = found;
-    dialable.retain(|address| is_dialable(address.ip(), loopback));
-    if dialable.is_empty() {
-        return Err(RefusedAddress::Resolved { name: name.to_owned(), address: first }.into());
+    /// Refuses a URL whose host is an address that may not be dialled; a name passes, the resolver sees to it.
+    pub(super) fn check_literal(&self, url: &Url) -> Result<(), RefusedAddress> {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) | None => return Ok(()),
+        };
+        if !is_dialable(address, self.loopback) {
+            return Err(RefusedAddress::Literal(address));
+        }
+        if self.port(url) == Port::Own && self.is_own(address) {
+            return Err(RefusedAddress::Own(url.authority().to_owned()));
+        }
+        Ok(())
     }
-    Ok(dialable)
+
+    /// Whose the URL's port is.
+    pub(super) fn port(&self, url: &Url) -> Port {
+        let port = url.port_or_known_default();
+        if self.own.iter().any(|own| Some(own.port()) == port) { Port::Own } else { Port::Others }
+    }
+
+    /// Of a name's addresses, one at least, those that may be dialled on a port.
+    ///
+    /// # Errors
+    /// When there are none among them.
+    pub(super) fn keep_dialable(
+        &self,
+        name: &str,
+        found: Vec<SocketAddr>,
+        port: Port,
+    ) -> Result<Vec<SocketAddr>, RefusedAddress> {
+        let first = found.first().map(SocketAddr::ip);
+        let mut dialable = found;
+        dialable.retain(|address| is_dialable(address.ip(), self.loopback));
+        if dialable.is_empty()
+            && let Some(address) = first
+        {
+            return Err(RefusedAddress::Resolved { name: name.to_owned(), address });
+        }
+        if port == Port::Own {
+            dialable.retain(|address| !self.is_own(address.ip()));
+        }
+        if dialable.is_empty() { Err(RefusedAddress::Own(name.to_owned())) } else { Ok(dialable) }
+    }
+
+    /// Whether this process listens on the address. One that listens on all of a machine's listens on any that a socket
+    /// can be bound to.
+    fn is_own(&self, address: IpAddr) -> bool {
+        let is_here = || UdpSocket::bind((address, 0)).is_ok();
+        self.own.iter().any(|own| own.ip() == address || (own.ip().is_unspecified() && is_here()))
+    }
 }
 
 fn shares_prefix(address: &[u8], block: &[u8], bits: u32) -> bool {
@@ -282,24 +310,52 @@ mod tests {
         }
     }
 
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| SocketAddr::new(parse(text), 0)).collect()
+    }
+
     #[test]
     fn of_a_names_addresses_only_public_ones_are_dialled() {
-        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
-            texts.iter().map(|text| SocketAddr::new(parse(text), 0)).collect()
-        };
+        let closed = Egress::new(Loopback::Refused, &[]);
         let mixed = addresses(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]);
-        let kept = keep_dialable("mixed.example", mixed, Loopback::Refused).expect("two are public");
+        let kept = closed.keep_dialable("mixed.example", mixed, Port::Others).expect("two are public");
         assert_eq!(kept, addresses(&["8.8.8.8", "2606:4700::1111"]));
 
         let private = addresses(&["169.254.169.254", "10.0.0.1"]);
+        let open = Egress::new(Loopback::Allowed, &[]);
         let refused =
-            keep_dialable("metadata.example", private, Loopback::Allowed).expect_err("none is public");
+            open.keep_dialable("metadata.example", private, Port::Others).expect_err("none is public");
         assert_eq!(
             refused.to_string(),
             "`metadata.example` resolves to 169.254.169.254, which is private or special: only public addresses \
              are dialled"
         );
-        let nothing = keep_dialable("empty.example", vec![], Loopback::Refused).expect_err("no address");
-        assert!(!nothing.is::<RefusedAddress>(), "a name without addresses may get one later");
+    }
+
+    #[test]
+    fn our_own_ports_are_refused_on_every_address_we_listen_on() {
+        let own = |text: &str| text.parse::<SocketAddr>().expect(text);
+        for (listens, url, is_refused) in [
+            ("127.0.0.1:8790", "http://127.0.0.1:8790/", true),
+            ("127.0.0.1:8790", "http://127.1:8790/", true),
+            ("127.0.0.1:8790", "http://127.0.0.1:8791/", false),
+            ("127.0.0.1:80", "http://127.0.0.1/", true),
+            ("127.0.0.1:443", "https://2130706433/", true),
+            ("127.0.0.1:8790", "http://127.0.0.2:8790/", false),
+            ("[::1]:8790", "http://[0:0::1]:8790/", true),
+            // Who listens on all addresses listens on these, and not on another machine's.
+            ("0.0.0.0:8790", "http://127.0.0.2:8790/", true),
+            ("0.0.0.0:8790", "http://8.8.8.8:8790/", false),
+        ] {
+            let egress = Egress::new(Loopback::Allowed, &[own(listens)]);
+            let checked = egress.check_literal(&Url::parse(url).expect(url));
+            assert_eq!(checked.is_err(), is_refused, "{url} while listening on {listens}: {checked:?}");
+        }
+        let egress = Egress::new(Loopback::Allowed, &[own("127.0.0.1:8790")]);
+        let both = addresses(&["127.0.0.1", "8.8.8.8"]);
+        let kept = |port| egress.keep_dialable("both.example", both.clone(), port).expect("one is left");
+        assert_eq!((kept(Port::Others).len(), kept(Port::Own)), (2, addresses(&["8.8.8.8"])));
+        let ours = egress.keep_dialable("localhost", addresses(&["127.0.0.1"]), Port::Own);
+        assert_eq!(ours, Err(RefusedAddress::Own("localhost".to_owned())));
     }
 }

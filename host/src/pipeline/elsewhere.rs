@@ -1,11 +1,10 @@
 //! Deliveries whose body did not fit in an envelope: fetch it from the vault, decide as for any other, and only when
 //! that is recorded have the vault forget it. Knows nothing of how the edge is asked.
 
-use super::{Decided, Elsewhere, Pipeline};
-use crate::event::Event;
-use crate::queue::Queue;
+use super::{Elsewhere, Incoming, Pipeline, acknowledge};
+use crate::queue::{Lease, Queue};
 use crate::read;
-use crate::store::{Batch, Store, Stray};
+use crate::store::{Store, Stray};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_envelope::{Body, Digest, Envelope};
@@ -19,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 90;
 const WAIT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3_600));
 
 /// What came of asking for a body.
-enum Fetched {
+pub(super) enum Fetched {
     Body(Vec<u8>),
     /// The vault does not have it.
     Gone,
@@ -34,7 +33,7 @@ impl<S: Store> Pipeline<S> {
         let _permit = self.fetching.acquire().await.expect("the semaphore is never closed");
         let Elsewhere { lease, attempts, queued_at_ms, pulled_at_ms, envelope, text } = delivery;
         let (source, receipt) = (envelope.source.clone(), envelope.receipt);
-        let mut decided = Decided { leases: vec![lease], ..Decided::default() };
+        let (mut incoming, mut strays) = (Vec::new(), Vec::new());
         let stray = |why: String| {
             tracing::error!(%receipt, "parked an event without its body: {why}");
             vec![Stray { body: text, why, pulled_at_ms }]
@@ -42,21 +41,24 @@ impl<S: Store> Pipeline<S> {
         match self.fetch(&envelope).await {
             Fetched::Body(body) => {
                 let event = read::read_fetched(envelope, body);
-                decided.batch = self.decide_fetched(event, [queued_at_ms, pulled_at_ms]).await;
+                incoming.push(Incoming { event, queued_at_ms, pulled_at_ms, came: None });
             }
             Fetched::Gone => match self.store.event(receipt).await {
                 // Recorded before, and forgotten by the vault: this is a repeat.
                 Ok(Some(_)) => {}
-                Ok(None) => decided.batch.strays = stray("the vault no longer has its body".into()),
-                Err(error) => return retry(queue, decided, attempts, &error.into()).await,
+                Ok(None) => strays = stray("the vault no longer has its body".into()),
+                Err(error) => return retry(queue, lease, attempts, &error.into()).await,
             },
             Fetched::Later(error) if attempts >= ATTEMPTS_MAX => {
-                decided.batch.strays = stray(format!("its body could not be fetched: {error:#}"));
+                strays = stray(format!("its body could not be fetched: {error:#}"));
             }
-            Fetched::Later(error) => return retry(queue, decided, attempts, &error).await,
+            Fetched::Later(error) => return retry(queue, lease, attempts, &error).await,
         }
-        let parked = !decided.batch.strays.is_empty();
-        self.record(queue, decided).await;
+        let parked = !strays.is_empty();
+        if self.record(incoming, strays, Vec::new()).await.is_err() {
+            return;
+        }
+        acknowledge(queue, vec![lease]).await;
         if let Some(edge) = self.edge.as_ref().filter(|_| !parked)
             && let Err(error) = edge.drop_body(&source, receipt).await
         {
@@ -64,7 +66,7 @@ impl<S: Store> Pipeline<S> {
         }
     }
 
-    async fn fetch(&self, envelope: &Envelope) -> Fetched {
+    pub(super) async fn fetch(&self, envelope: &Envelope) -> Fetched {
         let Body::Vault(vault) = envelope.body else { return Fetched::Gone };
         let Some(edge) = &self.edge else {
             return Fetched::Later(anyhow::anyhow!(
@@ -79,23 +81,13 @@ impl<S: Store> Pipeline<S> {
             Err(error) => Fetched::Later(error),
         }
     }
-
-    async fn decide_fetched(self: &Arc<Self>, event: Event, times_ms: [u64; 2]) -> Batch {
-        self.off_the_runtime(move |this| {
-            let mut batch = Batch::default();
-            this.decide_event(&this.switchboard.current(), event, times_ms, &mut batch);
-            batch
-        })
-        .await
-    }
 }
 
 /// Gives the delivery back to the queue, to come again later.
-async fn retry<Q: Queue>(queue: &Q, decided: Decided, attempts: u32, error: &anyhow::Error) {
+async fn retry<Q: Queue>(queue: &Q, lease: Lease, attempts: u32, error: &anyhow::Error) {
     let wait = WAIT.0.saturating_mul(attempts.max(1).saturating_pow(2)).min(WAIT.1);
     tracing::error!("failed to fetch a body from the vault, will try again in {wait:?}: {error:#}");
-    let back = decided.leases.into_iter().map(|lease| lease.retry(wait)).collect();
-    if let Err(error) = queue.settle(back).await {
+    if let Err(error) = queue.settle(vec![lease.retry(wait)]).await {
         tracing::warn!("failed to give a delivery back, it comes again when its lease runs out: {error}");
     }
 }

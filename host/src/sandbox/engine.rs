@@ -7,7 +7,7 @@ use super::ticker::Ticker;
 use crate::limits::STACK_BYTES_MAX;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+use wasmtime::{Collector, Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// Bytes of a used memory that are reset in place; what lies beyond is given back to the kernel.
 const KEEP_RESIDENT_BYTES: usize = 2 << 20;
@@ -88,6 +88,15 @@ fn common(memory_bytes_max: usize, kind: Kind) -> Config {
     let mut settings = Config::new();
     settings
         .wasm_component_model(true)
+        // What Lua's errors are made of. A thrown exception lives in a heap that wasmtime collects, and that an instance
+        // has only when its module can throw, catch or hold one: the others pay nothing. The heap is a memory like the
+        // rest, so that it counts into `memory_bytes`.
+        .wasm_exceptions(true)
+        // An exception holds what was thrown with it, which was there before: no cycles, so counting frees them all.
+        .collector(Collector::DeferredReferenceCounting)
+        // No language here needs more of that heap: what is off cannot be attacked.
+        .wasm_gc(false)
+        .wasm_function_references(false)
         .concurrency_support(false)
         .epoch_interruption(true)
         .consume_fuel(kind == Kind::Metered)
@@ -110,7 +119,9 @@ fn pooled(config: &SandboxConfig, kind: Kind) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(config.core_instances_max))
-        .total_memories(instances.saturating_mul(config.memories_max))
+        // One more each, for the heap of exceptions.
+        .total_memories(instances.saturating_mul(config.memories_max.saturating_add(1)))
+        .total_gc_heaps(instances)
         .total_tables(instances.saturating_mul(config.tables_max))
         .max_core_instances_per_component(config.core_instances_max)
         .max_memories_per_component(config.memories_max)

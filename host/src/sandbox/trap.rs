@@ -4,10 +4,13 @@ use super::limiter::{CallState, Denied};
 use super::wasi::Ended;
 use crate::fault::Fault;
 use crate::limits::{Limits, STACK_BYTES_MAX};
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{ThrownException, Trap, WasmBacktrace};
 
 /// Bytes of text about one fault that are kept: names of functions are as long as the plugin likes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// What is said of an exception that left the plugin. What it was thrown with is the plugin's own.
+const UNCAUGHT: &str = "an exception was thrown, and nothing caught it";
 
 /// Where a call failed.
 pub(super) enum Failure {
@@ -38,6 +41,9 @@ pub(super) fn fault(failure: Failure, state: &CallState, limits: &Limits) -> Fau
         (None, Some(trap), _) => Fault::Trap { cause: trap.to_string(), backtrace: backtrace(error) },
         (None, None, _) if let Some(Ended(why)) = error.downcast_ref() => {
             Fault::Trap { cause: why.clone(), backtrace: backtrace(error) }
+        }
+        (None, None, _) if error.is::<ThrownException>() => {
+            Fault::Trap { cause: UNCAUGHT.to_owned(), backtrace: backtrace(error) }
         }
         (None, None, _) if is_too_much(error) && error.is::<WasmBacktrace>() => {
             // Its own functions were at work, so it was calling the host; an answer is read after they ended.

@@ -60,8 +60,13 @@ impl Instance {
     ) -> Result<Result<Vec<Decision>, Refusal>, Failure> {
         let settings: Vec<_> =
             question.settings.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
+        let attributes = &question.event.attributes;
+        let attributes: Vec<_> =
+            attributes.iter().map(|(name, value)| wit::NameValueParam { name, value }).collect();
+        let changed: Vec<_> = question.event.changed.iter().map(String::as_str).collect();
         let receipt = question.event.receipt.to_string();
-        let told = event(question, &receipt, &settings);
+        let lists = Lists { settings: &settings, attributes: &attributes, changed: &changed };
+        let told = event(question, &receipt, &lists);
         let answer = self.0.tidegate_plugin_handler().call_handle(store, told).map_err(Failure::Call)?;
         Ok(match answer {
             Ok(decisions) => Ok(decisions.into_iter().map(decision).collect()),
@@ -83,12 +88,15 @@ fn check_types(component: &Component) -> wasmtime::Result<()> {
     handle.typecheck::<Parameters<'_>, Results>(&ty.instance_type())
 }
 
-/// The event in the contract's words, all borrowed: lowering copies each byte once, into the plugin.
-fn event<'a>(
-    question: &Question<'a>,
-    receipt: &'a str,
+/// The lists of an event, as what is lowered borrows them.
+struct Lists<'a> {
     settings: &'a [wit::NameValueParam<'a>],
-) -> wit::Event<'a> {
+    attributes: &'a [wit::NameValueParam<'a>],
+    changed: &'a [&'a str],
+}
+
+/// The event in the contract's words, all borrowed: lowering copies each byte once, into the plugin.
+fn event<'a>(question: &Question<'a>, receipt: &'a str, lists: &Lists<'a>) -> wit::Event<'a> {
     let event = question.event;
     wit::Event {
         receipt,
@@ -96,17 +104,17 @@ fn event<'a>(
         kind: &event.kind,
         subject: &event.subject,
         received_at_ms: event.received_at_ms,
-        occurred_at_ms: event.occurred_at_ms,
+        occurred_at_ms: event.occurred_at_ms(),
         arrival: arrival(event.arrival),
         attempt: question.attempt,
         content_type: event.content_type.as_deref(),
         body: &event.body,
         asset: event.asset.as_ref().map(asset),
-        previous: None,
-        changed: &[],
-        memory: None,
-        settings,
-        attributes: &[],
+        previous: event.previous.as_ref().map(|snapshot| &*snapshot.json),
+        changed: lists.changed,
+        memory: question.memory,
+        settings: lists.settings,
+        attributes: lists.attributes,
     }
 }
 
@@ -114,6 +122,10 @@ const fn arrival(arrival: Arrival) -> wit::Arrival<'static> {
     match arrival {
         Arrival::First => wit::Arrival::First,
         Arrival::Duplicate(_) => wit::Arrival::Duplicate,
+        Arrival::Stale => wit::Arrival::Stale,
+        Arrival::Conflict => wit::Arrival::Conflict,
+        Arrival::AfterDelete => wit::Arrival::AfterDelete,
+        Arrival::Echo => wit::Arrival::Other("echo"),
     }
 }
 

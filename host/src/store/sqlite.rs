@@ -1,22 +1,41 @@
 //! The store on one SQLite file. One thread owns the connection that writes and makes one transaction of
 //! all that waits; reads go past it on a connection of their own (WAL). Knows nothing of plugins or queues.
 
+mod intervene;
+mod lane;
+mod listing;
+mod outbox;
+mod parked;
 mod queries;
 mod rows;
 mod schema;
+mod subjects;
+mod tally;
 mod watched;
+mod write;
 mod writer;
 
+use super::listing::{EventQuery, EventsPage};
+use super::outbox::WaitingTarget;
+use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
+use super::stats::Stats;
 use super::watched::{AlertRow, DueAlert, LastVigil};
-use super::{Batch, Deployment, DueAsk, DueEffect, EventRow, EventSeq, Page, ParkedRow, Store, StoreError};
+use super::{
+    Batch, Deployment, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, Store, StoreError, Submitted,
+};
 use crate::alert::Gap;
+use crate::subject::{SubjectKey, SubjectState};
+use crate::target::{Pause, Target};
 use anyhow::Context as _;
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 use writer::Writer;
+
+pub use writer::Disk;
 
 /// Batches that may wait for the writer before `commit` itself waits.
 const BATCHES_WAITING_MAX: usize = 64;
@@ -28,8 +47,12 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     writer: Writer,
     reader: Arc<Mutex<Connection>>,
+    /// What people ask may take long: it keeps nobody from deciding and performing.
+    people: Arc<Mutex<Connection>>,
+    /// Set for a store in memory: how long a read takes.
+    pause: Option<fn() -> Duration>,
     /// Held as long as the store: two hosts on one file would each decide every event.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -52,37 +75,103 @@ impl SqliteStore {
         Ok(Self(Arc::new(Inner {
             writer: Writer::start(connection, BATCHES_WAITING_MAX)?,
             reader: Arc::new(Mutex::new(schema::connect(&path)?)),
-            _lock: lock,
+            people: Arc::new(Mutex::new(schema::connect(&path)?)),
+            pause: None,
+            _lock: Some(lock),
         })))
+    }
+
+    /// A store in memory that starts no thread, for simulated runs: the same tables and the same statements, written when
+    /// [`Disk`] says so and read on the thread that asks. Stores of the same name in this process share what is written, for
+    /// as long as there is one. `pause` is asked how long each read takes.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn in_memory(name: &str, pause: fn() -> Duration) -> anyhow::Result<(Self, Disk)> {
+        let uri = format!("file:/{name}?vfs=memdb");
+        let mut connection = schema::connect(Path::new(&uri))?;
+        schema::migrate(&mut connection)?;
+        let reader = schema::connect(Path::new(&uri))?;
+        let (writer, disk) = Writer::in_steps(connection, BATCHES_WAITING_MAX);
+        let reader = Arc::new(Mutex::new(reader));
+        let people = Arc::clone(&reader);
+        let store = Inner { writer, reader, people, pause: Some(pause), _lock: None };
+        Ok((Self(Arc::new(store)), disk))
     }
 
     async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let reader = Arc::clone(&self.0.reader);
-        let task = tokio::task::spawn_blocking(move || {
-            query(&reader.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        Ok(task.await.context("read the store")??)
+        on(&self.0.reader, self.0.pause, query).await
+    }
+
+    /// As [`Self::read`], for what people ask.
+    async fn show<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        on(&self.0.people, self.0.pause, query).await
     }
 }
 
+async fn on<T: Send + 'static>(
+    connection: &Arc<Mutex<Connection>>,
+    pause: Option<fn() -> Duration>,
+    query: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let connection = Arc::clone(connection);
+    let query = move || query(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(pause) = pause {
+        tokio::time::sleep(pause()).await;
+        return Ok(query()?);
+    }
+    Ok(tokio::task::spawn_blocking(query).await.context("read the store")??)
+}
+
 impl Store for SqliteStore {
-    async fn commit(&self, batch: impl Into<Arc<Batch>> + Send) -> Result<(), StoreError> {
-        self.0.writer.commit(batch.into()).await
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.0.writer.commit(batch).await
     }
 
-    async fn effects_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueEffect>, StoreError> {
-        self.read(move |db| queries::effects_due(db, now_ms, rows_max)).await
+    async fn submit(&self, batch: Batch) -> Result<Submitted, StoreError> {
+        self.0.writer.submit(batch).await
+    }
+
+    fn durable(&self) -> u64 {
+        self.0.writer.durable()
+    }
+
+    async fn subjects(&self, keys: Vec<SubjectKey>) -> Result<Vec<SubjectState>, StoreError> {
+        self.read(move |db| keys.iter().map(|key| subjects::read(db, key)).collect()).await
+    }
+
+    async fn known(&self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, StoreError> {
+        self.read(move |db| subjects::known(db, &receipts)).await
+    }
+
+    async fn upcoming_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueUpcoming>, StoreError> {
+        self.read(move |db| queries::upcoming_due(db, now_ms, rows_max)).await
+    }
+
+    async fn next_upcoming_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
+        self.read(move |db| queries::next_upcoming_at_ms(db, now_ms)).await
+    }
+
+    async fn targets_waiting(&self, now_ms: u64, each_max: usize) -> Result<Vec<WaitingTarget>, StoreError> {
+        self.read(move |db| outbox::targets_waiting(db, now_ms, each_max)).await
+    }
+
+    async fn effects(&self, seqs: Vec<EffectSeq>) -> Result<Vec<DueEffect>, StoreError> {
+        self.read(move |db| outbox::effects(db, &seqs)).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<(Target, Pause)>, StoreError> {
+        self.read(outbox::pauses).await
     }
 
     async fn asks_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueAsk>, StoreError> {
         self.read(move |db| queries::asks_due(db, now_ms, rows_max)).await
-    }
-
-    async fn next_effect_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
-        self.read(move |db| queries::next_effect_at_ms(db, now_ms)).await
     }
 
     async fn next_ask_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
@@ -97,16 +186,24 @@ impl Store for SqliteStore {
         self.read(queries::active).await
     }
 
-    async fn events(&self, page: Page) -> Result<(Vec<EventRow>, Option<EventSeq>), StoreError> {
-        self.read(move |db| rows::events(db, page)).await
+    async fn events(&self, query: EventQuery) -> Result<EventsPage, StoreError> {
+        self.show(move |db| listing::events(db, &query)).await
     }
 
     async fn event(&self, receipt: Receipt) -> Result<Option<EventRow>, StoreError> {
-        self.read(move |db| rows::event(db, receipt)).await
+        self.show(move |db| rows::event(db, receipt)).await
     }
 
-    async fn parked(&self, rows_max: usize) -> Result<Vec<ParkedRow>, StoreError> {
-        self.read(move |db| rows::parked(db, rows_max)).await
+    async fn parked(&self, query: ParkedQuery) -> Result<ParkedPage, StoreError> {
+        self.show(move |db| parked::page(db, &query)).await
+    }
+
+    async fn parked_detail(&self, id: ParkedId) -> Result<Option<ParkedDetail>, StoreError> {
+        self.show(move |db| parked::detail(db, id)).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.show(tally::stats).await
     }
 
     async fn last_vigil(&self) -> Result<LastVigil, StoreError> {

@@ -1,6 +1,6 @@
 //! A plugin as it lies on an author's disk: a component, and the manifest beside it. Knows nothing of running it.
 
-use crate::plugin::{LimitsAsked, Manifest, PluginName};
+use crate::plugin::{LimitsAsked, Manifest, PluginName, RetryAsked};
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,6 +67,11 @@ impl Package {
             component: stem.into_owned(),
             kinds: vec!["*".to_owned()],
             hosts: Vec::new(),
+            secrets: Vec::new(),
+            emits: Vec::new(),
+            arrivals: Vec::new(),
+            writes_back_to: Vec::new(),
+            retry: RetryAsked::default(),
             settings: BTreeMap::new(),
             limits: LimitsAsked::default(),
             build: Build::default(),

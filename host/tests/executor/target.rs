@@ -5,10 +5,11 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,11 +40,12 @@ type Requests = Arc<Mutex<Vec<Seen>>>;
 pub(crate) struct Target {
     pub(crate) port: u16,
     requests: Requests,
+    failing: Arc<AtomicUsize>,
 }
 
 impl Target {
     pub(crate) async fn start() -> Self {
-        let requests = Requests::default();
+        let (requests, failing) = (Requests::default(), Arc::new(AtomicUsize::new(0)));
         let router = Router::new()
             .route("/status/{status}", any(|Path(number): Path<u16>| async move { status(number) }))
             .route(
@@ -56,17 +58,24 @@ impl Target {
                 "/redirect/{status}",
                 any(|Path(number): Path<u16>| async move { (status(number), [("location", "/followed")]) }),
             )
+            .route("/echo/{*rest}", any(echo))
             .fallback(|| async { StatusCode::NO_CONTENT })
+            .layer(from_fn_with_state(Arc::clone(&failing), fail))
             .layer(from_fn_with_state(Arc::clone(&requests), keep));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("a bound listener").port();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { port, requests }
+        Self { port, requests, failing }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Answers so many more requests with 500, whatever they are.
+    pub(crate) fn fail_next(&self, requests: usize) {
+        self.failing.store(requests, Ordering::SeqCst);
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -80,8 +89,29 @@ impl Target {
     }
 }
 
+/// Says all that it was sent, in the forms in which servers do.
+async fn echo(request: Request) -> String {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, 1 << 20).await.expect("a small body");
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let headers: Vec<_> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().expect("text")))
+        .collect();
+    format!("{} {} {body} {:?}", parts.uri, headers.join("; "), body)
+}
+
 fn status(number: u16) -> StatusCode {
     StatusCode::from_u16(number).expect("a status")
+}
+
+async fn fail(State(failing): State<Arc<AtomicUsize>>, request: Request, next: Next) -> Response {
+    let one_less = |left: usize| left.checked_sub(1);
+    match failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+        Ok(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) => next.run(request).await,
+    }
 }
 
 async fn keep(

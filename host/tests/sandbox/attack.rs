@@ -1,13 +1,17 @@
 //! Each limit and each rule of the contract against a guest that breaks it. After every attack the host and the
 //! other plugins still work.
 
-use crate::guest::{Bench, built, event, notice, wat};
+use crate::guest::{Bench, assemble, built, component, event, notice, prelude, wat};
 use std::time::{Duration, Instant};
 use tidegate::decision::Refusal;
 use tidegate::event::{Asset, Reference};
 use tidegate::fault::Fault;
 use tidegate::limits::{Limits, STACK_BYTES_MAX};
-use tidegate::sandbox::{Answer, Prepared};
+use tidegate::sandbox::{AdmissionError, Answer, Prepared};
+
+/// The export of a guest that is never asked.
+const ANSWERS: &str =
+    r#"(func (export "tidegate:plugin/handler@1.0.0#handle") (param i32) (result i32) (unreachable))"#;
 
 /// A sandbox with a well-behaved plugin beside the one that attacks.
 struct Arena {
@@ -109,6 +113,58 @@ fn a_plugin_that_needs_more_memory_to_start_than_it_may_have_is_at_fault() {
 fn a_plugin_that_grows_its_table_without_end_is_denied_it() {
     let limits = Limits { table_elements: 5_000, ..Limits::default() };
     assert_eq!(attack_wat("grows-table", limits), Fault::Table { wanted: 5_001, limit: 5_000 });
+}
+
+#[test]
+fn a_plugin_that_throws_without_end_is_stopped_and_its_exceptions_take_no_more_memory_than_it_may_have() {
+    let limits = Limits { memory_bytes: 1 << 20, ..short() };
+    // What nobody holds is collected when there is no more room.
+    assert_eq!(attack_wat("throws-for-ever", limits), Fault::WallTime { limit_ms: 30 });
+}
+
+#[test]
+fn a_plugin_that_keeps_every_exception_it_caught_is_denied_the_memory_for_them() {
+    for memory_bytes in [1 << 20, 64 << 20] {
+        let limits = Limits { memory_bytes, wall_time_ms: 10_000, ..Limits::default() };
+        let fault = attack_wat("keeps-exceptions", limits);
+        assert!(
+            matches!(fault, Fault::Memory { limit_bytes, .. } if limit_bytes == memory_bytes),
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn a_plugin_that_keeps_exceptions_and_throws_on_is_stopped_in_time_however_much_there_is_to_collect() {
+    let began = Instant::now();
+    let limits = Limits { memory_bytes: 64 << 20, wall_time_ms: 500, ..Limits::default() };
+    assert_eq!(attack_wat("keeps-exceptions-and-throws-on", limits), Fault::WallTime { limit_ms: 500 });
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_plugin_whose_exception_nobody_catches_is_at_fault_with_the_function_that_threw() {
+    let fault = attack_wat("throws", Limits::default());
+    let Fault::Trap { cause, backtrace } = fault else {
+        panic!("{fault:?}");
+    };
+    assert!(cause.contains("exception"), "{cause}");
+    assert!(backtrace.contains("innermost"), "{backtrace}");
+}
+
+#[test]
+fn what_the_heap_of_exceptions_could_hold_besides_is_not_taken() {
+    for (what, text) in [
+        ("a struct", "(type $pair (struct (field i32))) (func (drop (struct.new $pair (i32.const 1))))"),
+        (
+            "a function reference",
+            "(type $f (func)) (func $f) (elem declare func $f) (func (call_ref $f (ref.func $f)))",
+        ),
+    ] {
+        let attacker = component(&assemble(&format!("(module {} {ANSWERS} {text})", prelude())));
+        let refused = Bench::new().sandbox.prepare(&attacker).expect_err(what);
+        assert!(matches!(refused, AdmissionError::Invalid(_)), "{what}: {refused:?}");
+    }
 }
 
 #[test]

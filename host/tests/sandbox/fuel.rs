@@ -19,7 +19,7 @@ fn loan() -> Event {
 
 fn ask(bench: &Bench, plugin: &Prepared, limits: &Limits) -> (Answer, Usage) {
     let settings = [("notice_url".to_owned(), NOTICE_URL.to_owned())];
-    let question = Question { event: &loan(), attempt: 1, settings: &settings };
+    let question = Question { event: &loan(), attempt: 1, settings: &settings, memory: None };
     let call = bench.sandbox.call(plugin, &question, limits);
     (call.answer, call.usage)
 }

@@ -49,7 +49,7 @@ impl Bench {
 
     pub(crate) fn ask(&self, plugin: &Prepared, event: &Event, limits: &Limits) -> Answer {
         let settings = [("notice_url".to_owned(), NOTICE_URL.to_owned())];
-        self.sandbox.ask(plugin, &Question { event, attempt: 1, settings: &settings }, limits)
+        self.sandbox.ask(plugin, &Question { event, attempt: 1, settings: &settings, memory: None }, limits)
     }
 }
 
@@ -103,13 +103,18 @@ pub(crate) fn event(kind: &str) -> Event {
         kind: kind.to_owned(),
         subject: "675".to_owned(),
         received_at_ms: 1_668_143_107_500,
-        occurred_at_ms: Some(1_668_143_107_302),
+        occurred_at_us: Some(1_668_143_107_302_773),
         arrival: Arrival::First,
         content_type: Some("application/json".to_owned()),
         sha256: Digest::of(&body),
         body,
         asset: None,
         findings: Vec::new(),
+        json: None,
+        previous: None,
+        changed: Vec::new(),
+        attributes: Vec::new(),
+        cause: None,
     }
 }
 

@@ -16,7 +16,7 @@ fn scribble(bench: &Bench, plugin: &Prepared, rounds: usize) {
     let limits = Limits { wall_time_ms: 20_000, ..Limits::default() };
     for round in 0..rounds {
         let attempt = PAGES[round % PAGES.len()];
-        let question = Question { event: &event, attempt, settings: &[] };
+        let question = Question { event: &event, attempt, settings: &[], memory: None };
         let answer = bench.sandbox.ask(plugin, &question, &limits);
         assert_eq!(answer, Ok(Err(Refusal::Skip)), "round {round}, grown by {attempt} pages");
     }
@@ -77,7 +77,7 @@ fn nor_does_one_that_was_stopped_in_the_middle() {
     let few = Limits { memory_bytes: 300 << 10, ..Limits::default() };
     for _ in 0..300 {
         scribble(&bench, &plugin, 2);
-        let question = Question { event: &event, attempt: 3, settings: &[] };
+        let question = Question { event: &event, attempt: 3, settings: &[], memory: None };
         let answer = bench.sandbox.ask(&plugin, &question, &few);
         assert_eq!(answer, Ok(Err(Refusal::RetryAfterMs(8))), "the memory it wanted was refused");
     }

@@ -80,7 +80,7 @@ impl Case {
     }
 
     fn ask(&self, bench: &Bench, plugin: &Prepared) -> Answer {
-        let question = Question { event: &self.event, attempt: 1, settings: &self.settings };
+        let question = Question { event: &self.event, attempt: 1, settings: &self.settings, memory: None };
         bench.sandbox.ask(plugin, &question, &Limits::default())
     }
 }

@@ -20,7 +20,11 @@ fn call(folder: &str, kind: &str) -> Option<Call> {
     let bench = Bench::with(|config| config.cache_dir = compiled);
     let guest = bench.prepare(&built(&path));
     let limits = Limits { wall_time_ms: 20_000, ..Limits::default() };
-    Some(bench.sandbox.call(&guest, &Question { event: &event(kind), attempt: 1, settings: &[] }, &limits))
+    Some(bench.sandbox.call(
+        &guest,
+        &Question { event: &event(kind), attempt: 1, settings: &[], memory: None },
+        &limits,
+    ))
 }
 
 fn at(log: &Log, level: Level) -> Vec<&str> {
@@ -31,7 +35,7 @@ fn at(log: &Log, level: Level) -> Vec<&str> {
 fn what_a_program_prints_is_its_log_whole_and_in_order() {
     let mut expected = vec!["told of asset.update".to_owned()];
     expected.extend((0..100).map(|line| format!("{line:099}")));
-    for folder in ["chatty-c", "chatty-cpp", "chatty-go", "chatty-zig"] {
+    for folder in ["chatty-c", "chatty-cpp", "chatty-go", "chatty-lua", "chatty-zig"] {
         let Some(Call { answer, log, .. }) = call(folder, "asset.update") else {
             continue;
         };
@@ -51,4 +55,23 @@ fn a_go_programs_last_words_are_in_its_log() {
     let words = at(&log, Level::Error);
     assert_eq!(words.first(), Some(&"panic: nobody recovers from this"), "{words:?}");
     assert!(words.iter().any(|line| line.contains("hostile.Handle")), "and where: {words:?}");
+}
+
+#[test]
+fn a_mistake_in_lua_is_in_the_log_with_its_file_its_line_and_what_led_there() {
+    for (kind, mistake) in [
+        ("raise", "guest.lua:10: nobody handles this"),
+        ("recurse", "guest.lua:8: stack overflow"),
+        ("answer-nonsense", "handle returned not a list of decisions, which is no list of decisions"),
+        ("answer-a-number", "decision 1: `url` is a number, not text"),
+    ] {
+        let Some(Call { answer, log, .. }) = call("hostile-lua", kind) else {
+            return;
+        };
+        assert!(matches!(answer, Err(Fault::Trap { .. })), "{kind}: {answer:?}");
+        let words = at(&log, Level::Error);
+        assert!(words.first().is_some_and(|first| first.starts_with(mistake)), "{kind}: {words:?}");
+        let is_traced = words.iter().any(|line| line.contains("guest.lua:") && line.contains("function"));
+        assert!(is_traced || kind.starts_with("answer"), "{kind}: {words:?}");
+    }
 }

@@ -104,6 +104,27 @@ fn a_javascript_program_that_breaks_a_limit_ends_in_the_fault_that_names_it() {
 }
 
 #[test]
+fn a_lua_program_that_breaks_a_limit_ends_in_the_fault_that_names_it() {
+    let Some(arena) = Arena::new("hostile-lua") else {
+        return;
+    };
+    arena.assert_spins("spin");
+    // Lua's errors are exceptions, which the host keeps for it.
+    arena.assert_spins("raise-for-ever");
+    for kind in ["allocate", "keep-every-error"] {
+        arena.assert_hoards(kind);
+    }
+    arena.assert_floods("flood-result");
+    for kind in ["recurse", "raise", "answer-nonsense", "answer-a-number"] {
+        arena.assert_traps(kind);
+    }
+    let said = |kind: &str| arena.ask(kind, &Limits { wall_time_ms: 20_000, ..Limits::default() });
+    let refusal = |words: &str| Ok(Err(Refusal::Other(words.to_owned())));
+    assert_eq!(said("recurse-and-get-on"), refusal("stack overflow"), "Lua counts its own calls");
+    assert_eq!(said("allocate-and-get-on"), refusal("false: not enough memory"));
+}
+
+#[test]
 fn a_go_program_that_breaks_a_limit_ends_in_the_fault_that_names_it() {
     let Some(arena) = Arena::new("hostile-go") else {
         return;

@@ -39,7 +39,7 @@ impl Arena {
     }
 
     fn call(&self, guest: &Prepared, event: &Event, limits: &Limits) -> Call {
-        self.bench.sandbox.call(guest, &Question { event, attempt: 1, settings: &[] }, limits)
+        self.bench.sandbox.call(guest, &Question { event, attempt: 1, settings: &[], memory: None }, limits)
     }
 
     /// What a guest sees of the event of this kind: asked twice, with another event before each, it sees the same.

@@ -75,7 +75,7 @@ pub(super) fn make_of_zig(job: &Job<'_>) -> Result<()> {
     job.write_component(&module, Types::InModule)
 }
 
-fn zig(job: &Job<'_>) -> Result<Command> {
+pub(super) fn zig(job: &Job<'_>) -> Result<Command> {
     let mut command = Command::new(job.tools.ensure("zig")?);
     // The libraries it compiles, which take a minute the first time.
     command.env("ZIG_GLOBAL_CACHE_DIR", job.tools.cache("zig")?);
@@ -84,14 +84,14 @@ fn zig(job: &Job<'_>) -> Result<Command> {
 }
 
 /// Writes `plugin.h`, `plugin.c` and the types that are linked in; says where.
-fn write_bindings(job: &Job<'_>) -> Result<PathBuf> {
+pub(super) fn write_bindings(job: &Job<'_>) -> Result<PathBuf> {
     let dir = job.place.work.join("bindings");
     job.write_bindings(wit_bindgen_c::Opts::default().build(), &dir)?;
     Ok(dir)
 }
 
 /// The files of the bindings that are compiled with the plugin.
-fn compiled_with(bindings: &Path) -> [PathBuf; 2] {
+pub(super) fn compiled_with(bindings: &Path) -> [PathBuf; 2] {
     [bindings.join("plugin.c"), bindings.join("plugin_component_type.o")]
 }
 

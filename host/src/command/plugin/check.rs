@@ -170,12 +170,14 @@ fn limits(limits: &Limits) -> String {
     )
 }
 
-fn asks(manifest: &Manifest) -> [(&'static str, String); 4] {
+fn asks(manifest: &Manifest) -> [(&'static str, String); 5] {
+    let secrets: Vec<_> = manifest.secrets.iter().map(ToString::to_string).collect();
     let settings: Vec<_> = manifest.settings.keys().cloned().collect();
     [
         ("plugin", manifest.name.to_string()),
         ("asked about", list(&manifest.kinds)),
         ("may reach", list(&manifest.hosts)),
+        ("secrets", list(&secrets)),
         ("settings", list(&settings)),
     ]
 }

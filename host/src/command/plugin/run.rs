@@ -109,6 +109,12 @@ enum Becomes {
     Kept {
         key: String,
     },
+    #[serde(rename = "event")]
+    Upcoming {
+        receipt: String,
+        due_at_ms: u64,
+    },
+    Memory,
     Note,
     Denied {
         why: String,
@@ -165,13 +171,18 @@ fn report<'a>(bench: &'a Workbench, event: &'a Event, measured: &'a Measured) ->
 
 fn host(judged: Judged) -> HostSaid {
     let (does, why) = match judged.verdict {
-        Verdict::Decided { .. } => ("perform", None),
+        Verdict::Decided(_) => ("perform", None),
         Verdict::Skipped => ("skip", None),
         Verdict::Waiting { why, .. } => ("ask_again", Some(why)),
-        Verdict::Parked { why } => ("park", Some(why)),
+        Verdict::Parked { why, .. } => ("park", Some(why)),
+        Verdict::Held => ("hold", None),
     };
     let becomes = |granted: Result<Granted, Fault>| match granted {
         Ok(Granted::Effect(effect)) => Becomes::Kept { key: EffectKey::to_string(effect.key()) },
+        Ok(Granted::Upcoming(upcoming)) => {
+            Becomes::Upcoming { receipt: upcoming.receipt.to_string(), due_at_ms: upcoming.due_at_ms }
+        }
+        Ok(Granted::Memory(_)) => Becomes::Memory,
         Ok(Granted::Note(_)) => Becomes::Note,
         Err(fault) => Becomes::Denied { why: fault.to_string() },
     };
@@ -240,6 +251,8 @@ impl Becomes {
     fn words(&self) -> String {
         match self {
             Self::Kept { key } => format!("an effect, with the key {key}"),
+            Self::Upcoming { receipt, .. } => format!("an event to come, with the receipt {receipt}"),
+            Self::Memory => "what the plugin remembers of the subject".to_owned(),
             Self::Note => "a line on the event's timeline".to_owned(),
             Self::Denied { why } => why.clone(),
         }

@@ -1,35 +1,45 @@
 //! What the host itself reads to go on with its work.
 
-use crate::effect::Effect;
-use crate::event::Event;
+use super::schema::state;
+use crate::event::{Cause, Event, Snapshot};
 use crate::plugin::{PluginName, Version};
-use crate::store::{Deployment, DueAsk, DueEffect, EffectSeq, EventSeq};
+use crate::store::{Deployment, DueAsk, DueUpcoming, EventSeq, UpcomingSeq};
+use crate::upcoming::Upcoming;
+use crate::{change, scan};
 use anyhow::Context as _;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
-pub(super) fn effects_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow::Result<Vec<DueEffect>> {
-    let mut statement = db.prepare_cached(
-        "SELECT seq, record, attempts FROM effects WHERE state = 1 AND due_at_ms <= ?1 ORDER BY due_at_ms, seq LIMIT ?2",
+/// The plans due of each plugin and source: the next pair is found in the index, however many rows the one before has.
+pub(super) fn asks_due(db: &Connection, now_ms: u64, each_max: usize) -> anyhow::Result<Vec<DueAsk>> {
+    let mut next = db.prepare_cached(
+        "SELECT plugin, source FROM plans WHERE state = 1 AND (plugin, source) > (?1, ?2) ORDER BY plugin, source LIMIT 1",
     )?;
-    let mut rows = statement.query(params![now_ms.cast_signed(), limit(rows_max)])?;
-    let mut due = Vec::new();
-    while let Some(row) = rows.next()? {
-        let record = row.get_ref(1)?.as_str()?;
-        let effect = Effect::from_record(record).context("read an effect from the outbox")?;
-        due.push(DueEffect { seq: EffectSeq(row.get(0)?), effect, attempts: row.get(2)? });
+    let (mut due, mut last) = (Vec::new(), (String::new(), String::new()));
+    while let Some(group) =
+        next.query_row(params![last.0, last.1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?
+    {
+        due.extend(asks_due_of(db, &group, now_ms, each_max)?);
+        last = group;
     }
     Ok(due)
 }
 
-pub(super) fn asks_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow::Result<Vec<DueAsk>> {
+fn asks_due_of(
+    db: &Connection,
+    (plugin, source): &(String, String),
+    now_ms: u64,
+    rows_max: usize,
+) -> anyhow::Result<Vec<DueAsk>> {
     let mut statement = db.prepare_cached(
         "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.plugin, p.attempt, v.version, e.kind,
-                e.subject, e.findings
+                e.subject, e.findings, e.arrival, e.duplicate_of, e.attributes, e.cause, e.depth, e.audience, p.due_at_ms,
+                e.previous, b.body
          FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = p.version_id
-         WHERE p.state = 1 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms LIMIT ?2",
+                LEFT JOIN events b ON b.receipt = e.previous
+         WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms, p.event_seq LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![now_ms.cast_signed(), limit(rows_max)])?;
+    let mut rows = statement.query(params![now_ms.cast_signed(), limit(rows_max), plugin, source])?;
     let mut due = Vec::new();
     while let Some(row) = rows.next()? {
         due.push(DueAsk {
@@ -38,15 +48,82 @@ pub(super) fn asks_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow:
             plugin: PluginName::new(row.get_ref(7)?.as_str()?)?,
             attempts: row.get(8)?,
             version: Version::from_stored(row.get_ref(9)?.as_str()?),
+            due_at_ms: row.get::<_, i64>(19)?.cast_unsigned(),
         });
     }
     Ok(due)
 }
 
+pub(super) fn upcoming_due(
+    db: &Connection,
+    now_ms: u64,
+    rows_max: usize,
+) -> anyhow::Result<Vec<DueUpcoming>> {
+    let mut statement = db.prepare_cached(
+        "SELECT seq, record FROM upcoming WHERE due_at_ms <= ?1 ORDER BY due_at_ms, seq LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![now_ms.cast_signed(), limit(rows_max)])?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        let upcoming = Upcoming::from_record(row.get_ref(1)?.as_str()?)?;
+        due.push(DueUpcoming { seq: UpcomingSeq(row.get(0)?), upcoming });
+    }
+    Ok(due)
+}
+
+pub(super) fn next_upcoming_at_ms(db: &Connection, now_ms: u64) -> anyhow::Result<Option<u64>> {
+    next_at_ms(db, "SELECT min(due_at_ms) FROM upcoming WHERE due_at_ms > ?1", now_ms)
+}
+
 /// The stored event as it came. Its body is read again; what its headers said was kept.
 fn event(row: &Row<'_>) -> anyhow::Result<Event> {
-    let findings: Option<String> = row.get(12)?;
-    let envelope = Envelope {
+    let (findings, attributes): (Option<String>, Option<String>) = (row.get(12)?, row.get(15)?);
+    let cause: Option<[u8; 16]> = row.get(16)?;
+    let audience: Option<String> = row.get(18)?;
+    let previous = previous(row)?;
+    let read = crate::read::read_fetched(envelope(row)?, row.get(6)?);
+    let changed = match (&previous, &read.json) {
+        (Some(previous), Some(json)) => change::changed(&previous.json, json),
+        _ => Vec::new(),
+    };
+    Ok(Event {
+        kind: row.get(10)?,
+        subject: row.get(11)?,
+        findings: findings
+            .map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))
+            .context("read findings")?,
+        arrival: state::to_arrival(
+            row.get(13)?,
+            row.get::<_, Option<[u8; 16]>>(14)?.map(Receipt::from_bytes),
+        ),
+        attributes: attributes
+            .map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))
+            .context("read attributes")?,
+        cause: match cause {
+            Some(receipt) => Some(Cause {
+                receipt: Receipt::from_bytes(receipt),
+                depth: row.get(17)?,
+                audience: audience.map(|name| PluginName::new(&name)).transpose()?,
+            }),
+            None => None,
+        },
+        occurred_at_us: if cause.is_some() { None } else { read.occurred_at_us },
+        previous,
+        changed,
+        ..read
+    })
+}
+
+/// What was the subject's snapshot when the event arrived.
+fn previous(row: &Row<'_>) -> anyhow::Result<Option<Snapshot>> {
+    let (receipt, body): (Option<[u8; 16]>, Option<Vec<u8>>) = (row.get(20)?, row.get(21)?);
+    let json = body.as_deref().and_then(scan::json_of);
+    let snapshot = receipt.zip(json.as_deref());
+    Ok(snapshot.map(|(receipt, json)| Snapshot { receipt: Receipt::from_bytes(receipt), json: json.into() }))
+}
+
+fn envelope(row: &Row<'_>) -> anyhow::Result<Envelope> {
+    Ok(Envelope {
         receipt: Receipt::from_bytes(row.get(1)?),
         source: SourceName::new(row.get_ref(2)?.as_str()?)?,
         received_at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
@@ -56,19 +133,7 @@ fn event(row: &Row<'_>) -> anyhow::Result<Event> {
         content_type: row.get(4)?,
         sha256: Digest::from_bytes(row.get(5)?),
         body: Body::Inline(Vec::new()),
-    };
-    Ok(Event {
-        kind: row.get(10)?,
-        subject: row.get(11)?,
-        findings: findings
-            .map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))
-            .context("read findings")?,
-        ..crate::read::read_fetched(envelope, row.get(6)?)
     })
-}
-
-pub(super) fn next_effect_at_ms(db: &Connection, now_ms: u64) -> anyhow::Result<Option<u64>> {
-    next_at_ms(db, "SELECT min(due_at_ms) FROM effects WHERE state = 1 AND due_at_ms > ?1", now_ms)
 }
 
 pub(super) fn next_ask_at_ms(db: &Connection, now_ms: u64) -> anyhow::Result<Option<u64>> {
@@ -86,7 +151,7 @@ pub(super) fn recent(
 ) -> anyhow::Result<Vec<(SourceName, Digest, Receipt)>> {
     let mut statement = db.prepare(
         "SELECT source, sha256, receipt FROM
-           (SELECT seq, source, sha256, receipt FROM events WHERE duplicate_of IS NULL ORDER BY seq DESC LIMIT ?1)
+           (SELECT seq, source, sha256, receipt FROM events WHERE duplicate_of IS NULL AND cause IS NULL ORDER BY seq DESC LIMIT ?1)
          ORDER BY seq",
     )?;
     let mut rows = statement.query([limit(events_max)])?;

@@ -1,51 +1,127 @@
-//! What people and programs are shown: events with their plans and effects, and what is parked.
+//! What people and programs are shown of an event: its plans, its effects, its story.
 
-use super::queries::limit;
+use super::outbox;
 use super::schema::state;
 use crate::effect::Effect;
 use crate::log::Log;
 use crate::plugin::{PluginName, Version};
-use crate::store::{EffectRow, EventRow, EventSeq, Page, ParkedRow, PlanRow};
+use crate::store::listing::{CausedRow, EffectRow, EventRow, InterventionRow, PlanRow, Story};
+use crate::store::outbox::TryRow;
+use crate::upcoming::Upcoming;
+use crate::{change, scan};
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tidegate_envelope::{Receipt, SourceName};
 
-const EVENT_COLUMNS: &str =
-    "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
-     pulled_at_ms, decided_at_ms, findings";
+/// Of what one event led to, at most so many of each kind; a plugin's decisions are bounded, too.
+const CAUSED_MAX: i64 = 500;
 
-pub(super) fn events(db: &Connection, page: Page) -> anyhow::Result<(Vec<EventRow>, Option<EventSeq>)> {
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-    let mut statement = db.prepare_cached(&sql)?;
-    let after = page.after.map_or(0, |seq| seq.0);
-    let mut rows = statement.query(params![after, limit(page.rows_max)])?;
-    let (mut events, mut last) = (Vec::new(), None);
-    while let Some(row) = rows.next()? {
-        last = Some(EventSeq(row.get(0)?));
-        events.push(event_row(db, row)?);
-    }
-    Ok((events, last))
-}
+pub(super) const EVENT_COLUMNS: &str =
+    "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
+     pulled_at_ms, decided_at_ms, findings, arrival, previous, cause";
 
 pub(super) fn event(db: &Connection, receipt: Receipt) -> anyhow::Result<Option<EventRow>> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE receipt = ?1");
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query([receipt.to_bytes()])?;
-    rows.next()?.map(|row| event_row(db, row)).transpose()
+    let Some(mut event) = rows.next()?.map(|row| event_row(db, row)).transpose()? else { return Ok(None) };
+    event.story = Some(story(db, &event)?);
+    Ok(Some(event))
 }
 
-fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventRow> {
+fn story(db: &Connection, event: &EventRow) -> anyhow::Result<Story> {
+    Ok(Story {
+        changed: changed(db, event)?,
+        caused: caused(db, event.receipt)?,
+        interventions: interventions(
+            db,
+            "SELECT id, state, reason, at_ms FROM interventions WHERE event_seq = ?1 ORDER BY seq",
+            event.cursor,
+        )?,
+    })
+}
+
+/// What a plugin is told that differs; nothing for a duplicate and for an event of the host's own.
+fn changed(db: &Connection, event: &EventRow) -> anyhow::Result<Vec<String>> {
+    let (Some(previous), None) = (event.previous, event.cause) else { return Ok(Vec::new()) };
+    let mut statement = db.prepare_cached("SELECT body FROM events WHERE receipt = ?1")?;
+    let mut body = |receipt: Receipt| -> rusqlite::Result<Option<Vec<u8>>> {
+        statement.query_row([receipt.to_bytes()], |row| row.get(0)).optional()
+    };
+    let (before, now) = (body(previous)?, body(event.receipt)?);
+    let json = (before.as_deref().and_then(scan::json_of), now.as_deref().and_then(scan::json_of));
+    Ok(match json {
+        (Some(before), Some(now)) => change::changed(&before, &now),
+        _ => Vec::new(),
+    })
+}
+
+fn caused(db: &Connection, receipt: Receipt) -> anyhow::Result<Vec<CausedRow>> {
+    let mut statement = db.prepare_cached(
+        "SELECT receipt, kind, subject, source, received_at_ms, state FROM events WHERE cause = ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![receipt.to_bytes(), CAUSED_MAX])?;
+    let mut caused = Vec::new();
+    while let Some(row) = rows.next()? {
+        caused.push(CausedRow {
+            receipt: Receipt::from_bytes(row.get(0)?),
+            kind: row.get(1)?,
+            subject: row.get(2)?,
+            source: SourceName::new(row.get_ref(3)?.as_str()?)?,
+            at_ms: ms(row, 4)?,
+            state: state::of_plan(row.get(5)?).to_owned(),
+        });
+    }
+    let mut statement =
+        db.prepare_cached("SELECT record FROM upcoming WHERE cause = ?1 ORDER BY due_at_ms LIMIT ?2")?;
+    let mut rows = statement.query(params![receipt.to_bytes(), CAUSED_MAX])?;
+    while let Some(row) = rows.next()? {
+        let upcoming = Upcoming::from_record(row.get_ref(0)?.as_str()?)?;
+        caused.push(CausedRow {
+            receipt: upcoming.receipt,
+            kind: upcoming.kind,
+            subject: upcoming.subject,
+            source: upcoming.source,
+            at_ms: upcoming.due_at_ms,
+            state: "upcoming".to_owned(),
+        });
+    }
+    Ok(caused)
+}
+
+pub(super) fn interventions(
+    db: &Connection,
+    sql: &str,
+    of: impl rusqlite::ToSql,
+) -> anyhow::Result<Vec<InterventionRow>> {
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([of], |row| {
+        let action = if row.get::<_, i64>(1)? == state::DROPPED { "dropped" } else { "redriven" };
+        Ok(InterventionRow {
+            id: row.get(0)?,
+            action: action.to_owned(),
+            reason: row.get(2)?,
+            at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventRow> {
     let seq: i64 = row.get(0)?;
     let duplicate_of: Option<[u8; 16]> = row.get(5)?;
     let findings: Option<String> = row.get(11)?;
     let (plans, effects) = (plans(db, seq)?, effects(db, seq)?);
     Ok(EventRow {
+        cursor: seq,
         receipt: Receipt::from_bytes(row.get(1)?),
         source: SourceName::new(row.get_ref(2)?.as_str()?)?,
         kind: row.get(3)?,
         subject: row.get(4)?,
-        class: if duplicate_of.is_some() { "duplicate" } else { "first" }.to_owned(),
+        class: state::to_arrival(row.get(12)?, duplicate_of.map(Receipt::from_bytes)).name().to_owned(),
         duplicate_of: duplicate_of.map(Receipt::from_bytes),
+        previous: row.get::<_, Option<[u8; 16]>>(13)?.map(Receipt::from_bytes),
+        cause: row.get::<_, Option<[u8; 16]>>(14)?.map(Receipt::from_bytes),
         state: state::of_plan(row.get(6)?).to_owned(),
         plugin: plans.first().map(|plan| plan.plugin.clone()),
         version: plans.first().map(|plan| plan.version.clone()),
@@ -59,22 +135,31 @@ fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventRow> {
             .context("read findings")?,
         plans,
         effects,
+        story: None,
+        payload: None,
     })
 }
 
 fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
     let mut statement = db.prepare_cached(
-        "SELECT p.plugin, v.version, p.state, p.attempt, p.asked_us, p.why, p.notes, p.log
+        "SELECT p.plugin, v.version, p.state, p.attempt, p.asked_us, p.why, p.notes, p.log, p.decided_at_ms,
+                p.due_at_ms
          FROM plans p JOIN versions v ON v.id = p.version_id WHERE p.event_seq = ?1 ORDER BY p.plugin",
     )?;
     let mut rows = statement.query([seq])?;
     let mut plans = Vec::new();
     while let Some(row) = rows.next()? {
         let (notes, log): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
+        let plan_state = row.get(2)?;
         plans.push(PlanRow {
             plugin: PluginName::new(row.get_ref(0)?.as_str()?)?,
             version: Version::from_stored(row.get_ref(1)?.as_str()?),
-            state: state::of_plan(row.get(2)?).to_owned(),
+            state: state::of_plan(plan_state).to_owned(),
+            at_ms: ms(row, 8)?,
+            due_at_ms: row
+                .get::<_, Option<i64>>(9)?
+                .filter(|_| plan_state == state::WAITING)
+                .map(i64::cast_unsigned),
             attempt: row.get(3)?,
             asked_us: ms(row, 4)?,
             why: row.get(5)?,
@@ -91,57 +176,35 @@ fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
 
 fn effects(db: &Connection, seq: i64) -> anyhow::Result<Vec<EffectRow>> {
     let mut statement = db.prepare_cached(
-        "SELECT record, state, attempts, what, at_ms FROM effects WHERE event_seq = ?1 ORDER BY seq",
+        "SELECT record, state, attempts, what, at_ms, seq FROM effects WHERE event_seq = ?1 ORDER BY seq",
     )?;
     let mut rows = statement.query([seq])?;
     let mut effects = Vec::new();
     while let Some(row) = rows.next()? {
         let effect = Effect::from_record(row.get_ref(0)?.as_str()?).context("read an effect")?;
+        let (attempts, what): (u32, Option<String>) = (row.get(2)?, row.get(3)?);
+        let at_ms = row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned);
+        let mut tries = if attempts > 1 { outbox::tries(db, row.get(5)?)? } else { Vec::new() };
+        let last = what.clone().zip(at_ms);
+        tries.extend(last.map(|(what, at_ms)| TryRow { attempt: attempts, what, at_ms }));
+        let is_waiting = row.get::<_, i64>(1)? == state::WAITING;
         effects.push(EffectRow {
             key: effect.key().to_string(),
             request: format!("{} {}", effect.request().method(), effect.request().url()),
             state: state::of_effect(row.get(1)?).to_owned(),
-            attempts: row.get(2)?,
-            what: row.get(3)?,
-            at_ms: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+            attempts,
+            what,
+            at_ms,
+            tries,
+            paused: match is_waiting {
+                true => outbox::pause_of(db, effect.request().target().as_str())?,
+                false => None,
+            },
         });
     }
     Ok(effects)
 }
 
-pub(super) fn parked(db: &Connection, rows_max: usize) -> anyhow::Result<Vec<ParkedRow>> {
-    let mut statement = db.prepare_cached(
-        "SELECT 'event', event_seq, plugin, NULL, why, decided_at_ms AS at FROM plans WHERE state = 2
-         UNION ALL SELECT 'effect', event_seq, plugin, record, what, at_ms FROM effects WHERE state = 2
-         UNION ALL SELECT 'stray', NULL, NULL, NULL, why, pulled_at_ms FROM strays
-         UNION ALL SELECT 'alert', NULL, NULL, NULL, kind || ': ' || what, at_ms FROM alerts WHERE state = 2
-         ORDER BY at LIMIT ?1",
-    )?;
-    let mut rows = statement.query([limit(rows_max)])?;
-    let mut parked = Vec::new();
-    while let Some(row) = rows.next()? {
-        let record: Option<String> = row.get(3)?;
-        let effect =
-            record.map(|record| Effect::from_record(&record)).transpose().context("read an effect")?;
-        let plugin: Option<String> = row.get(2)?;
-        parked.push(ParkedRow {
-            what: row.get(0)?,
-            receipt: receipt_of(db, row.get(1)?)?,
-            plugin: plugin.map(|name| PluginName::new(&name)).transpose()?,
-            key: effect.map(|effect| effect.key().to_string()),
-            why: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
-            at_ms: row.get::<_, Option<i64>>(5)?.unwrap_or_default().cast_unsigned(),
-        });
-    }
-    Ok(parked)
-}
-
-fn receipt_of(db: &Connection, seq: Option<i64>) -> anyhow::Result<Option<Receipt>> {
-    let Some(seq) = seq else { return Ok(None) };
-    let mut statement = db.prepare_cached("SELECT receipt FROM events WHERE seq = ?1")?;
-    Ok(statement.query_row([seq], |row| row.get(0)).optional()?.map(Receipt::from_bytes))
-}
-
-fn ms(row: &Row<'_>, column: usize) -> anyhow::Result<u64> {
+pub(super) fn ms(row: &Row<'_>, column: usize) -> anyhow::Result<u64> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }

@@ -9,12 +9,52 @@ use std::time::Duration;
 /// States of an event, a plan and an effect, as numbers in the tables. `state` of an event is the most
 /// pressing state of its plans.
 pub(super) mod state {
+    use crate::event::Arrival;
     use crate::store::EffectState;
+    use tidegate_envelope::Receipt;
 
     pub(in super::super) const DONE: i64 = 0;
     pub(in super::super) const WAITING: i64 = 1;
     pub(in super::super) const PARKED: i64 = 2;
     pub(in super::super) const SKIPPED: i64 = 3;
+    pub(in super::super) const HELD: i64 = 4;
+    /// A person decided that it needs nothing more.
+    pub(in super::super) const DROPPED: i64 = 5;
+
+    /// How an event stood to those before it.
+    pub(in super::super) const fn of_arrival(arrival: Arrival) -> i64 {
+        match arrival {
+            Arrival::First => 0,
+            Arrival::Duplicate(_) => 1,
+            Arrival::Stale => 2,
+            Arrival::Conflict => 3,
+            Arrival::AfterDelete => 4,
+            Arrival::Echo => 5,
+        }
+    }
+
+    /// The number of this word for an arrival.
+    pub(in super::super) fn arrival_named(word: &str) -> Option<i64> {
+        let words = ["first", "duplicate", "stale", "conflict", "after-delete", "echo"];
+        words.iter().position(|known| *known == word).and_then(|at| i64::try_from(at).ok())
+    }
+
+    /// The number of this word for an event's state.
+    pub(in super::super) fn event_state_named(word: &str) -> Option<i64> {
+        [DONE, WAITING, PARKED].into_iter().find(|state| of_plan(*state) == word)
+    }
+
+    /// The other way; a duplicate is of the event with this receipt.
+    pub(in super::super) fn to_arrival(number: i64, duplicate_of: Option<Receipt>) -> Arrival {
+        match (number, duplicate_of) {
+            (1, Some(original)) => Arrival::Duplicate(original),
+            (2, _) => Arrival::Stale,
+            (3, _) => Arrival::Conflict,
+            (4, _) => Arrival::AfterDelete,
+            (5, _) => Arrival::Echo,
+            _ => Arrival::First,
+        }
+    }
 
     /// What becomes of an effect or an alert after an attempt: its state, and when it is due again.
     pub(in super::super) const fn after_attempt(state: EffectState) -> (i64, Option<i64>) {
@@ -31,6 +71,8 @@ pub(super) mod state {
             DONE => "decided",
             WAITING => "waiting",
             PARKED => "parked",
+            HELD => "held",
+            DROPPED => "dropped",
             _ => "skipped",
         }
     }
@@ -48,13 +90,15 @@ pub(super) mod state {
         match state {
             DONE => "done",
             WAITING => "waiting",
+            DROPPED => "dropped",
             _ => "parked",
         }
     }
 }
 
 /// Each entry brings a file from the version of its index to the next. Never edit one that was released.
-const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const MIGRATIONS: [&str; 4] =
+    [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql"), include_str!("v4.sql")];
 
 /// A connection with the settings that every connection needs.
 pub(super) fn connect(path: &Path) -> anyhow::Result<Connection> {

@@ -2,6 +2,7 @@
 
 use super::queries::{limit, next_at_ms};
 use super::schema::state;
+use super::tally::{Counted, Tally};
 use crate::alert::{Alert, Gap, GapCause};
 use crate::rhythm::Rhythm;
 use crate::store::watched::{
@@ -12,17 +13,19 @@ use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use tidegate_envelope::SourceName;
 
-pub(super) fn write(db: &Transaction<'_>, batch: &WatchedBatch) -> anyhow::Result<()> {
-    batch.alerts.iter().try_for_each(|it| raise(db, it, batch.sending)).context("write an alert")?;
-    batch.outcomes.iter().try_for_each(|it| outcome(db, it)).context("write what became of an alert")?;
+pub(super) fn write(db: &Transaction<'_>, tally: &mut Tally, batch: &WatchedBatch) -> anyhow::Result<()> {
+    let (alerts, outcomes) = (&mut batch.alerts.iter(), &mut batch.outcomes.iter());
+    alerts.try_for_each(|it| raise(db, tally, it, batch.sending)).context("write an alert")?;
+    outcomes.try_for_each(|it| outcome(db, tally, it)).context("write what became of an alert")?;
     changes(db, &batch.changes).context("write what the vigil remembers")
 }
 
-fn raise(db: &Transaction<'_>, alert: &Alert, sending: Sending) -> anyhow::Result<()> {
+fn raise(db: &Transaction<'_>, tally: &mut Tally, alert: &Alert, sending: Sending) -> anyhow::Result<()> {
     let state = match sending {
         Sending::On => state::WAITING,
         Sending::Off => state::SKIPPED,
     };
+    tally.add(Counted::Alert, state);
     db.prepare_cached(
         "INSERT INTO alerts (id, kind, source, payload, raised_at_ms, state, attempts, due_at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?5)",
@@ -42,8 +45,15 @@ fn raise(db: &Transaction<'_>, alert: &Alert, sending: Sending) -> anyhow::Resul
     Ok(())
 }
 
-fn outcome(db: &Transaction<'_>, outcome: &AlertOutcome) -> anyhow::Result<()> {
+fn outcome(db: &Transaction<'_>, tally: &mut Tally, outcome: &AlertOutcome) -> anyhow::Result<()> {
     let (state, due_at_ms) = state::after_attempt(outcome.state);
+    let before = db
+        .prepare_cached("SELECT state FROM alerts WHERE seq = ?1")?
+        .query_row([outcome.seq.0], |row| row.get(0))
+        .optional()?;
+    if let Some(before) = before {
+        tally.change(Counted::Alert, before, state);
+    }
     db.prepare_cached(
         "UPDATE alerts SET state = ?2, attempts = ?3, due_at_ms = coalesce(?4, due_at_ms), what = ?5, at_ms = ?6
          WHERE seq = ?1",

@@ -48,7 +48,8 @@ pub(crate) fn judge(seen: &Seen, events: &[EventRow]) -> (usize, Vec<String>) {
     (firsts, faults.lines())
 }
 
-/// A first event causes each of its effects once; a duplicate causes nothing and points at a first one.
+/// A first event causes each of its effects once; a duplicate causes nothing and points at a first one; what came late
+/// causes nothing either, as the plugin did not ask for it.
 fn check_class(event: &EventRow, rows: &HashMap<Receipt, &EventRow>, faults: &mut Faults) {
     let receipt = event.receipt;
     match (event.class.as_str(), event.duplicate_of) {
@@ -67,6 +68,11 @@ fn check_class(event: &EventRow, rows: &HashMap<Receipt, &EventRow>, faults: &mu
             }
             if !event.plans.is_empty() || !event.effects.is_empty() {
                 faults.add("a duplicate that was decided", receipt);
+            }
+        }
+        ("stale" | "conflict" | "after-delete", None) => {
+            if !event.plans.is_empty() || !event.effects.is_empty() {
+                faults.add("came late and was decided", receipt);
             }
         }
         _ => faults.add("of no known class", receipt),

@@ -1,0 +1,228 @@
+//! What differs between two states of a subject. Pure; runs once per event.
+//!
+//! Nothing is made of a text but its keys: what is spelled the same is the same, and only where the spelling differs does
+//! it look closer. Then space, the order of keys and the escapes of a string do not count, and digits do: `1` and `1.0`
+//! differ, for a change too many is looked at and found to be nothing, and one too few is lost. (It also keeps integers of
+//! any length apart.) Of a key that stands twice in an object the last one counts.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many pointers there are at most: with more, everything is said to have changed.
+pub const POINTERS_MAX: usize = 256;
+/// How many bytes they have together at most: below one long key there is room for many.
+pub const POINTERS_BYTES_MAX: usize = 16 * 1024;
+/// How many objects and lists deep it looks; further down, what is spelled differently differs.
+pub const DEPTH_MAX: usize = 8;
+/// Up to how many fields of an object are compared in place first.
+const FIELDS_FEW: usize = 64;
+
+/// JSON pointers (RFC 6901) to what differs between two JSON texts: in the order of the newer one, what is gone from an
+/// object at that object's end. Empty when they are equal.
+///
+/// Objects are compared key by key; anything else, lists too, is the same or is not, and so is what is an object on one
+/// side only. `[""]`, the pointer to everything, when not both can be read as objects, or when the pointers would be more
+/// than [`POINTERS_MAX`] or longer than [`POINTERS_BYTES_MAX`].
+#[must_use]
+pub fn changed(previous: &str, json: &str) -> Vec<String> {
+    let mut pointers = Pointers::default();
+    match pointers.compare(previous.trim_ascii(), json.trim_ascii(), 0) {
+        Ok(()) => pointers.found,
+        Err(TooMuch) => vec![String::new()],
+    }
+}
+
+/// More has changed than the pointers have room for.
+struct TooMuch;
+
+#[derive(Default)]
+struct Pointers {
+    found: Vec<String>,
+    bytes: usize,
+    /// The pointer to what is compared.
+    at: String,
+}
+
+impl Pointers {
+    fn compare(&mut self, old: &str, new: &str, depth: usize) -> Result<(), TooMuch> {
+        if old == new {
+            return Ok(());
+        }
+        match (Object::read(old), Object::read(new)) {
+            (Some(old), Some(new)) if depth < DEPTH_MAX => self.compare_objects(&old, &new, depth),
+            _ if is_same(old, new, depth) => Ok(()),
+            _ => self.push(),
+        }
+    }
+
+    fn compare_objects(&mut self, old: &Object<'_>, new: &Object<'_>, depth: usize) -> Result<(), TooMuch> {
+        let (old, new) = differing(&old.0, &new.0);
+        let (mut old_values, mut new_values) = (last_values(&old), last_values(&new));
+        for (key, _) in new {
+            // The first time a key is met it is taken out, with the last of its values.
+            let Some(new) = new_values.remove(key.as_ref()) else { continue };
+            let old = old_values.remove(key.as_ref());
+            self.below(key, |pointers| match old {
+                Some(old) => pointers.compare(old, new, depth + 1),
+                None => pointers.push(),
+            })?;
+        }
+        for (key, _) in old {
+            if old_values.remove(key.as_ref()).is_some() {
+                self.below(key, Self::push)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something at this key of the object that is compared. What it costs does not grow with the keys above it.
+    fn below(
+        &mut self,
+        key: &str,
+        then: impl FnOnce(&mut Self) -> Result<(), TooMuch>,
+    ) -> Result<(), TooMuch> {
+        let above = self.at.len();
+        self.at.push('/');
+        if key.contains(['~', '/']) {
+            self.at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        } else {
+            self.at.push_str(key);
+        }
+        let done = then(self);
+        self.at.truncate(above);
+        done
+    }
+
+    fn push(&mut self) -> Result<(), TooMuch> {
+        self.bytes += self.at.len();
+        if self.found.len() == POINTERS_MAX || self.bytes > POINTERS_BYTES_MAX {
+            return Err(TooMuch);
+        }
+        self.found.push(self.at.clone());
+        Ok(())
+    }
+}
+
+/// Whether two JSON texts say the same.
+fn is_same(old: &str, new: &str, depth: usize) -> bool {
+    if old == new {
+        return true;
+    }
+    if depth == DEPTH_MAX {
+        return false;
+    }
+    match (old.as_bytes().first(), new.as_bytes().first()) {
+        (Some(b'{'), Some(b'{')) => match (Object::read(old), Object::read(new)) {
+            (Some(old), Some(new)) => is_same_object(&old, &new, depth + 1),
+            _ => false,
+        },
+        (Some(b'['), Some(b'[')) => match (read_list(old), read_list(new)) {
+            (Some(old), Some(new)) => is_same_list(&old, &new, depth + 1),
+            _ => false,
+        },
+        // Without an escape in either a string has one spelling.
+        (Some(b'"'), Some(b'"')) if old.contains('\\') || new.contains('\\') => {
+            match (read_string(old), read_string(new)) {
+                (Some(old), Some(new)) => old == new,
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn is_same_object(old: &Object<'_>, new: &Object<'_>, depth: usize) -> bool {
+    let (old, new) = differing(&old.0, &new.0);
+    let (old, new) = (last_values(&old), last_values(&new));
+    old.len() == new.len()
+        && new.iter().all(|(key, new)| old.get(key).is_some_and(|old| is_same(old, new, depth)))
+}
+
+fn is_same_list(old: &[&RawValue], new: &[&RawValue], depth: usize) -> bool {
+    old.len() == new.len() && old.iter().zip(new).all(|(old, new)| is_same(old.get(), new.get(), depth))
+}
+
+fn read_list(json: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(json).ok()
+}
+
+fn read_string(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
+}
+
+/// The fields of two objects without those that are the same in both and in the same place: nearly all of them, mostly, and
+/// then little is left to look up. Those stay when their key stands elsewhere too, for the last one counts.
+fn differing<'f, 'a>(old: &'f [Field<'a>], new: &'f [Field<'a>]) -> (Vec<&'f Field<'a>>, Vec<&'f Field<'a>>) {
+    let all = || (old.iter().collect(), new.iter().collect());
+    if old.len().max(new.len()) > FIELDS_FEW {
+        return all();
+    }
+    let mut same = vec![];
+    let (mut old_rest, mut new_rest) = (vec![], vec![]);
+    for (old, new) in old.iter().zip(new) {
+        if old == new {
+            same.push(old);
+        } else {
+            old_rest.push(old);
+            new_rest.push(new);
+        }
+    }
+    let paired = old.len().min(new.len());
+    old_rest.extend(&old[paired..]);
+    new_rest.extend(&new[paired..]);
+    let mut rest = old_rest.iter().chain(&new_rest);
+    if rest.any(|(key, _)| same.iter().any(|(same_key, _)| key == same_key)) {
+        return all();
+    }
+    (old_rest, new_rest)
+}
+
+/// The last value of each key.
+fn last_values<'f>(fields: &[&'f Field<'_>]) -> BTreeMap<&'f str, &'f str> {
+    fields.iter().map(|(key, value)| (key.as_ref(), *value)).collect()
+}
+
+/// A key and the spelling of its value.
+type Field<'a> = (Cow<'a, str>, &'a str);
+
+/// An object's fields, as they stand.
+struct Object<'a>(Vec<Field<'a>>);
+
+impl<'a> Object<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        json.starts_with('{').then(|| serde_json::from_str(json).ok())?
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                    fields.push((key, value.get()));
+                }
+                Ok(Object(fields))
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+/// A key, borrowed where it has no escapes: `Cow` alone is always read as owned.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;

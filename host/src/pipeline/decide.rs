@@ -1,0 +1,282 @@
+//! Decides a batch: how each event stands to what is known of its subject, and what the plugins that want it say. Waits for
+//! nothing: it has all that it needs.
+
+use super::{Incoming, Pipeline, subject_key};
+use crate::arrival::{self, DELETE, Place};
+use crate::change;
+use crate::echo;
+use crate::event::{Arrival, Event, Snapshot};
+use crate::fault::Trouble;
+use crate::log::{Level, Log};
+use crate::plan::{self, Asked, Decided, Plan, Verdict};
+use crate::plugin::PluginName;
+use crate::recent::Seen;
+use crate::registry::{Active, Registry};
+use crate::sandbox::{Call, Question};
+use crate::store::{Batch, Recorded, Store, Stray, SubjectChange};
+use crate::subject::SubjectState;
+use crate::subjects::Taken;
+use std::collections::HashMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tidegate_envelope::SourceName;
+use tokio::time::Instant;
+
+/// Which plugin, about whose events.
+pub(super) type Group = (PluginName, SourceName);
+
+impl<S: Store> Pipeline<S> {
+    pub(super) fn decide(
+        &self,
+        incoming: Vec<Incoming>,
+        strays: Vec<Stray>,
+        mut taken: Taken,
+    ) -> (Batch, Taken) {
+        let registry = self.switchboard.current();
+        let mut batch = Batch { strays, ..Batch::default() };
+        let mut spent = HashMap::new();
+        for incoming in incoming {
+            let key = subject_key(&incoming.event);
+            let mut none = SubjectState::default();
+            let state = key.and_then(|key| taken.states.get_mut(&key)).unwrap_or(&mut none);
+            batch.events.extend(self.decide_one(&registry, incoming, state, &mut spent));
+        }
+        (batch, taken)
+    }
+
+    /// What is recorded of one event; `None` when it is already.
+    fn decide_one(
+        &self,
+        registry: &Registry,
+        incoming: Incoming,
+        state: &mut SubjectState,
+        spent: &mut HashMap<Group, Duration>,
+    ) -> Option<Recorded> {
+        let Incoming { mut event, queued_at_ms, pulled_at_ms, came } = incoming;
+        event.arrival = self.classify(&event, state)?;
+        let mut subject = SubjectChange::default();
+        compare(&mut event, state, (self.now_ms)());
+        if event.cause.is_none() && !event.subject.is_empty() && !is_duplicate(event.arrival) {
+            subject.mark = arrival::advance(state.mark.as_ref(), &event);
+        }
+        if let Some(mark) = &subject.mark {
+            state.mark = Some(mark.clone());
+            state.json.clone_from(&event.json);
+        }
+        let mut plans = Vec::new();
+        for active in registry.route(&event) {
+            let plan = self.plan_for(active, &event, state, spent);
+            if plan.verdict.is_holding() && !event.subject.is_empty() {
+                *state.lanes.entry(plan.plugin.clone()).or_default() += 1;
+            }
+            plans.push(plan);
+        }
+        subject.expected = self.expect(registry, &plans, state);
+        let decided_at_ms = (self.now_ms)();
+        Some(Recorded { event, queued_at_ms, pulled_at_ms, decided_at_ms, plans, subject, came })
+    }
+
+    /// How the event stands to those before it; `None` when it is recorded already.
+    fn classify(&self, event: &Event, state: &SubjectState) -> Option<Arrival> {
+        if event.cause.is_some() {
+            return Some(Arrival::First);
+        }
+        match self.recent().claim(&event.source, &event.sha256, event.receipt) {
+            Seen::Redelivered => return None,
+            Seen::Same(original) => return Some(Arrival::Duplicate(original)),
+            Seen::No if event.subject.is_empty() => return Some(Arrival::First),
+            Seen::No => {}
+        }
+        match arrival::classify(state.mark.as_ref(), event) {
+            Arrival::Duplicate(original) if original == event.receipt => None,
+            arrival => Some(arrival),
+        }
+    }
+
+    /// What one plugin says, or why it is not asked now.
+    fn plan_for(
+        &self,
+        active: &Active,
+        event: &Event,
+        state: &mut SubjectState,
+        spent: &mut HashMap<Group, Duration>,
+    ) -> Plan {
+        if state.lanes.contains_key(&active.manifest.name) {
+            return unasked(active, Verdict::Held);
+        }
+        let group = (active.manifest.name.clone(), event.source.clone());
+        let so_far = spent.entry(group.clone()).or_default();
+        if *so_far >= Duration::from_millis(self.bounds.share_ms_max) {
+            self.slow().insert(group.clone());
+        }
+        if self.slow().contains(&group) {
+            let why = "the plugin takes long over this source's events: it is asked in turn".to_owned();
+            return unasked(active, Verdict::Waiting { due_at_ms: (self.now_ms)(), why });
+        }
+        let memory = state.memories.get(&active.manifest.name).and_then(|memory| memory.body.clone());
+        let (mut plan, took) = self.ask(active, event, 1, memory.as_deref());
+        *so_far += took;
+        self.apply(active, event, &mut plan, state);
+        plan
+    }
+
+    /// Asks a plugin, and makes a plan of its answer.
+    pub(super) fn ask(
+        &self,
+        active: &Active,
+        event: &Event,
+        attempt: u32,
+        memory: Option<&[u8]>,
+    ) -> (Plan, Duration) {
+        let question = Question { event, attempt, settings: &active.settings, memory };
+        let asked_at = Instant::now();
+        let Call { answer, usage, log } = self.sandbox.call(&active.code, &question, &active.limits);
+        let took = asked_at.elapsed();
+        active.account.add(&answer, &usage, took);
+        let has_decided = matches!(answer, Ok(Ok(_)));
+        let asked = Asked {
+            event,
+            active,
+            attempt,
+            asked_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            answer,
+            log,
+            now_ms: (self.now_ms)(),
+            jitter: (self.chance)(),
+        };
+        let plan = plan::plan(asked, &self.rules);
+        tell(event, &plan);
+        if has_decided && matches!(plan.verdict, Verdict::Parked { .. }) {
+            active.account.add_fault(Trouble::NotGranted);
+        }
+        if let Verdict::Parked { why, .. } | Verdict::Waiting { why, .. } = &plan.verdict {
+            tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
+        }
+        (plan, took)
+    }
+
+    /// Changes what is known of the subject as the plan says, and the plan as what is known of the subject says.
+    pub(super) fn apply(&self, active: &Active, event: &Event, plan: &mut Plan, state: &mut SubjectState) {
+        let now_ms = (self.now_ms)();
+        let Verdict::Decided(decided) = &mut plan.verdict else { return };
+        if !event.subject.is_empty() && !decided.effects.is_empty() {
+            let max = self.bounds.effects_per_minute_max;
+            if let Err(due_at_ms) = state.spend(decided.effects.len(), max, now_ms) {
+                let why =
+                    format!("effects_per_minute_max: more than {max} about this subject: is this a loop?");
+                let asked = crate::retry::next(&self.rules.retry, plan.attempt, None, 0.0);
+                plan.verdict = match asked {
+                    crate::retry::Next::After(_) => Verdict::Waiting { due_at_ms, why },
+                    crate::retry::Next::GiveUp => Verdict::Parked { why, is_holding: true },
+                };
+                return;
+            }
+        }
+        remember(active, event, decided, state);
+    }
+
+    /// What is expected of the subject after these plans; `None` when it is as before.
+    pub(super) fn expect(
+        &self,
+        registry: &Registry,
+        plans: &[Plan],
+        state: &mut SubjectState,
+    ) -> Option<Vec<echo::Expected>> {
+        state.mark.as_ref()?;
+        let now_ms = (self.now_ms)();
+        let mut is_changed = false;
+        for plan in plans {
+            let Verdict::Decided(decided) = &plan.verdict else { continue };
+            let Some(active) = registry.find(&plan.plugin).filter(|active| !active.writes_back_to.is_empty())
+            else {
+                continue;
+            };
+            let requests = decided.effects.iter().map(|effect| effect.request());
+            let written = requests
+                .filter(|request| active.writes_back_to.iter().any(|host| host.covers(request.url())));
+            for expected in written.filter_map(|request| echo::expect(request.body()?, now_ms)) {
+                echo::remember(&mut state.expected, expected, now_ms);
+                is_changed = true;
+            }
+        }
+        is_changed.then(|| state.expected.clone())
+    }
+
+    pub(super) fn slow(&self) -> std::sync::MutexGuard<'_, std::collections::HashSet<Group>> {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A plan of a plugin that was not asked.
+fn unasked(active: &Active, verdict: Verdict) -> Plan {
+    Plan {
+        plugin: active.manifest.name.clone(),
+        version: active.version.clone(),
+        attempt: 0,
+        asked_us: 0,
+        log: Log::default(),
+        verdict,
+    }
+}
+
+const fn is_duplicate(arrival: Arrival) -> bool {
+    matches!(arrival, Arrival::Duplicate(_))
+}
+
+/// Tells the event what its subject was before, and what is different now.
+fn compare(event: &mut Event, state: &SubjectState, now_ms: u64) {
+    if is_duplicate(event.arrival) {
+        return;
+    }
+    if let (Some(mark), Some(json)) = (&state.mark, &state.json) {
+        event.previous = Some(Snapshot { receipt: mark.receipt, json: json.clone() });
+        // A wake-up's or a reply's body is no state of the subject.
+        if event.cause.is_none()
+            && let Some(now) = &event.json
+        {
+            event.changed = change::changed(json, now);
+        }
+    }
+    if event.arrival == Arrival::First
+        && event.cause.is_none()
+        && event.kind != DELETE
+        && event.previous.is_some()
+        && event
+            .json
+            .as_ref()
+            .is_some_and(|json| echo::is_echo(&state.expected, &event.changed, json, now_ms))
+    {
+        event.arrival = Arrival::Echo;
+    }
+}
+
+/// Keeps what the plugin remembers, unless that comes from a later event of the subject already.
+fn remember(active: &Active, event: &Event, decided: &mut Decided, state: &mut SubjectState) {
+    let Some(mut memory) = decided.memory.take() else { return };
+    let known = state.memories.get(&active.manifest.name).map(|known| known.place);
+    // An event that names no time, as a wake-up, has no place of its own: it counts when it is asked about.
+    memory.place = match (known, event.occurred_at_us) {
+        (None, None) => Place::from_bytes([0; Place::BYTES]),
+        (Some(known), None) => known,
+        (Some(known), Some(_)) if known > memory.place => {
+            let why = "not remembered: what is remembered comes from a later event of this subject";
+            decided.notes.push(why.to_owned());
+            return;
+        }
+        (_, Some(_)) => memory.place,
+    };
+    state.memories.insert(active.manifest.name.clone(), memory.clone());
+    decided.memory = Some(memory);
+}
+
+/// What a plugin wrote, in the host's own log too: its errors where people look, the rest where they look closely.
+fn tell(event: &Event, plan: &Plan) {
+    let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
+    for line in &plan.log.lines {
+        let (level, text) = (line.level.name(), &line.text);
+        match line.level {
+            Level::Info => tracing::debug!(%receipt, %plugin, version, level, "the plugin says: {text}"),
+            Level::Error => tracing::info!(%receipt, %plugin, version, level, "the plugin says: {text}"),
+        }
+    }
+}

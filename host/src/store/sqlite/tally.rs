@@ -1,0 +1,131 @@
+//! How many there are of everything, by state: what a transaction changes is added up and written with it, so that nobody
+//! ever has to count rows.
+
+use super::schema::state;
+use crate::store::stats::{Accepted, Effects, Plans, Stats, Strays};
+use rusqlite::{Connection, Transaction};
+use std::collections::BTreeMap;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Counted {
+    /// Events, by state.
+    Event,
+    /// Events that the edge accepted, by arrival.
+    Arrival,
+    /// Events of the host's own; they have one state here.
+    Caused,
+    /// Plans, by state.
+    Plan,
+    /// Effects, by state.
+    Effect,
+    /// Events to come; they have one state here.
+    Upcoming,
+    /// Strays, by state.
+    Stray,
+    /// Alerts, by state.
+    Alert,
+}
+
+impl Counted {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Arrival => "arrival",
+            Self::Caused => "caused",
+            Self::Plan => "plan",
+            Self::Effect => "effect",
+            Self::Upcoming => "upcoming",
+            Self::Stray => "stray",
+            Self::Alert => "alert",
+        }
+    }
+}
+
+/// What a transaction changes.
+#[derive(Default)]
+pub(super) struct Tally(BTreeMap<(Counted, i64), i64>);
+
+impl Tally {
+    /// There is one more in this state.
+    pub(super) fn add(&mut self, what: Counted, state: i64) {
+        *self.0.entry((what, state)).or_default() += 1;
+    }
+
+    /// There is one fewer in this state.
+    pub(super) fn remove(&mut self, what: Counted, state: i64) {
+        *self.0.entry((what, state)).or_default() -= 1;
+    }
+
+    /// One has gone from one state to another.
+    pub(super) fn change(&mut self, what: Counted, from: i64, to: i64) {
+        self.remove(what, from);
+        self.add(what, to);
+    }
+
+    /// Writes what has changed. Called once, at the end of the transaction.
+    pub(super) fn write(&self, db: &Transaction<'_>) -> anyhow::Result<()> {
+        let mut statement = db.prepare_cached(
+            "INSERT INTO counters (what, state, count) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        )?;
+        for ((what, state), change) in self.0.iter().filter(|(_, change)| **change != 0) {
+            statement.execute((what.word(), state, change))?;
+        }
+        Ok(())
+    }
+}
+
+/// All counters, as of one instant.
+pub(super) fn stats(db: &Connection) -> anyhow::Result<Stats> {
+    let mut statement = db.prepare_cached("SELECT what, state, count FROM counters")?;
+    let counts = statement
+        .query_map([], |row| Ok(((row.get::<_, String>(0)?, row.get::<_, i64>(1)?), row.get::<_, i64>(2)?)))?
+        .collect::<Result<BTreeMap<_, _>, _>>()?;
+    let of = |what: Counted, state: i64| {
+        let count = counts.get(&(what.word().to_owned(), state)).copied().unwrap_or_default();
+        u64::try_from(count).unwrap_or_default()
+    };
+    let effects = |what| Effects {
+        done: of(what, state::DONE),
+        waiting: of(what, state::WAITING),
+        parked: of(what, state::PARKED),
+        dropped: of(what, state::DROPPED),
+    };
+    let strays =
+        Strays { parked: of(Counted::Stray, state::PARKED), dropped: of(Counted::Stray, state::DROPPED) };
+    let accepted = accepted(|arrival| of(Counted::Arrival, arrival));
+    let caused = of(Counted::Caused, 0);
+    Ok(Stats {
+        incoming: accepted.sum() + caused + strays.parked + strays.dropped,
+        done: of(Counted::Event, state::DONE) + strays.dropped,
+        waiting: of(Counted::Event, state::WAITING),
+        parked: of(Counted::Event, state::PARKED) + strays.parked,
+        accepted,
+        caused,
+        strays,
+        plans: Plans {
+            decided: of(Counted::Plan, state::DONE),
+            skipped: of(Counted::Plan, state::SKIPPED),
+            waiting: of(Counted::Plan, state::WAITING),
+            held: of(Counted::Plan, state::HELD),
+            parked: of(Counted::Plan, state::PARKED),
+            dropped: of(Counted::Plan, state::DROPPED),
+        },
+        effects: effects(Counted::Effect),
+        upcoming: of(Counted::Upcoming, 0),
+        alerts: effects(Counted::Alert),
+    })
+}
+
+/// By the numbers of [`state::of_arrival`].
+fn accepted(of: impl Fn(i64) -> u64) -> Accepted {
+    Accepted {
+        first: of(0),
+        duplicate: of(1),
+        stale: of(2),
+        conflict: of(3),
+        after_delete: of(4),
+        echo: of(5),
+    }
+}

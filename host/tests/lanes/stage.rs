@@ -1,0 +1,236 @@
+//! The middle of a host on real parts: queue, store, sandbox, the guest `actor` as its one plugin; and a clock that
+//! stands still but where a test waits.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tidegate::account::Accounts;
+use tidegate::deploy::Deployer;
+use tidegate::limits::Limits;
+use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
+use tidegate::plan::PlanRules;
+use tidegate::plugin::Manifest;
+use tidegate::queue::Queue as _;
+use tidegate::queue::embedded::EmbeddedQueue;
+use tidegate::registry::Switchboard;
+use tidegate::retry::RetryPolicy;
+use tidegate::revisit;
+use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::listing::EventQuery;
+use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::stats::Stats;
+use tidegate::store::{Batch, EventRow, Store as _, Stray};
+use tidegate_envelope::{Receipt, SourceName, Unsealed};
+use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
+use tokio::sync::{Notify, watch};
+
+/// One delivery: about this asset, at this second, with these steps.
+pub(crate) struct Delivered {
+    pub(crate) receipt: Receipt,
+    pub(crate) body: String,
+}
+
+/// An update of an asset. The same arguments give the same delivery.
+pub(crate) fn event(asset: u32, second: u32, steps: &str) -> Delivered {
+    let body = format!(
+        "{{\"event_type\":\"asset.update\",\"id\":{asset},\"updated_at\":\"2026-01-01 00:00:{second:02}.000001\",\"do\":\"{steps}\"}}"
+    );
+    let receipt = Receipt::new(1_767_225_600_000, (u128::from(asset) << 32) | u128::from(second));
+    Delivered { receipt, body }
+}
+
+impl Delivered {
+    /// The same request once more, as the sender repeats it.
+    pub(crate) fn under_another_receipt(self) -> Self {
+        Self { receipt: Receipt::new(self.receipt.timestamp_ms() + 1_000, 7), ..self }
+    }
+}
+
+pub(crate) struct Stage {
+    dir: TempDir,
+    host: Option<Middle>,
+    manifest: String,
+    share_ms_max: u64,
+    queues: Queues,
+    queue_id: QueueId,
+}
+
+struct Middle {
+    store: SqliteStore,
+    pipeline: Arc<Pipeline<SqliteStore>>,
+    deployer: Deployer<SqliteStore>,
+    recorded: Arc<Notify>,
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    u64::try_from(since.as_millis()).expect("before the year 500 million")
+}
+
+async fn deploy(deployer: &Deployer<SqliteStore>, manifest: &str) {
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/actor/guest.wasm");
+    let component = std::fs::read(guest).expect("it is built; type: cargo xtask plugins");
+    let manifest = Manifest::parse(manifest).expect("a manifest");
+    deployer.deploy(manifest, component).await.expect("deploys");
+}
+
+impl Stage {
+    /// With these lines in the plugin's manifest.
+    pub(crate) async fn set(manifest: &str) -> Self {
+        Self::with(manifest, 10_000).await
+    }
+
+    /// With this share of a batch for the plugin, in milliseconds.
+    pub(crate) async fn with(manifest: &str, share_ms_max: u64) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let queues =
+            Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");
+        let queue_id = queues.ensure_queue("events").await.expect("a queue");
+        let manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}");
+        let mut stage = Self { dir, host: None, manifest, share_ms_max, queues, queue_id };
+        stage.restart().await;
+        stage
+    }
+
+    /// Stops the host, as if it had died, and starts another on what it left.
+    pub(crate) async fn restart(&mut self) {
+        let is_new = self.host.take().is_none();
+        let store = loop {
+            // The one before holds the directory until its writer has ended.
+            match SqliteStore::open(self.dir.path()) {
+                Ok(store) => break store,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        let sandbox = SandboxConfig::new(self.dir.path().join("compiled"));
+        let deployer = Deployer {
+            store: store.clone(),
+            sandbox: Arc::new(Sandbox::new(sandbox).expect("a sandbox")),
+            switchboard: Arc::new(Switchboard::default()),
+            limits: Limits::default(),
+            now_ms,
+            accounts: Accounts::new(0),
+            secrets: Arc::default(),
+        };
+        if is_new {
+            deploy(&deployer, &self.manifest).await;
+        } else {
+            deployer.restore().await.expect("restores");
+        }
+        let recorded = Arc::new(Notify::new());
+        let pipeline = Pipeline::new(Parts {
+            store: store.clone(),
+            sandbox: Arc::clone(&deployer.sandbox),
+            switchboard: Arc::clone(&deployer.switchboard),
+            rules: PlanRules {
+                retry: RetryPolicy { attempts_max: 5, first_ms: 10, factor: 2, cap_ms: 100 },
+                ..PlanRules::default()
+            },
+            bounds: PipelineBounds { share_ms_max: self.share_ms_max, ..PipelineBounds::default() },
+            now_ms,
+            chance: || 0.5,
+            recorded: Arc::clone(&recorded),
+            edge: None,
+            heard: Arc::default(),
+        });
+        let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
+        self.host = Some(Middle { store, pipeline, deployer, recorded });
+    }
+
+    /// Another version of the plugin, with these lines in its manifest.
+    pub(crate) async fn deploy(&mut self, manifest: &str) {
+        self.manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}");
+        deploy(&self.host().deployer, &self.manifest).await;
+    }
+
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline<SqliteStore>> {
+        &self.host().pipeline
+    }
+
+    pub(crate) async fn stats(&self) -> Stats {
+        self.host().store.stats().await.expect("reads")
+    }
+
+    /// Parks this text as a delivery that is no event.
+    pub(crate) async fn stray(&self, text: &str) {
+        let stray = Stray { body: text.into(), why: "it was none".into(), pulled_at_ms: now_ms() - 1 };
+        let batch = Batch { strays: vec![stray], ..Batch::default() };
+        self.host().store.commit(batch).await.expect("commits");
+    }
+
+    fn host(&self) -> &Middle {
+        self.host.as_ref().expect("it was started")
+    }
+
+    /// A delivery as the edge seals it.
+    pub(crate) fn seal(event: &Delivered) -> String {
+        let source = SourceName::new("amj").expect("a name");
+        let unsealed = Unsealed {
+            receipt: event.receipt,
+            source: &source,
+            profile: Some("amj"),
+            method: "POST",
+            headers: &[],
+            content_type: Some("application/json"),
+        };
+        unsealed.seal(event.body.as_bytes()).expect("it fits")
+    }
+
+    /// Queues these and has the pipeline work on them as one batch.
+    pub(crate) async fn deliver(&self, events: &[Delivered]) {
+        let sealed = events.iter().map(|event| NewMessage::text(Self::seal(event)));
+        self.queues.send(&self.queue_id, sealed.collect()).await.expect("the queue takes them");
+        let queue = EmbeddedQueue::new(self.queues.clone(), self.queue_id, 60_000);
+        let pulled = queue.pull(100).await.expect("the queue delivers");
+        assert_eq!(pulled.deliveries.len(), events.len());
+        self.host().pipeline.process(&queue, pulled.deliveries).await;
+    }
+
+    /// Lets the host do what is due until nothing is, now or later.
+    pub(crate) async fn settle(&self) {
+        let Middle { store, pipeline, recorded, .. } = self.host();
+        let (stop, stopped) = watch::channel(false);
+        let work = revisit::run(store.clone(), Arc::clone(pipeline), Arc::clone(recorded), now_ms, stopped);
+        let work = tokio::spawn(work);
+        let is_over = async || {
+            let (ask, told) = (store.next_ask_at_ms(0), store.next_upcoming_at_ms(0));
+            ask.await.expect("reads").is_none() && told.await.expect("reads").is_none()
+        };
+        while !is_over().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.send_replace(true);
+        work.await.expect("ends");
+    }
+
+    /// The events about this asset, in the order they were recorded.
+    async fn rows(&self, asset: u32) -> Vec<EventRow> {
+        let page = self.host().store.events(EventQuery::default()).await.expect("reads");
+        page.events.into_iter().filter(|row| row.subject == asset.to_string()).collect()
+    }
+
+    pub(crate) async fn notes(&self, asset: u32) -> Vec<String> {
+        self.rows(asset).await.into_iter().flat_map(|row| row.plans).flat_map(|plan| plan.notes).collect()
+    }
+
+    pub(crate) async fn classes(&self, asset: u32) -> Vec<String> {
+        self.rows(asset).await.into_iter().map(|row| row.class).collect()
+    }
+
+    pub(crate) async fn kinds(&self, asset: u32) -> Vec<String> {
+        self.rows(asset).await.into_iter().map(|row| row.kind).collect()
+    }
+
+    pub(crate) async fn states(&self, asset: u32) -> Vec<String> {
+        self.rows(asset).await.into_iter().map(|row| row.state).collect()
+    }
+
+    pub(crate) async fn plan_states(&self, asset: u32) -> Vec<String> {
+        self.rows(asset).await.into_iter().flat_map(|row| row.plans).map(|plan| plan.state).collect()
+    }
+
+    pub(crate) async fn whys(&self, asset: u32) -> Vec<String> {
+        self.rows(asset).await.into_iter().flat_map(|row| row.plans).filter_map(|plan| plan.why).collect()
+    }
+}

@@ -1,0 +1,83 @@
+//! One run, from its seed to its verdict.
+
+use super::check;
+use super::host;
+use super::queue::BadQueue;
+use super::scenario::Scenario;
+use super::target::Target;
+use super::world::{self, START_MS, now_ms, tell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use tidegate::store::Store as _;
+use tidegate::store::sqlite::SqliteStore;
+
+/// The longest that a run may take, by the host's clock: then something is stuck.
+const RUN_MS_MAX: u64 = 3_600_000;
+/// The longest story: most have some hundred lines.
+const LINES_MAX: usize = 20_000;
+
+/// A runtime whose only clock is the run's.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+/// What happened in the run of this seed.
+///
+/// # Panics
+/// When something did not hold; the story is printed before.
+pub(crate) fn run(seed: u64) -> Vec<String> {
+    let runtime = runtime();
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(tell_all(seed))));
+    // What is left of the last host ends with the runtime, and needs its world until then.
+    drop(runtime);
+    let story = world::end();
+    if let Err(panic) = ended {
+        println!("{}\nseed {seed} fails; `cargo xtask sim --seed {seed}` repeats it", story.join("\n"));
+        std::panic::resume_unwind(panic);
+    }
+    story
+}
+
+async fn tell_all(seed: u64) {
+    world::begin(seed);
+    let scenario = world::draw(Scenario::draw);
+    for (number, told) in scenario.told.iter().enumerate() {
+        tell(format!("the sender will tell {number}, {} times: {}", told.receipts.len(), told.body()));
+    }
+    let name = format!("simulation-{:?}-{seed}", std::thread::current().id());
+    let (observer, mut disk) = SqliteStore::in_memory(&name, || Duration::ZERO).expect("a store");
+    host::record_versions(&observer, &mut disk, scenario.asks).await;
+    let queue = BadQueue::new(scenario.posted.clone(), observer.clone());
+    let target = Target::default();
+    for steps in scenario.lives.iter().copied().map(Some).chain([None]) {
+        tell(format!("a host starts; steps to live: {steps:?}"));
+        world::is_born(steps);
+        tokio::select! {
+            biased;
+            () = host::live(&name, &scenario, &queue, &target) => {}
+            () = all_is_done(&observer, &queue), if steps.is_none() => {}
+        }
+        check::whole(&scenario, &observer).await;
+        assert_eq!(world::broken(), Vec::<String>::new());
+    }
+    tell("nothing is left to do");
+    check::done(&scenario, &observer, &target).await;
+    tell(check::summary(&check::rows(&observer).await, &target));
+}
+
+/// Resolves when nothing is due, now or later.
+async fn all_is_done(store: &SqliteStore, queue: &BadQueue) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let far = u64::MAX >> 2;
+        let is_done = queue.is_empty()
+            && store.asks_due(far, 1).await.expect("reads").is_empty()
+            && store.upcoming_due(far, 1).await.expect("reads").is_empty()
+            && store.targets_waiting(far, 1).await.expect("reads").is_empty();
+        if is_done {
+            return;
+        }
+        assert!(now_ms() < START_MS + RUN_MS_MAX, "something is stuck: it never ends");
+        assert!(world::lines() < LINES_MAX, "something is done over and over: it never ends");
+    }
+}

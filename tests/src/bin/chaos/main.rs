@@ -1,0 +1,155 @@
+//! The chaos run: the built system under the sender, with `kill -9` of the host every few seconds, a target that fails a
+//! third of the time, a plugin that traps a tenth of the time, and a disk that is full for a while. Says whether what was
+//! acknowledged is what was decided or parked, and whether the target was told each thing once. Takes `--minutes=N`,
+//! `--rate=N` and `--seed=N`.
+
+mod judge;
+mod target;
+
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Duration;
+use target::Target;
+use tidegate_envelope::Receipt;
+use tidegate_sender::life::{Life, LifeOptions, Oddities};
+use tidegate_sender::player::{Pace, Player, Told};
+use tidegate_sender::policy::{Answer, Rules};
+use tidegate_sender::post::Poster;
+use tidegate_tests::edge::root;
+use tidegate_tests::system::parts::{Parts, Victim};
+use tidegate_tests::system::until;
+use tokio::time::Instant;
+
+/// Assets that live at the same time.
+const ASSETS: usize = 500;
+/// The host lives at least and at most so long.
+const LIFE_S: (u64, u64) = (2, 6);
+/// How long the disk is full.
+const FULL: Duration = Duration::from_secs(8);
+
+struct Options {
+    minutes: u32,
+    rate: u32,
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let options = options()?;
+    println!("seed {}; to repeat it: --seed={}", options.seed, options.seed);
+    let log = std::env::current_exe()?.with_file_name("chaos.log");
+    let file = std::fs::File::create(&log).context("make the log")?;
+    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(Mutex::new(file)).init();
+    let report = run(&options).await?;
+    print!("{report}");
+    Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn options() -> anyhow::Result<Options> {
+    let mut options = Options { minutes: 3, rate: 200, seed: u64::from(fastrand::u32(..)) };
+    for argument in std::env::args().skip(1) {
+        let (flag, value) = argument.split_once('=').unwrap_or((&argument, ""));
+        let read = || format!("read {argument}");
+        match flag {
+            "--minutes" => options.minutes = value.parse().with_context(read)?,
+            "--rate" => options.rate = value.parse().with_context(read)?,
+            "--seed" => options.seed = value.parse().with_context(read)?,
+            _ => bail!("there is no {flag}; there are --minutes=N, --rate=N and --seed=N"),
+        }
+    }
+    ensure!(options.minutes > 0 && options.rate > 0, "--minutes and --rate: more than 0");
+    Ok(options)
+}
+
+async fn run(options: &Options) -> anyhow::Result<judge::Report> {
+    let target = Target::start(options.seed).await?;
+    // Soon again, and often: what is left in the end is what no retry can mend.
+    let env = [
+        ("TIDEGATE_RETRY_FIRST_MS", "100"),
+        ("TIDEGATE_RETRY_CAP_MS", "1000"),
+        ("TIDEGATE_RETRY_EFFECTS_MAX", "40"),
+    ];
+    let mut parts = Parts::start(&env).await?;
+    until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
+    let steps = format!("trap-tenth; count; post {}", target.url());
+    deploy(&parts, &steps).await?;
+
+    let mut seen: HashMap<Receipt, u64> = HashMap::new();
+    let lasts = Duration::from_secs(u64::from(options.minutes) * 60);
+    let life = Life::new(LifeOptions { seed: options.seed, assets: ASSETS, oddities: Oddities::SOME });
+    let poster = Poster::new(&parts.request_url())?;
+    let events = life.take(usize::try_from(lasts.as_secs() * u64::from(options.rate))?);
+    let post = move |event: tidegate_sender::event::Event| {
+        let poster = poster.clone();
+        async move { poster.post(event.body.to_vec()).await }
+    };
+    let pace = Pace { events_per_s: options.rate.into(), in_flight_max: 5_000 };
+    let player = Player::new(Rules::EVENTS_API, pace);
+    let playing = player.play(events, post, std::future::pending(), |told| {
+        if let Told::Attempt(attempt) = told
+            && let Answer::Status { receipt: Some(receipt), .. } = &attempt.answer
+            && let Ok(receipt) = receipt.parse()
+        {
+            seen.insert(receipt, attempt.of);
+        }
+    });
+    let trouble = make_trouble(&mut parts, options, lasts);
+    let (verdict, kills) = tokio::join!(playing, trouble);
+    let kills = kills?;
+    println!("{verdict}");
+    parts.until_the_queue_is_empty().await?;
+    let events = until("nothing is due any more", async || {
+        let events = parts.cli.events().await?;
+        Ok(Some(events).filter(|events| judge::is_over(events)))
+    })
+    .await?;
+    Ok(judge::judge(&seen, &events, &target, kills))
+}
+
+async fn deploy(parts: &Parts, steps: &str) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir().context("make a folder")?;
+    let guest = root().join("tests/guests/actor/guest.wasm");
+    std::fs::copy(&guest, dir.path().join("plugin.wasm"))
+        .with_context(|| format!("read {}; type: cargo xtask plugins", guest.display()))?;
+    let manifest =
+        format!("name = \"actor\"\nkinds = [\"*\"]\nhosts = [\"127.0.0.1\"]\n[settings]\ndo = {steps:?}\n");
+    std::fs::write(dir.path().join("plugin.toml"), manifest).context("write plugin.toml")?;
+    let dir = dir.path().to_str().context("a path of UTF-8")?;
+    parts.cli.output(&["plugin", "deploy", dir]).await.map(drop)
+}
+
+/// Kills the host again and again; in the middle its disk is full for a while. Says how often it was killed.
+async fn make_trouble(parts: &mut Parts, options: &Options, lasts: Duration) -> anyhow::Result<usize> {
+    let mut random = fastrand::Rng::with_seed(options.seed);
+    let until = Instant::now() + lasts;
+    let mut full_at = Some(Instant::now() + lasts / 2);
+    while Instant::now() < until {
+        if full_at.is_some_and(|at| Instant::now() >= at) {
+            full_at = None;
+            fill_the_disk(parts).await?;
+        }
+        tokio::time::sleep(Duration::from_secs(random.u64(LIFE_S.0..=LIFE_S.1))).await;
+        parts.kill_and_restart(Victim::Host).await?;
+    }
+    Ok(parts.kills[2])
+}
+
+/// For a while no file of the host's can grow: to it, the disk is full.
+async fn fill_the_disk(parts: &Parts) -> anyhow::Result<()> {
+    let id = i32::try_from(parts.host()?.id()?).ok().and_then(Pid::from_raw).context("the host has an id")?;
+    let store = parts.path("host").join("data");
+    let sizes = ["store.sqlite", "store.sqlite-wal"]
+        .map(|name| std::fs::metadata(store.join(name)).map_or(0, |it| it.len()));
+    let now = sizes.into_iter().max().unwrap_or(0);
+    prlimit(Some(id), Resource::Fsize, Rlimit { current: Some(now), maximum: None })
+        .context("fill the disk")?;
+    tokio::time::sleep(FULL).await;
+    let failed = parts.host()?.log()?.matches("failed to record").count();
+    println!("the disk was full at {now} bytes for {FULL:?}: the host failed to record {failed} times");
+    ensure!(failed > 0, "the host did not notice that its disk was full");
+    prlimit(Some(id), Resource::Fsize, Rlimit { current: None, maximum: None }).context("make room")?;
+    Ok(())
+}

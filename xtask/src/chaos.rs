@@ -1,0 +1,34 @@
+//! Runs the chaos run: builds what it needs, and leaves the verdict to it.
+
+use crate::{edge, plugin, shell};
+use anyhow::Context as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use tidegate_toolchain::tools::Tools;
+
+/// What to run.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How long events are sent.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    minutes: u32,
+    /// Events per second meanwhile.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    rate: u32,
+    /// Sends the events of an earlier run again: the seed that it printed.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// Builds the system and runs it. The run's own last line is the verdict; the exit code says the same.
+pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Result<ExitCode> {
+    tools.ensure("workerd")?;
+    shell::build_host(root)?;
+    edge::build(root)?;
+    plugin::build_guest(root, tools, "actor")?;
+    let mut command = Command::new(shell::build_command(root, "chaos")?);
+    command.arg(format!("--minutes={}", options.minutes)).arg(format!("--rate={}", options.rate));
+    command.args(options.seed.map(|seed| format!("--seed={seed}")));
+    let status = command.status().context("start the chaos run")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
