@@ -58,7 +58,8 @@ async fn each_attack_parks_its_own_event_and_everything_else_goes_on() -> anyhow
     let (mut attacks, mut loans) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         for (place, (kind, fault)) in ATTACKS.into_iter().enumerate() {
-            let event = json!({ "event_type": kind, "id": round });
+            // About an asset of its own: what is parked holds what comes after it in its lane.
+            let event = json!({ "event_type": kind, "id": format!("attack-{round}-{place}") });
             attacks.push((sender.post(&event).await?, kind, fault));
             loans.push(sender.post(&loan(round * ATTACKS.len() + place)).await?);
         }
@@ -125,13 +126,13 @@ async fn half_a_plan_is_never_performed_and_a_plugin_that_asks_to_be_asked_again
     dev.cli.output(&args).await?;
     let sender = Sender::new(dev.ready("request_url"))?;
     let cases = [
-        ("half-granted", "parked", "decision 1: `emit` is not carried out", 0),
+        ("half-granted", "parked", "decision 1: `emit` of `other`, which is not granted", 0),
         ("elsewhere", "parked", "`elsewhere.example` is not granted (granted: 127.0.0.1)", 0),
         ("not-mine", "decided", "", 0),
         ("again", "decided", "", 1),
     ];
     for (kind, state, why, effects) in cases {
-        let receipt = sender.post(&json!({ "event_type": kind, "id": 1 })).await?;
+        let receipt = sender.post(&json!({ "event_type": kind, "id": kind })).await?;
         let event = dev.cli.settled(receipt).await?;
         let plan = event.plans.first().context("it was asked")?;
         ensure!(event.state == state && event.effects.len() == effects, "{kind}: {event:?}");

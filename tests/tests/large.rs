@@ -12,6 +12,8 @@ use tidegate_tests::system::{self, Dev, until};
 /// A loan whose custom fields take this many bytes.
 fn large_loan(bytes: usize) -> String {
     let mut event = loan(675);
+    // Each at another moment: at the same one they would be conflicts.
+    event["updated_at"] = format!("2022-11-11 05:05:07.{:06}", bytes / 100).into();
     event["field_values"] = json!([{ "name": "Notes", "value": "x".repeat(bytes) }]);
     event.to_string()
 }

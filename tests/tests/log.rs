@@ -71,7 +71,8 @@ async fn an_operator_reads_on_the_events_timeline_what_a_plugin_wrote() -> anyho
         let shown = dev.cli.output(&["events", "show", &receipt.to_string()]).await?;
         ensure!(shown.lines().any(|shown| shown.contains("log") && shown.ends_with(line)), "{shown}");
     }
-    let receipt = sender.post(&json!({ "event_type": "calm", "id": 7 })).await?;
+    // About another asset: the one that is parked holds what comes after it.
+    let receipt = sender.post(&json!({ "event_type": "calm", "id": 8 })).await?;
     dev.cli.settled(receipt).await?;
     let json = dev.cli.output(&["events", "show", &receipt.to_string(), "--json"]).await?;
     ensure!(!json.contains("\"log\""), "what wrote nothing has no log: {json}");

@@ -33,7 +33,7 @@ async fn a_test_is_followed_to_its_decision_and_fails_where_the_way_ends() -> an
 
     let dev = Dev::start(dir.path()).await?;
     let printed = dev.cli.output(&["source", "test", "amj"]).await?;
-    for word in ["the edge took it", "receipt", "pulled", "no plugin wants this kind", "amj works"] {
+    for word in ["the edge took it", "receipt", "pulled", "no plugin is asked about it", "amj works"] {
         ensure!(printed.contains(word), "`{printed}` should say `{word}`");
     }
     let again: Value = dev.cli.json(&["source", "test", "amj", "--json"]).await?;

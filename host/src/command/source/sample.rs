@@ -78,7 +78,10 @@ fn request_url(args: &Args, config: &Config, data: &Path) -> anyhow::Result<Url>
 async fn post(url: Url, name: &SourceName) -> anyhow::Result<Receipt> {
     let mut event: Value = serde_json::from_str(SAMPLE).context("read the sample event")?;
     event["id"] = 0.into();
-    event["name"] = format!("{TEST_NAME} {}", jiff::Timestamp::now()).into();
+    let now = jiff::Timestamp::now();
+    event["name"] = format!("{TEST_NAME} {now}").into();
+    // Another moment each time: at the same one it would be a conflict, and nobody would be asked.
+    event["updated_at"] = now.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string().into();
     let http = Http::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX).build()?;
     let response = http.post(url).json(&event).send().await.map_err(reqwest::Error::without_url);
     let response =
