@@ -48,7 +48,7 @@ pub(crate) fn judge(seen: &Seen, events: &[EventRow]) -> (usize, Vec<String>) {
     (firsts, faults.lines())
 }
 
-/// A first event causes each of its effects once; a duplicate causes nothing and points at a first one; what came late
+/// A first event causes each of its effects once; a duplicate causes nothing and points at what it repeats; what came late
 /// causes nothing either, as the plugin did not ask for it.
 fn check_class(event: &EventRow, rows: &HashMap<Receipt, &EventRow>, faults: &mut Faults) {
     let receipt = event.receipt;
@@ -63,7 +63,7 @@ fn check_class(event: &EventRow, rows: &HashMap<Receipt, &EventRow>, faults: &mu
             }
         }
         ("duplicate", Some(of)) => {
-            if rows.get(&of).is_none_or(|first| first.class != "first") {
+            if rows.get(&of).is_none_or(|original| original.class == "duplicate") {
                 faults.add("a duplicate of nothing", receipt);
             }
             if !event.plans.is_empty() || !event.effects.is_empty() {
