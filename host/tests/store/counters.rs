@@ -1,5 +1,6 @@
 //! What is counted as it is written is what there is: counted again, row by row, after everything that changes a state.
 
+use super::older::OLDER;
 use super::*;
 use std::collections::BTreeMap;
 use tidegate::store::parked::{Action, Intervention, ParkedId};

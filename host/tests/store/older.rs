@@ -1,0 +1,59 @@
+//! Files of every older schema.
+
+use super::*;
+
+/// Made by the code of each schema: an event decided by `notice`, one that waits, one that is parked, a duplicate of the
+/// first, and a stray. Since the second schema, two alerts, a gap, and something odd about the first event. Since the third,
+/// what the plugin wrote about it.
+pub(crate) const OLDER: [&[u8]; 3] = [
+    include_bytes!("../golden/store-v1.sqlite"),
+    include_bytes!("../golden/store-v2.sqlite"),
+    include_bytes!("../golden/store-v3.sqlite"),
+];
+
+#[tokio::test]
+async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
+    for (since, bytes) in (1..).zip(OLDER) {
+        let dir = dir();
+        std::fs::write(dir.path().join("store.sqlite"), bytes).expect("the golden file is copied");
+        let store = SqliteStore::open(dir.path()).expect("opens");
+        assert_keeps_everything(&store).await;
+        if since >= 2 {
+            let row = store.event(receipt(1)).await.expect("reads").expect("is there");
+            assert_eq!(row.findings.len(), 1);
+            assert_eq!(store.alerts(10).await.expect("reads").len(), 2);
+            assert_eq!(store.gaps(10).await.expect("reads").len(), 1);
+        }
+        // And it is one of this schema from now on.
+        let version = deployment(b"component").version;
+        let mut written = decided(&version, 5);
+        written.plans[0].log = Log { lines: vec![Line::new(Level::Info, b"a line")], left_out_bytes: 0 };
+        commit_events(&store, vec![written]).await;
+        drop(store);
+        let rows = all(&reopen(&dir).await).await;
+        let with_log = rows.iter().filter(|row| row.plans.iter().any(|plan| !plan.log.is_empty())).count();
+        assert_eq!(with_log, if since >= 3 { 2 } else { 1 });
+        assert_eq!(rows.len(), 5);
+    }
+}
+
+async fn assert_keeps_everything(store: &SqliteStore) {
+    let rows = all(store).await;
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row.receipt, row.state.as_str(), row.class.as_str(), row.effects.len()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (receipt(1), "decided", "first", 1),
+            (receipt(2), "waiting", "first", 0),
+            (receipt(3), "parked", "first", 0),
+            (receipt(4), "decided", "duplicate", 0),
+        ]
+    );
+    assert_eq!(effects_due(store, NOW_MS + 3).await[0].effect, effect(1));
+    assert_eq!(store.asks_due(NOW_MS + 50, 10).await.expect("reads").len(), 1);
+    assert_eq!(all_parked(store).await.len(), 2);
+    assert_eq!(store.active().await.expect("reads")[0].component, b"component");
+}
