@@ -14,7 +14,7 @@ const EXACT_MAX: u64 = 1 << 53;
 /// # Panics
 /// When what was read is not what was sent.
 pub fn check(body: &[u8]) {
-    let event = read_event(body);
+    let event = read_event(receipt(), body);
     assert_eq!(event.body, body, "the body is untouched");
     assert!(event.kind.len() <= tidegate_source::TOPIC_BYTES_MAX, "the kind is bounded");
     assert!(event.subject.len() <= tidegate_source::TOPIC_BYTES_MAX, "the subject is bounded");
@@ -39,7 +39,7 @@ fn scanned(body: &[u8], event: &Event) {
     if !is_json {
         return;
     }
-    let again = read_event(scanned.text.as_bytes());
+    let again = read_event(receipt(), scanned.text.as_bytes());
     assert_eq!(again.kind, event.kind);
     assert_eq!(again.subject, event.subject);
     assert_eq!(again.occurred_at_us, event.occurred_at_us);
@@ -74,13 +74,17 @@ fn number(text: &str) {
 }
 
 fn subject_of(id: &str) -> String {
-    read_event(format!("{{\"id\":{id}}}").as_bytes()).subject
+    read_event(receipt(), format!("{{\"id\":{id}}}").as_bytes()).subject
+}
+
+fn receipt() -> Receipt {
+    Receipt::new(1_700_000_000_000, 7)
 }
 
 /// The event of this body, sent by the sender of asset events.
-fn read_event(body: &[u8]) -> Event {
+pub(crate) fn read_event(receipt: Receipt, body: &[u8]) -> Event {
     let envelope = Envelope {
-        receipt: Receipt::new(1_700_000_000_000, 7),
+        receipt,
         source: SourceName::new("amj").expect("a valid name"),
         received_at_ms: 1_700_000_000_000,
         method: "POST".into(),

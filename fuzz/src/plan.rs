@@ -1,5 +1,6 @@
 //! The plan: whatever a plugin decides, only what was granted is done, all of it or nothing.
 
+use crate::event::read_event;
 use derive_arbitrary::Arbitrary;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -7,7 +8,6 @@ use tempfile::TempDir;
 use tidegate::account::Account;
 use tidegate::decision::{Decision, HttpRequest, Refusal};
 use tidegate::effect::{Effect, Grants, HostGrant};
-use tidegate::event::Event;
 use tidegate::limits::Limits;
 use tidegate::log::Log;
 use tidegate::plan::{Asked, Asking, Decided, PlanRules, Verdict, plan};
@@ -15,7 +15,7 @@ use tidegate::plugin::{Manifest, Version};
 use tidegate::registry::Active;
 use tidegate::sandbox::{Prepared, Sandbox, SandboxConfig};
 use tidegate::upcoming::Upcoming;
-use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
+use tidegate_envelope::Receipt;
 
 /// A small component that is never run: the plan asks nothing of it. Compressed by xz.
 const GUEST: &[u8] = include_bytes!("../../tests/fixtures/v1/c.wasm.xz");
@@ -75,23 +75,6 @@ enum Address<'a> {
     Granted { number: u8, is_plain: bool, path: &'a str },
 }
 
-/// An event about an asset.
-fn event(receipt: Receipt) -> Event {
-    let body = br#"{"event_type":"asset.update","id":675}"#.to_vec();
-    let envelope = Envelope {
-        receipt,
-        source: SourceName::new("amj").expect("a valid name"),
-        received_at_ms: 1_700_000_000_000,
-        method: "POST".into(),
-        profile: None,
-        headers: vec![],
-        content_type: None,
-        sha256: Digest::of(&body),
-        body: Body::Inline(Vec::new()),
-    };
-    tidegate::read::read_fetched(envelope, body)
-}
-
 /// Takes what was granted and what a plugin said.
 ///
 /// # Panics
@@ -100,7 +83,8 @@ pub fn check(bytes: &[u8]) {
     let Some(wishes) = crate::made_of::<Wishes<'_>>(bytes) else { return };
     let active = active(&wishes.granted);
     let decisions: Vec<_> = wishes.decisions.iter().map(|wish| wish.decision(&wishes.granted)).collect();
-    let event = event(Receipt::new((wishes.now_ms) & ((1 << 48) - 1), wishes.receipt));
+    let receipt = Receipt::new((wishes.now_ms) & ((1 << 48) - 1), wishes.receipt);
+    let event = read_event(receipt, br#"{"event_type":"asset.update","id":675}"#);
     let rules = PlanRules::default();
     let asking = Asking { event: &event, active: &active, rules: &rules, now_ms: wishes.now_ms };
     let each: Vec<_> =

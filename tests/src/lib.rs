@@ -6,6 +6,7 @@ pub mod edge;
 pub mod edge_status;
 pub mod fault;
 pub mod load;
+pub mod play;
 pub mod receiver;
 pub mod recorder;
 pub mod sender;

@@ -1,7 +1,6 @@
 //! Runs the chaos run: builds what it needs, and leaves the verdict to it.
 
 use crate::{edge, plugin, shell};
-use anyhow::Context as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use tidegate_toolchain::tools::Tools;
@@ -29,6 +28,5 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     let mut command = Command::new(shell::build_command(root, "chaos")?);
     command.arg(format!("--minutes={}", options.minutes)).arg(format!("--rate={}", options.rate));
     command.args(options.seed.map(|seed| format!("--seed={seed}")));
-    let status = command.status().context("start the chaos run")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    shell::verdict(&mut command)
 }

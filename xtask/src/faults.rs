@@ -1,7 +1,6 @@
 //! Runs the fault run: builds what it needs, and leaves the verdict to it.
 
 use crate::{edge, plugin, shell};
-use anyhow::Context as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use tidegate_toolchain::tools::Tools;
@@ -49,6 +48,5 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     edge::build(root)?;
     plugin::build_plugins(root, tools, &["rust"])?;
     let faults = shell::build_command(root, "faults")?;
-    let status = Command::new(faults).args(options.arguments()).status().context("start the fault run")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    shell::verdict(Command::new(faults).args(options.arguments()))
 }

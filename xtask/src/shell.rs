@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 /// Cargo itself, in the repository.
 pub(crate) fn cargo(root: &Path) -> Command {
@@ -40,4 +40,10 @@ pub(crate) fn build_command(root: &Path, name: &str) -> anyhow::Result<PathBuf> 
 /// Builds the `tidegate` command.
 pub(crate) fn build_host(root: &Path) -> anyhow::Result<PathBuf> {
     build_command(root, "tidegate")
+}
+
+/// Runs a command of the tests whose own last line is its verdict; the exit code says the same.
+pub(crate) fn verdict(command: &mut Command) -> anyhow::Result<ExitCode> {
+    let status = command.status().with_context(|| format!("start {}", command.get_program().display()))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -10,15 +10,14 @@ use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::HashMap;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::Duration;
 use target::Target;
 use tidegate_envelope::Receipt;
 use tidegate_sender::life::{Life, LifeOptions, Oddities};
-use tidegate_sender::player::{Pace, Player, Told};
-use tidegate_sender::policy::{Answer, Rules};
-use tidegate_sender::post::Poster;
+use tidegate_sender::player::Told;
+use tidegate_sender::policy::Answer;
 use tidegate_tests::edge::root;
+use tidegate_tests::play::{keep_log, play};
 use tidegate_tests::system::parts::{Parts, Victim};
 use tidegate_tests::system::until;
 use tokio::time::Instant;
@@ -40,9 +39,7 @@ struct Options {
 async fn main() -> anyhow::Result<ExitCode> {
     let options = options()?;
     println!("seed {}; to repeat it: --seed={}", options.seed, options.seed);
-    let log = std::env::current_exe()?.with_file_name("chaos.log");
-    let file = std::fs::File::create(&log).context("make the log")?;
-    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(Mutex::new(file)).init();
+    println!("the log: {}", keep_log("chaos.log")?.display());
     let report = run(&options).await?;
     print!("{report}");
     Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -80,15 +77,9 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
     let mut seen: HashMap<Receipt, u64> = HashMap::new();
     let lasts = Duration::from_secs(u64::from(options.minutes) * 60);
     let life = Life::new(LifeOptions { seed: options.seed, assets: ASSETS, oddities: Oddities::SOME });
-    let poster = Poster::new(&parts.request_url())?;
     let events = life.take(usize::try_from(lasts.as_secs() * u64::from(options.rate))?);
-    let post = move |event: tidegate_sender::event::Event| {
-        let poster = poster.clone();
-        async move { poster.post(event.body.to_vec()).await }
-    };
-    let pace = Pace { events_per_s: options.rate.into(), in_flight_max: 5_000 };
-    let player = Player::new(Rules::EVENTS_API, pace);
-    let playing = player.play(events, post, std::future::pending(), |told| {
+    let url = parts.request_url();
+    let playing = play(&url, options.rate.into(), events, |told| {
         if let Told::Attempt(attempt) = told
             && let Answer::Status { receipt: Some(receipt), .. } = &attempt.answer
             && let Ok(receipt) = receipt.parse()
@@ -98,7 +89,7 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
     });
     let trouble = make_trouble(&mut parts, options, lasts);
     let (verdict, kills) = tokio::join!(playing, trouble);
-    let kills = kills?;
+    let (verdict, kills) = (verdict?, kills?);
     println!("{verdict}");
     parts.until_the_queue_is_empty().await?;
     let events = until("nothing is due any more", async || {

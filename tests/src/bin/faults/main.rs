@@ -10,26 +10,18 @@ mod stage;
 use anyhow::{Context as _, bail, ensure};
 use course::{Phase, Seen, Trouble};
 use stage::Stage;
-use std::fs::File;
-use std::future::pending;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::Duration;
-use tidegate_sender::event::Event;
 use tidegate_sender::life::{Life, LifeOptions, Oddities};
-use tidegate_sender::player::{Pace, Player, Told};
-use tidegate_sender::policy::Rules;
-use tidegate_sender::post::Poster;
+use tidegate_sender::player::Told;
 use tidegate_sender::verdict::Verdict;
 use tidegate_tests::fault::Fault;
+use tidegate_tests::play::{keep_log, play};
 use tidegate_tests::system::until;
 use tokio::time::Instant;
 
 /// The longest that an acknowledgement may take.
 const ACK_MAX: Duration = Duration::from_millis(1_500);
-/// The most events on their way at the same time. More means that the edge does not answer.
-const IN_FLIGHT_MAX: usize = 5_000;
 /// Assets that live at the same time.
 const ASSETS: usize = 1_000;
 
@@ -51,7 +43,7 @@ struct Options {
 async fn main() -> anyhow::Result<ExitCode> {
     let options = options()?;
     println!("seed {}; to repeat it: --seed={}", options.seed, options.seed);
-    println!("the Worker's log: {}", keep_log()?.display());
+    println!("the Worker's log: {}", keep_log("faults.log")?.display());
     let mut shortfalls = Vec::new();
     if let Err(error) = run(&options, &mut shortfalls).await {
         shortfalls.push(format!("the run did not come to its end: {error:#}"));
@@ -68,14 +60,6 @@ async fn run(options: &Options, shortfalls: &mut Vec<String>) -> anyhow::Result<
     let mut stage = Stage::start().await?;
     queue_in_trouble(&mut stage, options, shortfalls).await?;
     outage::run(&stage, options.seed, shortfalls).await
-}
-
-/// Writes what the parts in this process say, workerd's words among it, to a file. Gives where.
-fn keep_log() -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe().context("find this command")?.with_file_name("faults.log");
-    let file = File::create(&path).context("make the log")?;
-    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(Mutex::new(file)).init();
-    Ok(path)
 }
 
 fn options() -> anyhow::Result<Options> {
@@ -150,22 +134,6 @@ async fn queue_in_trouble(
     );
     shortfalls.extend(faults);
     Ok(())
-}
-
-/// Plays the sender, with the Events API's own rules.
-pub(crate) async fn play(
-    url: &str,
-    events_per_s: f64,
-    events: impl Iterator<Item = Event>,
-    tell: impl FnMut(Told<'_>),
-) -> anyhow::Result<Verdict> {
-    let poster = Poster::new(url)?;
-    let post = move |event: Event| {
-        let poster = poster.clone();
-        async move { poster.post(event.body.to_vec()).await }
-    };
-    let pace = Pace { events_per_s, in_flight_max: IN_FLIGHT_MAX };
-    Ok(Player::new(Rules::EVENTS_API, pace).play(events, post, pending(), tell).await)
 }
 
 fn print_phases(phases: &[Phase]) {

@@ -2,8 +2,8 @@
 //! time, and counts it; nothing acknowledged is lost when the stores return.
 
 use crate::course::Seen;
+use crate::judge;
 use crate::stage::Stage;
-use crate::{judge, play};
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tidegate_sender::policy::Answer;
 use tidegate_sender::verdict::Latencies;
 use tidegate_source::status::Status;
 use tidegate_tests::fault::Fault;
+use tidegate_tests::play::play;
 use tidegate_tests::system::until;
 use tokio::time::{Instant, sleep_until};
 
