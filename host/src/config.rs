@@ -3,6 +3,8 @@
 pub mod given;
 
 use crate::limits::Limits;
+use crate::pipeline::PipelineBounds;
+use crate::plan::DecisionLimits;
 use anyhow::Context as _;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -77,7 +79,7 @@ sections! {
         batch_max: usize = 100,
     }
     /// The Worker, as the host speaks to it.
-    EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000, bodies_max: usize = 4 }
+    EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000, bodies_max: usize = PipelineBounds::default().fetching_max }
     /// Where the operator is told when a source is in trouble.
     AlertsSection { url: String = String::new(), silence_max_ms: u64 = 0 }
     /// How fast it is pulled.
@@ -85,21 +87,24 @@ sections! {
     /// The admin API.
     AdminSection { listen: SocketAddr = LOOPBACK }
     /// The store.
-    StoreSection { recent_events_max: usize = 200_000, subjects_bytes_max: usize = 64 << 20 }
+    StoreSection {
+        recent_events_max: usize = PipelineBounds::default().recent_events_max,
+        subjects_bytes_max: usize = PipelineBounds::default().subjects_bytes_max,
+    }
     /// The sandbox.
     SandboxSection {
         asking_max: usize = 0,
-        share_ms_max: u64 = 250,
+        share_ms_max: u64 = PipelineBounds::default().share_ms_max,
         instances_max: u32 = 64,
         compile_time_ms_max: u64 = 120_000,
         compile_memory_bytes_max: usize = 2 << 30,
     }
     /// What plugins may decide.
     DecisionsSection {
-        wake_after_ms_max: u64 = 366 * 24 * 3_600 * 1_000,
-        memory_bytes_max: usize = 64 << 10,
-        chain_depth_max: u32 = 16,
-        effects_per_minute_max: u32 = 600,
+        wake_after_ms_max: u64 = DecisionLimits::default().wake_after_ms_max,
+        memory_bytes_max: usize = DecisionLimits::default().memory_bytes_max,
+        chain_depth_max: u32 = DecisionLimits::default().chain_depth_max,
+        effects_per_minute_max: u32 = PipelineBounds::default().effects_per_minute_max,
     }
     /// When things are tried again.
     RetrySection { asks_max: u32 = 5, effects_max: u32 = 12, first_ms: u64 = 1_000, cap_ms: u64 = 3_600_000 }

@@ -1,5 +1,6 @@
 //! What a plugin is told. Knows nothing of queues, stores or wasm.
 
+use crate::change;
 use crate::finding::Finding;
 use crate::plugin::PluginName;
 use std::sync::Arc;
@@ -50,6 +51,17 @@ impl Event {
     #[must_use]
     pub fn occurred_at_ms(&self) -> Option<u64> {
         self.occurred_at_us.map(|at_us| at_us / 1_000)
+    }
+
+    /// The event with what its subject was before, and what differs. The body of an event that a plugin caused is no state
+    /// of the subject, so nothing differs in it.
+    #[must_use]
+    pub fn after(self, previous: Snapshot) -> Self {
+        let changed = match (&self.cause, &self.json) {
+            (None, Some(json)) => change::changed(&previous.json, json),
+            _ => Vec::new(),
+        };
+        Self { previous: Some(previous), changed, ..self }
     }
 }
 

@@ -197,9 +197,7 @@ async fn attempt<S: Store + Clone>(
     let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms, reply };
     let batch = Batch { outcomes: vec![outcome], pauses: pause.into_iter().collect(), ..Batch::default() };
     // Until it is recorded the effect counts as under way: a full disk must not perform it again and again.
-    if let Err(error) = store::record(&outbox.store, batch).await {
-        tracing::error!("failed to record what was done: {error}");
-    }
+    store::record(&outbox.store, batch).await;
     if is_reply {
         outbox.recorded.notify_waiters();
     }

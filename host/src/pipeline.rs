@@ -17,7 +17,7 @@ use crate::recent::Recent;
 use crate::registry::Switchboard;
 use crate::sandbox::Sandbox;
 use crate::store::parked::Intervention;
-use crate::store::{Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
+use crate::store::{self, Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
 use crate::subject::SubjectKey;
 use crate::subjects::{Subjects, Taken};
 use std::collections::HashSet;
@@ -25,9 +25,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate_envelope::{Envelope, Receipt, SourceName};
 use tokio::sync::{Notify, Semaphore};
-
-/// The first wait before subjects are read again, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
 /// Bounds of the pipeline, from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +69,7 @@ pub struct Pipeline<S> {
     recent: Mutex<Recent>,
     subjects: Arc<Subjects>,
     /// Plugins that take long over a source's events: these are recorded first, and asked about in turn.
-    slow: Mutex<HashSet<(PluginName, SourceName)>>,
+    slow: Mutex<HashSet<Group>>,
     /// For batches.
     asking: Semaphore,
     /// For what is asked about in turn: fewer, so that batches never wait for it.
@@ -110,6 +107,9 @@ pub struct Parts<S> {
     /// Told which sources the events of each batch came from.
     pub heard: Arc<Heard>,
 }
+
+/// Which plugin, about whose events.
+pub type Group = (PluginName, SourceName);
 
 /// An event that is to be decided.
 struct Incoming {
@@ -255,7 +255,7 @@ impl<S: Store> Pipeline<S> {
 
     /// Takes subjects, waiting for a store that cannot be read: a lease that runs out meanwhile is harmless.
     async fn take(&self, keys: HashSet<SubjectKey>) -> Taken {
-        let (mut wait, wait_max) = RETRY;
+        let (mut wait, wait_max) = store::RETRY;
         loop {
             match self.subjects.take(&self.store, keys.clone()).await {
                 Ok(taken) => return taken,

@@ -31,6 +31,14 @@ pub struct Plan {
     pub verdict: Verdict,
 }
 
+impl Plan {
+    /// Of a plugin that was not asked.
+    #[must_use]
+    pub fn unasked(plugin: PluginName, version: Version, attempt: u32, verdict: Verdict) -> Self {
+        Self { plugin, version, attempt, asked_us: 0, log: Log::default(), verdict }
+    }
+}
+
 /// What comes of one answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {

@@ -8,6 +8,7 @@ mod tests;
 use crate::event::{Arrival, Asset, Event, Reference};
 use crate::finding::{self, Finding};
 use crate::scan;
+use crate::upcoming::OWN_KINDS;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -16,9 +17,6 @@ use std::fmt;
 use std::sync::Arc;
 use tidegate_envelope::{Body, Envelope, Header};
 use tidegate_source::{TOPIC_BYTES_MAX, Topic};
-
-/// What the kinds of the host's own events start with. From outside they would pass for the host's word.
-const KINDS_OF_THE_HOST: &str = "tidegate.";
 
 /// What an envelope holds.
 #[derive(Debug)]
@@ -69,7 +67,8 @@ pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
     }
     let topic = Topic::new(kind, subject);
     let mut kind = topic.kind.unwrap_or_default();
-    if kind.starts_with(KINDS_OF_THE_HOST) {
+    // From outside it would pass for the host's word.
+    if kind.starts_with(OWN_KINDS) {
         scanned.findings.push(Finding::new(finding::RESERVED_KIND, kind.as_str()));
         kind.clear();
     }

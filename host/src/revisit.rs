@@ -1,13 +1,11 @@
 //! Looks for what is due and is no delivery: plugins that are to be asked, again or in turn, and events of the host's own.
 //! Knows nothing of how either is decided.
 
-use crate::pipeline::Pipeline;
-use crate::plugin::PluginName;
+use crate::pipeline::{Group, Pipeline};
 use crate::store::{DueAsk, Store, StoreError};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_envelope::SourceName;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -17,8 +15,6 @@ const ASKS_MAX: usize = 16;
 const UPCOMING_MAX: usize = 64;
 /// How long to stay away from a store that fails.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-
-type Group = (PluginName, SourceName);
 
 /// Does what is due until told to stop, then finishes what is under way.
 ///

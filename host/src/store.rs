@@ -27,6 +27,7 @@ use outbox::{Origin, PauseChange, WaitingTarget};
 use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use stats::Stats;
 use std::future::Future;
+use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 use tokio::sync::oneshot;
 use watched::{AlertRow, DueAlert, LastVigil, WatchedBatch};
@@ -207,8 +208,6 @@ pub struct DueAsk {
     pub version: Version,
     /// How often it was asked before.
     pub attempts: u32,
-    /// When it was due, in milliseconds since the Unix epoch.
-    pub due_at_ms: u64,
 }
 
 /// The store could not do it: a full disk, a broken file. Nothing of the batch was written. The caller
@@ -242,12 +241,16 @@ impl Submitted {
     }
 }
 
-/// Hands over what must be written, and waits until it is durable.
-///
-/// # Errors
-/// When the store has stopped.
-pub async fn record<S: Store>(store: &S, batch: Batch) -> Result<(), StoreError> {
-    store.submit(batch).await?.durable().await
+/// The first wait before something that failed for the store's sake is tried again, and the longest.
+pub(crate) const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+
+/// Hands over what was done, and waits until it is durable. When the store has stopped, only the log says what is missing
+/// in it: it is done all the same.
+pub async fn record<S: Store>(store: &S, batch: Batch) {
+    let recorded = async { store.submit(batch).await?.durable().await };
+    if let Err(error) = recorded.await {
+        tracing::error!("failed to record what was done: {error}");
+    }
 }
 
 /// What is remembered. Cancel-safe throughout: a write that was handed over happens whole or not at all,

@@ -143,9 +143,7 @@ async fn look<S: Store>(
     }
     let raised = !alerts.is_empty();
     let watched = WatchedBatch { alerts, sending: watch.sending, changes, outcomes: Vec::new() };
-    if let Err(error) = store::record(&watch.store, Batch { watched, ..Batch::default() }).await {
-        tracing::error!("failed to record what was done: {error}");
-    }
+    store::record(&watch.store, Batch { watched, ..Batch::default() }).await;
     if raised {
         watch.raised.notify_waiters();
     }

@@ -181,3 +181,12 @@ async fn a_plugin_that_does_not_say_that_it_writes_back_is_asked() {
     stage.deliver(&[written(1, "Spare-02", "a"), written(2, "Spare-03", "a")]).await;
     assert_eq!(stage.classes(1).await, ["first", "first"]);
 }
+
+#[tokio::test]
+async fn a_wake_up_is_told_the_same_however_often_it_is_asked_about() {
+    let stage = Stage::set("").await;
+    stage.deliver(&[event(1, 1, "wake 10 soon >> retry 20 1; tell")]).await;
+    stage.settle().await;
+    let notes = stage.notes(1).await;
+    assert!(notes.contains(&"changed ".to_owned()), "its body is no state of the asset: {notes:?}");
+}

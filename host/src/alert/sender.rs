@@ -123,9 +123,7 @@ async fn send_due<S: Store>(sender: &AlertSender<S>) -> Result<Option<Duration>,
     for due in due {
         let outcome = attempt(sender, due).await;
         let watched = WatchedBatch { outcomes: vec![outcome], ..WatchedBatch::default() };
-        if let Err(error) = store::record(&sender.store, Batch { watched, ..Batch::default() }).await {
-            tracing::error!("failed to record what was done: {error}");
-        }
+        store::record(&sender.store, Batch { watched, ..Batch::default() }).await;
     }
     Ok(Some(Duration::ZERO))
 }

@@ -1,14 +1,11 @@
 //! Asks plugins about events that were recorded before: again after a fault that may pass, later because the plugin said
 //! so, or for the first time because it was not their turn.
 
-use super::decide::Group;
-use super::{Pipeline, subject_key};
-use crate::log::Log;
+use super::{Group, Pipeline, subject_key};
 use crate::plan::{Plan, Verdict};
 use crate::store::{Batch, DueAsk, Replan, Store, StoreError, SubjectChange};
 use crate::subject::SubjectState;
 use crate::subjects::Taken;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,8 +17,8 @@ impl<S: Store> Pipeline<S> {
     /// # Errors
     /// When the store has stopped.
     pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>) -> Result<(), StoreError> {
-        let keys: HashSet<_> = due.iter().filter_map(|due| subject_key(&due.event)).collect();
-        let known = self.take(keys.clone()).await;
+        let keys = due.iter().filter_map(|due| subject_key(&due.event)).collect();
+        let known = self.take(keys).await;
         let asked = due.into_iter().map(|due| {
             let key = subject_key(&due.event);
             let state = key.and_then(|key| known.states.get(&key));
@@ -63,29 +60,24 @@ impl<S: Store> Pipeline<S> {
         let attempt = due.attempts.saturating_add(1);
         match self.switchboard.current().find(&due.plugin) {
             Some(active) => self.ask(active, &due.event, attempt, memory).0,
-            None => Plan {
-                verdict: Verdict::Parked { why: "the plugin is no longer deployed".into(), is_holding: true },
-                plugin: due.plugin.clone(),
-                version: due.version.clone(),
-                attempt,
-                asked_us: 0,
-                log: Log::default(),
-            },
+            None => {
+                let why = "the plugin is no longer deployed".to_owned();
+                let verdict = Verdict::Parked { why, is_holding: true };
+                Plan::unasked(due.plugin.clone(), due.version.clone(), attempt, verdict)
+            }
         }
     }
 
     fn replan(&self, due: DueAsk, mut plan: Plan, taken: &mut Taken) -> Replan {
         let mut none = SubjectState::default();
         let state = subject_key(&due.event).and_then(|key| taken.states.get_mut(&key)).unwrap_or(&mut none);
-        let registry = self.switchboard.current();
-        if let Some(active) = registry.find(&due.plugin) {
-            self.apply(active, &due.event, &mut plan, state);
+        let mut subject = SubjectChange::default();
+        if let Some(active) = self.switchboard.current().find(&due.plugin) {
+            self.apply(active, &due.event, &mut plan, (state, &mut subject));
         }
         if !plan.verdict.is_holding() {
             state.leave_lane(&due.plugin);
         }
-        let expected = self.expect(&registry, std::slice::from_ref(&plan), state);
-        let subject = SubjectChange { mark: None, expected };
         Replan { event: due.seq, plan, decided_at_ms: (self.now_ms)(), subject }
     }
 }

@@ -1,29 +1,23 @@
 //! Decides a batch: how each event stands to what is known of its subject, and what the plugins that want it say. Waits for
 //! nothing: it has all that it needs.
 
-use super::{Incoming, Pipeline, subject_key};
+use super::{Group, Incoming, Pipeline, subject_key};
 use crate::arrival::{self, DELETE, Place};
-use crate::change;
 use crate::echo;
 use crate::event::{Arrival, Event, Snapshot};
 use crate::fault::Trouble;
-use crate::log::{Level, Log};
+use crate::log::Level;
 use crate::plan::{self, Asked, Decided, Plan, Verdict};
-use crate::plugin::PluginName;
 use crate::recent::Seen;
 use crate::registry::{Active, Registry};
 use crate::sandbox::{Call, Question};
 use crate::store::{Batch, Recorded, Store, Stray, SubjectChange};
 use crate::subject::SubjectState;
 use crate::subjects::Taken;
-use std::collections::HashMap;
-use std::sync::PoisonError;
+use std::collections::{HashMap, HashSet};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
-use tidegate_envelope::SourceName;
 use tokio::time::Instant;
-
-/// Which plugin, about whose events.
-pub(super) type Group = (PluginName, SourceName);
 
 impl<S: Store> Pipeline<S> {
     pub(super) fn decide(
@@ -55,7 +49,7 @@ impl<S: Store> Pipeline<S> {
         let Incoming { mut event, queued_at_ms, pulled_at_ms, came } = incoming;
         event.arrival = self.classify(&event, state)?;
         let mut subject = SubjectChange::default();
-        compare(&mut event, state, (self.now_ms)());
+        let event = compared(event, state, (self.now_ms)());
         if event.cause.is_none() && !event.subject.is_empty() && !is_duplicate(event.arrival) {
             subject.mark = arrival::advance(state.mark.as_ref(), &event);
         }
@@ -65,13 +59,12 @@ impl<S: Store> Pipeline<S> {
         }
         let mut plans = Vec::new();
         for active in registry.route(&event) {
-            let plan = self.plan_for(active, &event, state, spent);
+            let plan = self.plan_for(active, &event, (state, &mut subject), spent);
             if plan.verdict.is_holding() && !event.subject.is_empty() {
                 *state.lanes.entry(plan.plugin.clone()).or_default() += 1;
             }
             plans.push(plan);
         }
-        subject.expected = self.expect(registry, &plans, state);
         let decided_at_ms = (self.now_ms)();
         Some(Recorded { event, queued_at_ms, pulled_at_ms, decided_at_ms, plans, subject, came })
     }
@@ -98,26 +91,36 @@ impl<S: Store> Pipeline<S> {
         &self,
         active: &Active,
         event: &Event,
-        state: &mut SubjectState,
+        (state, change): (&mut SubjectState, &mut SubjectChange),
         spent: &mut HashMap<Group, Duration>,
     ) -> Plan {
+        let unasked =
+            |verdict| Plan::unasked(active.manifest.name.clone(), active.version.clone(), 0, verdict);
         if state.lanes.contains_key(&active.manifest.name) {
-            return unasked(active, Verdict::Held);
+            return unasked(Verdict::Held);
         }
         let group = (active.manifest.name.clone(), event.source.clone());
         let so_far = spent.entry(group.clone()).or_default();
-        if *so_far >= Duration::from_millis(self.bounds.share_ms_max) {
-            self.slow().insert(group.clone());
-        }
-        if self.slow().contains(&group) {
+        let has_had_its_share = *so_far >= Duration::from_millis(self.bounds.share_ms_max);
+        if self.is_slow(group, has_had_its_share) {
             let why = "the plugin takes long over this source's events: it is asked in turn".to_owned();
-            return unasked(active, Verdict::Waiting { due_at_ms: (self.now_ms)(), why });
+            return unasked(Verdict::Waiting { due_at_ms: (self.now_ms)(), why });
         }
         let memory = state.memories.get(&active.manifest.name).and_then(|memory| memory.body.clone());
         let (mut plan, took) = self.ask(active, event, 1, memory.as_deref());
         *so_far += took;
-        self.apply(active, event, &mut plan, state);
+        self.apply(active, event, &mut plan, (state, change));
         plan
+    }
+
+    /// Whether this plugin is asked about this source's events in turn; from now on, when it has had its share.
+    fn is_slow(&self, group: Group, has_had_its_share: bool) -> bool {
+        let mut slow = self.slow();
+        if has_had_its_share {
+            slow.insert(group);
+            return true;
+        }
+        slow.contains(&group)
     }
 
     /// Asks a plugin, and makes a plan of its answer.
@@ -156,7 +159,13 @@ impl<S: Store> Pipeline<S> {
     }
 
     /// Changes what is known of the subject as the plan says, and the plan as what is known of the subject says.
-    pub(super) fn apply(&self, active: &Active, event: &Event, plan: &mut Plan, state: &mut SubjectState) {
+    pub(super) fn apply(
+        &self,
+        active: &Active,
+        event: &Event,
+        plan: &mut Plan,
+        (state, change): (&mut SubjectState, &mut SubjectChange),
+    ) {
         let now_ms = (self.now_ms)();
         let Verdict::Decided(decided) = &mut plan.verdict else { return };
         if !event.subject.is_empty() && !decided.effects.is_empty() {
@@ -173,49 +182,13 @@ impl<S: Store> Pipeline<S> {
             }
         }
         remember(active, event, decided, state);
-    }
-
-    /// What is expected of the subject after these plans; `None` when it is as before.
-    pub(super) fn expect(
-        &self,
-        registry: &Registry,
-        plans: &[Plan],
-        state: &mut SubjectState,
-    ) -> Option<Vec<echo::Expected>> {
-        state.mark.as_ref()?;
-        let now_ms = (self.now_ms)();
-        let mut is_changed = false;
-        for plan in plans {
-            let Verdict::Decided(decided) = &plan.verdict else { continue };
-            let Some(active) = registry.find(&plan.plugin).filter(|active| !active.writes_back_to.is_empty())
-            else {
-                continue;
-            };
-            let requests = decided.effects.iter().map(|effect| effect.request());
-            let written = requests
-                .filter(|request| active.writes_back_to.iter().any(|host| host.covers(request.url())));
-            for expected in written.filter_map(|request| echo::expect(request.body()?, now_ms)) {
-                echo::remember(&mut state.expected, expected, now_ms);
-                is_changed = true;
-            }
+        if expect(active, decided, state, now_ms) {
+            change.expected = Some(state.expected.clone());
         }
-        is_changed.then(|| state.expected.clone())
     }
 
-    pub(super) fn slow(&self) -> std::sync::MutexGuard<'_, std::collections::HashSet<Group>> {
+    pub(super) fn slow(&self) -> MutexGuard<'_, HashSet<Group>> {
         self.slow.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A plan of a plugin that was not asked.
-fn unasked(active: &Active, verdict: Verdict) -> Plan {
-    Plan {
-        plugin: active.manifest.name.clone(),
-        version: active.version.clone(),
-        attempt: 0,
-        asked_us: 0,
-        log: Log::default(),
-        verdict,
     }
 }
 
@@ -223,23 +196,16 @@ const fn is_duplicate(arrival: Arrival) -> bool {
     matches!(arrival, Arrival::Duplicate(_))
 }
 
-/// Tells the event what its subject was before, and what is different now.
-fn compare(event: &mut Event, state: &SubjectState, now_ms: u64) {
+/// The event with what its subject was before, and whether it tells of our own doing.
+fn compared(mut event: Event, state: &SubjectState, now_ms: u64) -> Event {
     if is_duplicate(event.arrival) {
-        return;
+        return event;
     }
     if let (Some(mark), Some(json)) = (&state.mark, &state.json) {
-        event.previous = Some(Snapshot { receipt: mark.receipt, json: json.clone() });
-        // A wake-up's or a reply's body is no state of the subject.
-        if event.cause.is_none()
-            && let Some(now) = &event.json
-        {
-            event.changed = change::changed(json, now);
-        }
+        event = event.after(Snapshot { receipt: mark.receipt, json: json.clone() });
     }
-    if event.arrival == Arrival::First
-        && event.cause.is_none()
-        && event.kind != DELETE
+    let may_be_echo = event.arrival == Arrival::First && event.cause.is_none() && event.kind != DELETE;
+    if may_be_echo
         && event.previous.is_some()
         && event
             .json
@@ -248,6 +214,7 @@ fn compare(event: &mut Event, state: &SubjectState, now_ms: u64) {
     {
         event.arrival = Arrival::Echo;
     }
+    event
 }
 
 /// Keeps what the plugin remembers, unless that comes from a later event of the subject already.
@@ -267,6 +234,23 @@ fn remember(active: &Active, event: &Event, decided: &mut Decided, state: &mut S
     };
     state.memories.insert(active.manifest.name.clone(), memory.clone());
     decided.memory = Some(memory);
+}
+
+/// Takes note of what the plugin writes to its sender: the next event of the subject is expected to say so. Says whether it
+/// writes anything.
+fn expect(active: &Active, decided: &Decided, state: &mut SubjectState, now_ms: u64) -> bool {
+    if state.mark.is_none() {
+        return false;
+    }
+    let requests = decided.effects.iter().map(|effect| effect.request());
+    let written =
+        requests.filter(|request| active.writes_back_to.iter().any(|host| host.covers(request.url())));
+    let mut is_changed = false;
+    for expected in written.filter_map(|request| echo::expect(request.body()?, now_ms)) {
+        echo::remember(&mut state.expected, expected, now_ms);
+        is_changed = true;
+    }
+    is_changed
 }
 
 /// What a plugin wrote, in the host's own log too: its errors where people look, the rest where they look closely.

@@ -87,6 +87,6 @@ async fn attempt(store: SqliteStore, target: Target, due: DueEffect) -> EffectSe
         }
     };
     let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms: now_ms(), reply: None };
-    store::record(&store, Batch { outcomes: vec![outcome], ..Batch::default() }).await.expect("it is there");
+    store::record(&store, Batch { outcomes: vec![outcome], ..Batch::default() }).await;
     due.seq
 }

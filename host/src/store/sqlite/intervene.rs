@@ -2,6 +2,7 @@
 //! performed, or was dealt with meanwhile stays as it is.
 
 use super::lane;
+use super::outbox;
 use super::parked::{self, Found};
 use super::schema::state;
 use super::tally::{Counted, Tally};
@@ -100,12 +101,7 @@ fn effect(
     }
     match action {
         Action::Redrive => {
-            db.prepare_cached(
-                "INSERT INTO attempts (effect_seq, attempt, what, at_ms)
-                 SELECT seq, attempts, what, at_ms FROM effects WHERE seq = ?1 AND what IS NOT NULL
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute([seq.0])?;
+            outbox::keep_last_try(db, seq)?;
             db.prepare_cached(
                 "UPDATE effects SET state = 1, attempts = 0, due_at_ms = ?2, what = NULL, at_ms = NULL WHERE seq = ?1",
             )?

@@ -5,7 +5,7 @@ use super::schema::state;
 use super::tally::{Counted, Tally};
 use crate::effect::Effect;
 use crate::store::outbox::{Origin, PauseChange, PauseRow, TryRow, WaitingTarget};
-use crate::store::{DueEffect, EffectOutcome, EffectSeq};
+use crate::store::{DueEffect, EffectOutcome, EffectSeq, EffectState};
 use crate::target::{Pause, Target};
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -97,8 +97,8 @@ pub(super) fn pause_of(db: &Connection, target: &str) -> anyhow::Result<Option<P
 
 /// The attempts at an effect before its last one, in their order.
 pub(super) fn tries(db: &Connection, effect_seq: i64) -> anyhow::Result<Vec<TryRow>> {
-    let mut statement = db
-        .prepare_cached("SELECT attempt, what, at_ms FROM attempts WHERE effect_seq = ?1 ORDER BY attempt")?;
+    let mut statement =
+        db.prepare_cached("SELECT attempt, what, at_ms FROM attempts WHERE effect_seq = ?1 ORDER BY at_ms")?;
     let rows = statement.query_map([effect_seq], |row| {
         Ok(TryRow { attempt: row.get(0)?, what: row.get(1)?, at_ms: row.get::<_, i64>(2)?.cast_unsigned() })
     })?;
@@ -130,33 +130,55 @@ pub(super) fn write_outcome(
     tally: &mut Tally,
     outcome: &EffectOutcome,
 ) -> anyhow::Result<()> {
-    let (state, due_at_ms) = state::after_attempt(outcome.state);
-    let before = db
-        .prepare_cached("SELECT state FROM effects WHERE seq = ?1")?
-        .query_row([outcome.seq.0], |row| row.get(0))
-        .optional()?;
-    if let Some(before) = before {
-        tally.change(Counted::Effect, before, state);
-    }
-    // The last attempt stands with its effect, and most are the only one.
+    keep_last_try(db, outcome.seq)?;
+    let EffectOutcome { seq, attempts, state, what, at_ms, .. } = outcome;
+    let attempt = Attempted { seq: seq.0, attempts: *attempts, state: *state, what, at_ms: *at_ms };
+    write_attempt(db, tally, Counted::Effect, &attempt)?;
+    outcome.reply.iter().try_for_each(|reply| super::write::write_upcoming(db, tally, reply))
+}
+
+/// The last attempt stands with its effect, and most are the only one: it is kept before another takes its place.
+pub(super) fn keep_last_try(db: &Transaction<'_>, seq: EffectSeq) -> anyhow::Result<()> {
     db.prepare_cached(
         "INSERT INTO attempts (effect_seq, attempt, what, at_ms)
          SELECT seq, attempts, what, at_ms FROM effects WHERE seq = ?1 AND what IS NOT NULL ON CONFLICT DO NOTHING",
     )?
-    .execute([outcome.seq.0])?;
-    db.prepare_cached(
-        "UPDATE effects SET state = ?2, attempts = ?3, due_at_ms = coalesce(?4, due_at_ms), what = ?5, at_ms = ?6
-         WHERE seq = ?1",
-    )?
-    .execute(params![
-        outcome.seq.0,
-        state,
-        outcome.attempts,
-        due_at_ms,
-        outcome.what,
-        outcome.at_ms.cast_signed()
-    ])?;
-    outcome.reply.iter().try_for_each(|reply| super::write::write_upcoming(db, tally, reply))
+    .execute([seq.0])?;
+    Ok(())
+}
+
+/// One attempt at something of an outbox.
+pub(super) struct Attempted<'a> {
+    pub(super) seq: i64,
+    pub(super) attempts: u32,
+    pub(super) state: EffectState,
+    pub(super) what: &'a str,
+    pub(super) at_ms: u64,
+}
+
+/// Writes what an attempt gave: at an effect, or at an alert, whose table is made the same way.
+pub(super) fn write_attempt(
+    db: &Transaction<'_>,
+    tally: &mut Tally,
+    of: Counted,
+    attempted: &Attempted<'_>,
+) -> anyhow::Result<()> {
+    let table = if of == Counted::Alert { "alerts" } else { "effects" };
+    let Attempted { seq, attempts, state, what, at_ms } = attempted;
+    let (state, due_at_ms) = state::after_attempt(*state);
+    let before = db
+        .prepare_cached(&format!("SELECT state FROM {table} WHERE seq = ?1"))?
+        .query_row([seq], |row| row.get(0))
+        .optional()?;
+    if let Some(before) = before {
+        tally.change(of, before, state);
+    }
+    db.prepare_cached(&format!(
+        "UPDATE {table} SET state = ?2, attempts = ?3, due_at_ms = coalesce(?4, due_at_ms), what = ?5, at_ms = ?6
+         WHERE seq = ?1"
+    ))?
+    .execute(params![seq, state, attempts, due_at_ms, what, at_ms.cast_signed()])?;
+    Ok(())
 }
 
 pub(super) fn write_pause(db: &Transaction<'_>, change: &PauseChange) -> anyhow::Result<()> {

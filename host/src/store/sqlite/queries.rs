@@ -3,9 +3,9 @@
 use super::schema::state;
 use crate::event::{Cause, Event, Snapshot};
 use crate::plugin::{PluginName, Version};
+use crate::scan;
 use crate::store::{Deployment, DueAsk, DueUpcoming, EventSeq, UpcomingSeq};
 use crate::upcoming::Upcoming;
-use crate::{change, scan};
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
@@ -33,7 +33,7 @@ fn asks_due_of(
 ) -> anyhow::Result<Vec<DueAsk>> {
     let mut statement = db.prepare_cached(
         "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.plugin, p.attempt, v.version, e.kind,
-                e.subject, e.findings, e.arrival, e.duplicate_of, e.attributes, e.cause, e.depth, e.audience, p.due_at_ms,
+                e.subject, e.findings, e.arrival, e.duplicate_of, e.attributes, e.cause, e.depth, e.audience,
                 e.previous, b.body
          FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = p.version_id
                 LEFT JOIN events b ON b.receipt = e.previous
@@ -48,7 +48,6 @@ fn asks_due_of(
             plugin: PluginName::new(row.get_ref(7)?.as_str()?)?,
             attempts: row.get(8)?,
             version: Version::from_stored(row.get_ref(9)?.as_str()?),
-            due_at_ms: row.get::<_, i64>(19)?.cast_unsigned(),
         });
     }
     Ok(due)
@@ -80,13 +79,8 @@ fn event(row: &Row<'_>) -> anyhow::Result<Event> {
     let (findings, attributes): (Option<String>, Option<String>) = (row.get(12)?, row.get(15)?);
     let cause: Option<[u8; 16]> = row.get(16)?;
     let audience: Option<String> = row.get(18)?;
-    let previous = previous(row)?;
     let read = crate::read::read_fetched(envelope(row)?, row.get(6)?);
-    let changed = match (&previous, &read.json) {
-        (Some(previous), Some(json)) => change::changed(&previous.json, json),
-        _ => Vec::new(),
-    };
-    Ok(Event {
+    let event = Event {
         kind: row.get(10)?,
         subject: row.get(11)?,
         findings: findings
@@ -108,15 +102,17 @@ fn event(row: &Row<'_>) -> anyhow::Result<Event> {
             None => None,
         },
         occurred_at_us: if cause.is_some() { None } else { read.occurred_at_us },
-        previous,
-        changed,
         ..read
+    };
+    Ok(match previous(row)? {
+        Some(previous) => event.after(previous),
+        None => event,
     })
 }
 
 /// What was the subject's snapshot when the event arrived.
 fn previous(row: &Row<'_>) -> anyhow::Result<Option<Snapshot>> {
-    let (receipt, body): (Option<[u8; 16]>, Option<Vec<u8>>) = (row.get(20)?, row.get(21)?);
+    let (receipt, body): (Option<[u8; 16]>, Option<Vec<u8>>) = (row.get(19)?, row.get(20)?);
     let json = body.as_deref().and_then(scan::json_of);
     let snapshot = receipt.zip(json.as_deref());
     Ok(snapshot.map(|(receipt, json)| Snapshot { receipt: Receipt::from_bytes(receipt), json: json.into() }))

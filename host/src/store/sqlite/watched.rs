@@ -1,5 +1,6 @@
 //! What is written and read of watching sources.
 
+use super::outbox::{Attempted, write_attempt};
 use super::queries::{limit, next_at_ms};
 use super::schema::state;
 use super::tally::{Counted, Tally};
@@ -46,27 +47,9 @@ fn raise(db: &Transaction<'_>, tally: &mut Tally, alert: &Alert, sending: Sendin
 }
 
 fn outcome(db: &Transaction<'_>, tally: &mut Tally, outcome: &AlertOutcome) -> anyhow::Result<()> {
-    let (state, due_at_ms) = state::after_attempt(outcome.state);
-    let before = db
-        .prepare_cached("SELECT state FROM alerts WHERE seq = ?1")?
-        .query_row([outcome.seq.0], |row| row.get(0))
-        .optional()?;
-    if let Some(before) = before {
-        tally.change(Counted::Alert, before, state);
-    }
-    db.prepare_cached(
-        "UPDATE alerts SET state = ?2, attempts = ?3, due_at_ms = coalesce(?4, due_at_ms), what = ?5, at_ms = ?6
-         WHERE seq = ?1",
-    )?
-    .execute(params![
-        outcome.seq.0,
-        state,
-        outcome.attempts,
-        due_at_ms,
-        outcome.what,
-        outcome.at_ms.cast_signed()
-    ])?;
-    Ok(())
+    let AlertOutcome { seq, attempts, state, what, at_ms } = outcome;
+    let attempt = Attempted { seq: seq.0, attempts: *attempts, state: *state, what, at_ms: *at_ms };
+    write_attempt(db, tally, Counted::Alert, &attempt)
 }
 
 fn changes(db: &Transaction<'_>, changes: &Changes) -> anyhow::Result<()> {

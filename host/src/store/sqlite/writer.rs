@@ -4,18 +4,15 @@
 
 use super::write;
 use crate::plugin::Version;
-use crate::store::{Batch, StoreError, Submitted};
+use crate::store::{Batch, RETRY, StoreError, Submitted};
 use anyhow::Context as _;
 use rusqlite::Connection;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// Batches that share one transaction at most, so that the first of them does not wait too long.
 const BATCHES_PER_TRANSACTION_MAX: usize = 32;
-/// The first wait before a batch that must be written is tried again, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
 pub(super) struct Writer {
     batches: mpsc::Sender<Waiting>,
