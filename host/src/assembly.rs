@@ -10,7 +10,7 @@ use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::config::Config;
-use tidegate::config::given::{self, GivenSecret};
+use tidegate::config::given::{self, GivenCertificate, GivenSecret};
 use tidegate::deploy::Deployer;
 use tidegate::edge::EdgeClient;
 use tidegate::effect::EffectLimits;
@@ -102,18 +102,7 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let store = SqliteStore::open(data)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let asking_max = if config.sandbox.asking_max == 0 { cores } else { config.sandbox.asking_max };
-        let sandbox = Arc::new(Sandbox::new(SandboxConfig {
-            instances_max: config.sandbox.instances_max,
-            compiler: Compiler::this_program().context("find this program, which compiles")?,
-            compile_time_ms_max: config.sandbox.compile_time_ms_max,
-            compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
-            memory_bytes_max: config.limits.memory_bytes,
-            table_elements_max: config.limits.table_elements,
-            wall_time_ms_max: config.limits.wall_time_ms,
-            ..SandboxConfig::new(data.join("compiled"))
-        })?);
+        let sandbox = Arc::new(Sandbox::new(sandbox_config(config, data)?)?);
         let deployer = Arc::new(Deployer {
             store: store.clone(),
             sandbox: Arc::clone(&sandbox),
@@ -131,14 +120,7 @@ impl Host {
                 sandbox,
                 switchboard: Arc::clone(&deployer.switchboard),
                 rules: rules(config),
-                bounds: PipelineBounds {
-                    asking_max,
-                    share_ms_max: config.sandbox.share_ms_max,
-                    effects_per_minute_max: config.decisions.effects_per_minute_max,
-                    subjects_bytes_max: config.store.subjects_bytes_max,
-                    recent_events_max: config.store.recent_events_max,
-                    fetching_max: config.edge.bodies_max,
-                },
+                bounds: pipeline_bounds(config),
                 now_ms,
                 chance: fastrand::f64,
                 recorded: Arc::clone(&recorded),
@@ -173,12 +155,13 @@ impl Host {
         };
         let (admin, admin_addr) = serve_admin(config, admin_parts, &mut tasks, stopped.clone()).await?;
         let own = own.into_iter().chain([admin_addr]).collect();
+        let (targets, certificates) = given::targets(config)?;
         let outbox = Outbox {
             store: store.clone(),
-            executor: Executor::new(executor_config(config, secrets.named, own)?)?,
-            retry: RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) },
+            executor: Executor::new(executor_config(config, secrets.named, own, certificates)?)?,
+            retry: effects_retry(config),
             in_flight_max: config.executor.in_flight_max,
-            targets: given::targets(config)?.0,
+            targets,
             now_ms,
             chance: fastrand::f64,
             recorded: Arc::clone(&recorded),
@@ -186,8 +169,7 @@ impl Host {
         admin.write(data)?;
         tasks.spawn(watching::run(watch, stopped.clone()));
         if let Some(target) = target {
-            let (store, retry) =
-                (store.clone(), RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) });
+            let (store, retry) = (store.clone(), effects_retry(config));
             let sender = AlertSender { store, target, retry, now_ms, chance: fastrand::f64, raised };
             tasks.spawn(alert_sender::run(sender, stopped.clone()));
         }
@@ -217,6 +199,31 @@ impl Host {
             Some(Err(error)) => anyhow::Error::new(error).context("a part of the host stopped"),
             _ => anyhow::anyhow!("a part of the host stopped"),
         }
+    }
+}
+
+fn sandbox_config(config: &Config, data: &Path) -> anyhow::Result<SandboxConfig> {
+    Ok(SandboxConfig {
+        instances_max: config.sandbox.instances_max,
+        compiler: Compiler::this_program().context("find this program, which compiles")?,
+        compile_time_ms_max: config.sandbox.compile_time_ms_max,
+        compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
+        memory_bytes_max: config.limits.memory_bytes,
+        table_elements_max: config.limits.table_elements,
+        wall_time_ms_max: config.limits.wall_time_ms,
+        ..SandboxConfig::new(data.join("compiled"))
+    })
+}
+
+fn pipeline_bounds(config: &Config) -> PipelineBounds {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    PipelineBounds {
+        asking_max: if config.sandbox.asking_max == 0 { cores() } else { config.sandbox.asking_max },
+        share_ms_max: config.sandbox.share_ms_max,
+        effects_per_minute_max: config.decisions.effects_per_minute_max,
+        subjects_bytes_max: config.store.subjects_bytes_max,
+        recent_events_max: config.store.recent_events_max,
+        fetching_max: config.edge.bodies_max,
     }
 }
 
@@ -282,18 +289,24 @@ fn retry(config: &Config) -> RetryPolicy {
     RetryPolicy { first_ms: config.retry.first_ms, cap_ms: config.retry.cap_ms, factor: 2, attempts_max: 1 }
 }
 
+/// When effects and alerts are tried again.
+fn effects_retry(config: &Config) -> RetryPolicy {
+    RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) }
+}
+
 /// How effects are performed: with these secrets, and never against what listens here.
 fn executor_config(
     config: &Config,
     secrets: secret::Secrets,
     own: Vec<SocketAddr>,
+    certificates: Vec<GivenCertificate>,
 ) -> anyhow::Result<ExecutorConfig> {
     let ca_file = &config.executor.ca_file;
     let roots_pem = match ca_file.as_os_str().is_empty() {
         true => None,
         false => Some(read(ca_file).context("executor.ca_file")?),
     };
-    let certificates = given::targets(config)?.1.into_iter().map(|given| {
+    let certificates = certificates.into_iter().map(|given| {
         let mut pem = read(&given.certificate).context("client_certificate_file in [[targets]]")?;
         pem.push(b'\n');
         pem.extend(read(&given.key).context("client_key_file in [[targets]]")?);
@@ -327,7 +340,7 @@ fn pump_bounds(config: &Config, pumps: usize) -> PumpBounds {
 }
 
 /// The wall clock: the one place where it enters.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,7 @@
 
 pub mod given;
 
+use crate::effect::secret::is_secure;
 use crate::limits::Limits;
 use crate::pipeline::PipelineBounds;
 use crate::plan::DecisionLimits;
@@ -219,14 +220,7 @@ impl Config {
 pub fn secure_url(text: &str) -> anyhow::Result<Url> {
     let url = Url::parse(text)
         .with_context(|| format!("`{}` is no URL", text.chars().take(40).collect::<String>()))?;
-    let local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    let secure = url.scheme() == "https" || (url.scheme() == "http" && local);
-    anyhow::ensure!(secure, "it must be https, or http to this machine: secrets travel to it");
+    anyhow::ensure!(is_secure(&url), "it must be https, or http to this machine: secrets travel to it");
     Ok(url)
 }
 

@@ -1,6 +1,6 @@
 //! Times as people type them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::assembly::now_ms;
 
 /// How to say when.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -11,12 +11,6 @@ pub(super) struct Range {
     /// Only before this time.
     #[arg(long, value_name = "TIME", value_parser = parse)]
     pub(super) until: Option<u64>,
-}
-
-/// Now, in milliseconds since the Unix epoch.
-pub(super) fn now_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A time in milliseconds since the Unix epoch.

@@ -101,18 +101,20 @@ impl NamedSecret {
                 accepted: self.hosts.clone(),
             });
         }
-        let is_local = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if url.scheme() == "https" || is_local {
-            Ok(())
-        } else {
-            Err(Denied::SecretInClear(self.name.clone()))
-        }
+        if is_secure(url) { Ok(()) } else { Err(Denied::SecretInClear(self.name.clone())) }
     }
+}
+
+/// Whether a secret may travel to this URL: it is `https`, or `http` to this machine.
+#[must_use]
+pub fn is_secure(url: &Url) -> bool {
+    let is_local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && is_local)
 }
 
 /// Checks every mark of a wish whose URL was read.

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::sync::Arc;
 use url::Url;
@@ -17,6 +18,8 @@ const BYTES_MIN: usize = 8;
 const BYTES_MAX: usize = 8 << 10;
 /// What stands where a secret stood.
 const TAKEN_OUT: &str = "[secret]";
+/// What is encoded in a URL: all but what RFC 3986 calls unreserved.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A secret's value: visible ASCII, with spaces inside. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -133,12 +136,7 @@ fn ascii(bytes: Vec<u8>) -> String {
 
 /// All but unreserved characters (RFC 3986, section 2.3) percent-encoded: a value cannot end a path or a parameter.
 fn percent_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// Takes secrets out of texts, in the forms in which servers repeat what they were sent.

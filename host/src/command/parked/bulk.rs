@@ -1,7 +1,7 @@
 //! Redriving and dropping, one or many: how many they are, the question whether that is meant, then batch by batch.
 
 use super::Filter;
-use crate::command::moment;
+use crate::assembly::now_ms;
 use anyhow::bail;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -115,7 +115,7 @@ fn queries(args: &Args, verb: &str) -> anyhow::Result<Vec<ParkedQuery>> {
         let of = |id: &ParkedId| ParkedQuery { id: Some(id.clone()), ..ParkedQuery::default() };
         return Ok(args.ids.iter().map(of).collect());
     }
-    let now_ms = moment::now_ms();
+    let now_ms = now_ms();
     let query = args.filter.clone().query();
     let Filter { receipt, subject, source, plugin, what, reason, range } = &args.filter;
     let is_any = receipt.is_some() || range.since.is_some() || range.until.is_some();
