@@ -96,6 +96,7 @@ pub fn check(bytes: &[u8]) {
             event: &event,
             active: &active,
             attempt: wishes.attempt,
+            memory: None,
             asked_us: 0,
             answer: Ok(wishes.refusal.map_or(Ok(decisions), |no| Err(no.refusal()))),
             log: Log::default(),
@@ -247,6 +248,6 @@ fn active(hosts: &[&str]) -> Active {
         writes_back_to: vec![],
         settings: vec![],
         limits: Limits::default(),
-        code: code.clone(),
+        code: code.clone().into(),
     }
 }

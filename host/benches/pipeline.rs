@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidegate::account::Accounts;
 use tidegate::arrival;
-use tidegate::deploy::Deployer;
-use tidegate::limits::Limits;
+use tidegate::deploy::{By, Candidate, Deployer};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::{Asked, Plan, PlanRules, plan};
 use tidegate::plugin::Manifest;
@@ -20,6 +18,7 @@ use tidegate::registry::{Active, Switchboard};
 use tidegate::sandbox::{Call, Question, Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{Batch, Recorded, Store, SubjectChange};
+use tidegate::versions::Versions;
 use tidegate_envelope::{Envelope, Receipt, SourceName, Unsealed};
 use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
 use tokio::sync::{Notify, watch};
@@ -89,7 +88,7 @@ fn envelope(n: u64) -> String {
 /// A host's middle, with plugins/rust at work.
 struct Middle {
     store: SqliteStore,
-    sandbox: Arc<Sandbox>,
+    versions: Arc<Versions<SqliteStore>>,
     switchboard: Arc<Switchboard>,
 }
 
@@ -102,17 +101,11 @@ impl Middle {
         let store = SqliteStore::open(dir).expect("a store");
         let sandbox = Arc::new(Sandbox::new(SandboxConfig::new(dir.join("compiled"))).expect("a sandbox"));
         let switchboard = Arc::new(Switchboard::default());
-        let deployer = Deployer {
-            store: store.clone(),
-            sandbox: Arc::clone(&sandbox),
-            switchboard: Arc::clone(&switchboard),
-            limits: Limits::default(),
-            secrets: Arc::default(),
-            now_ms,
-            accounts: Accounts::new(0),
-        };
-        deployer.deploy(Manifest::parse(&manifest).expect("well formed"), component).await.expect("deploys");
-        Self { store, sandbox, switchboard }
+        let versions = Arc::new(Versions::new(store.clone(), sandbox));
+        let deployer = Deployer::new(Arc::clone(&versions), Arc::clone(&switchboard), now_ms);
+        let candidate = Candidate::new(Manifest::parse(&manifest).expect("well formed"), component);
+        deployer.deploy(candidate, By::default()).await.expect("deploys");
+        Self { store, versions, switchboard }
     }
 
     fn active(&self) -> Arc<Active> {
@@ -132,7 +125,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
     let queue = queues.ensure_queue("events").await.expect("a queue");
     let pipeline = Pipeline::new(Parts {
         store: middle.store.clone(),
-        sandbox: middle.sandbox,
+        versions: middle.versions,
         switchboard: middle.switchboard,
         rules: rules(),
         bounds: PipelineBounds {
@@ -192,7 +185,8 @@ async fn run_store(envelopes: &[String]) -> f64 {
     let dir = tempfile::tempdir().expect("a directory");
     let middle = Middle::new(dir.path()).await;
     let active = middle.active();
-    let recorded: Vec<_> = envelopes.iter().map(|text| decide(&middle.sandbox, &active, text)).collect();
+    let recorded: Vec<_> =
+        envelopes.iter().map(|text| decide(&middle.versions.sandbox, &active, text)).collect();
     let started = Instant::now();
     let mut batches = recorded.into_iter().peekable();
     let mut waiting = tokio::task::JoinSet::new();
@@ -214,10 +208,20 @@ fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
     let Opened::Event(event) = read(Envelope::open(text).expect("an envelope")) else {
         panic!("the body is inline");
     };
+    let code = sandbox.load(&active.code).expect("it is there");
     let question = Question { event: &event, attempt: 1, settings: &active.settings, memory: None };
-    let Call { answer, log, .. } = sandbox.call(&active.code, &question, &active.limits);
-    let asked =
-        Asked { event: &event, active, attempt: 1, asked_us: 30, answer, log, now_ms: now_ms(), jitter: 0.5 };
+    let Call { answer, log, .. } = sandbox.call(&code, &question, &active.limits);
+    let asked = Asked {
+        event: &event,
+        active,
+        attempt: 1,
+        asked_us: 30,
+        memory: None,
+        answer,
+        log,
+        now_ms: now_ms(),
+        jitter: 0.5,
+    };
     let plans: Vec<Plan> = vec![plan(asked, &rules())];
     let subject = SubjectChange { mark: arrival::advance(None, &event), expected: None };
     Recorded { event, queued_at_ms: 1, pulled_at_ms: 2, decided_at_ms: 3, plans, subject, came: None }

@@ -3,10 +3,10 @@
 
 pub mod client;
 mod listing;
+pub mod plugins;
 
-use crate::deploy::{DeployError, Deployer};
+use crate::deploy::Deployer;
 use crate::pipeline::Pipeline;
-use crate::plugin::{Manifest, PluginName, Version};
 use crate::store::{Store, StoreError};
 use crate::vigil::report::SourcesReport;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -15,9 +15,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -43,41 +40,17 @@ pub struct Admin<S> {
     pub token: String,
 }
 
-/// A plugin to deploy, as it travels.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeployRequest {
-    /// The text of `plugin.toml`.
-    pub manifest: String,
-    /// The component, in base64.
-    pub component: String,
-}
-
-/// One deployed plugin.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PluginRow {
-    /// The plugin.
-    pub plugin: PluginName,
-    /// Its active version.
-    pub version: Version,
-    /// Since when, in milliseconds since the Unix epoch.
-    pub deployed_at_ms: u64,
-    /// The kinds it is asked about.
-    pub kinds: Vec<String>,
-    /// The hosts it may reach.
-    pub hosts: Vec<String>,
-}
-
 /// The API's routes.
 pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
     let admin = Arc::new(admin);
-    let one = Arc::new(Semaphore::new(1));
+    let in_turn = middleware::from_fn_with_state(Arc::new(Semaphore::new(1)), in_turn);
     Router::new()
-        .route(
-            "/api/v1/plugins",
-            post(deploy::<S>).layer(middleware::from_fn_with_state(one, in_turn)).get(plugins::<S>),
-        )
-        .route("/api/v1/usage", get(usage::<S>))
+        .route("/api/v1/plugins", post(plugins::deploy::<S>).layer(in_turn.clone()).get(plugins::list::<S>))
+        .route("/api/v1/plugins/versions", post(plugins::record::<S>).layer(in_turn))
+        .route("/api/v1/plugins/of/{plugin}", get(plugins::show::<S>))
+        .route("/api/v1/plugins/of/{plugin}/assign", post(plugins::assign::<S>))
+        .route("/api/v1/plugins/of/{plugin}/{action}", post(plugins::change::<S>))
+        .route("/api/v1/usage", get(plugins::usage::<S>))
         .route("/api/v1/events", get(listing::events::<S>))
         .route("/api/v1/events/{receipt}", get(listing::event::<S>))
         .route("/api/v1/parked", get(listing::parked::<S>))
@@ -114,38 +87,6 @@ async fn authorize<S: Store>(State(admin): State<Arc<Admin<S>>>, request: Reques
 async fn in_turn(State(one): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     let _turn = one.acquire().await.expect("the semaphore is never closed");
     next.run(request).await
-}
-
-async fn deploy<S: Store + Clone>(
-    State(admin): State<Arc<Admin<S>>>,
-    Json(request): Json<DeployRequest>,
-) -> Result<Response, Refused> {
-    let bad = |why: String| Refused(StatusCode::UNPROCESSABLE_ENTITY, why);
-    let manifest = Manifest::parse(&request.manifest).map_err(|error| bad(error.to_string()))?;
-    let component =
-        STANDARD.decode(&request.component).map_err(|error| bad(format!("component: {error}")))?;
-    // A client that goes away does not stop half-way: the version is recorded and switched, or neither.
-    let deployed = tokio::spawn(async move { admin.deployer.deploy(manifest, component).await }).await;
-    match deployed.expect("deploying does not panic") {
-        Ok(deployed) => Ok(Json(deployed).into_response()),
-        Err(DeployError::Store(error)) => Err(error.into()),
-        Err(error) => Err(bad(error.to_string())),
-    }
-}
-
-async fn plugins<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Response, Refused> {
-    let rows = admin.store.active().await?.into_iter().map(|deployment| PluginRow {
-        plugin: deployment.manifest.name,
-        version: deployment.version,
-        deployed_at_ms: deployment.deployed_at_ms,
-        kinds: deployment.manifest.kinds,
-        hosts: deployment.manifest.hosts,
-    });
-    Ok(Json(rows.collect::<Vec<_>>()).into_response())
-}
-
-async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {
-    Json(admin.deployer.usage()).into_response()
 }
 
 async fn sources<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {

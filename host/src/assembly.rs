@@ -22,13 +22,13 @@ use tidegate::plan::{DecisionLimits, PlanRules};
 use tidegate::poll::PollPolicy;
 use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::Queue;
-use tidegate::registry::Switchboard;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::compiler::Compiler;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::watched::Sending;
+use tidegate::versions::Versions;
 use tidegate::vigil::VigilRules;
 use tidegate::watch::{self as watching, Watch};
 use tokio::net::TcpListener;
@@ -102,22 +102,19 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let store = SqliteStore::open(data)?;
-        let sandbox = Arc::new(Sandbox::new(sandbox_config(config, data)?)?);
-        let deployer = Arc::new(Deployer {
-            store: store.clone(),
-            sandbox: Arc::clone(&sandbox),
-            switchboard: Arc::new(Switchboard::default()),
+        let versions = Arc::new(Versions {
             limits: config.limits,
             secrets: secrets.named.named(),
-            now_ms,
             accounts: Accounts::new(now_ms()),
+            ..Versions::new(store.clone(), Arc::new(Sandbox::new(sandbox_config(config, data)?)?))
         });
+        let deployer = Arc::new(Deployer::new(Arc::clone(&versions), Arc::default(), now_ms));
         let registry = deployer.restore().await.context("bring back the deployed plugins")?;
-        tracing::info!(plugins = registry.iter().count(), "restored");
+        tracing::info!(plugins = registry.standings().count(), "restored");
         let pipeline = Arc::new(
             Pipeline::new(Parts {
                 store: store.clone(),
-                sandbox,
+                versions,
                 switchboard: Arc::clone(&deployer.switchboard),
                 rules: rules(config),
                 bounds: pipeline_bounds(config),

@@ -1,32 +1,73 @@
-//! Puts a version to work: check, compile, record, switch. In that order: a version that is recorded can run,
-//! and one that decides is recorded.
+//! Puts versions to work. In this order: check, compile, record, switch: a version that is recorded can run, and one that
+//! decides is recorded. Each change is one row that holds from then on.
 
-use crate::account::{AccountRow, Accounts};
-use crate::effect::secret::NamedSecret;
-use crate::limits::Limits;
-use crate::plugin::{Manifest, ManifestError, PluginName, Version};
-use crate::registry::{Active, Registry, Switchboard};
-use crate::sandbox::{AdmissionError, Sandbox};
-use crate::store::{Batch, Deployment, Store, StoreError};
+use crate::account::AccountRow;
+use crate::deployment::{Action, Canary, Deployment, Roles, Share};
+use crate::plugin::{Manifest, PluginName, Version};
+use crate::registry::{Registry, Standing, Switchboard};
+use crate::rights::{self, RightChange};
+use crate::store::versions::{NewVersion, Provenance, VersionQuery, VersionState};
+use crate::store::{Batch, Store, StoreError};
+use crate::versions::{VersionError, Versions};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
-/// What deploying needs. One value, shared by the admin API and the start of the host.
+/// Rows of the history that are looked through for what to go back to.
+const HISTORY_ROWS_MAX: usize = 1_000;
+
+/// What deploying needs. One value, shared by the admin API, the start of the host and what watches versions.
 pub struct Deployer<S> {
-    /// Where versions are recorded.
-    pub store: S,
-    /// What compiles them.
-    pub sandbox: Arc<Sandbox>,
+    /// What makes versions ready.
+    pub versions: Arc<Versions<S>>,
     /// What is switched.
     pub switchboard: Arc<Switchboard>,
-    /// The most that a manifest may ask for.
-    pub limits: Limits,
-    /// The secrets that the operator named.
-    pub secrets: Arc<[NamedSecret]>,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
-    /// What each version costs.
-    pub accounts: Accounts,
+    /// Held while something changes: each change begins where the one before ended.
+    turn: Mutex<()>,
+}
+
+/// A version that is brought to the host.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Its component.
+    pub component: Vec<u8>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// What a version is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Decide.
+    #[default]
+    Active,
+    /// Decide for a share of the assets.
+    Canary {
+        /// Which share, at first.
+        share: Share,
+        /// What it is raised to by itself.
+        #[serde(default)]
+        steps: Vec<Share>,
+    },
+    /// Be compared with the active one.
+    Shadow,
+}
+
+/// Who changes something, and why.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct By {
+    /// Who.
+    pub who: String,
+    /// Why, where they say so.
+    pub why: Option<String>,
+    /// Whether they approve what the version asks for beyond the active one.
+    pub approve: bool,
 }
 
 /// What was deployed.
@@ -34,66 +75,239 @@ pub struct Deployer<S> {
 pub struct Deployed {
     /// The plugin.
     pub plugin: PluginName,
-    /// Its active version from now on.
-    pub version: Version,
+    /// The version that the change is about; absent when the plugin was taken out of work.
+    pub version: Option<Version>,
     /// The version that was active before, if any.
     pub before: Option<Version>,
+    /// What is at work from now on.
+    pub roles: Roles,
+    /// What was done.
+    pub action: Action,
     /// The kinds it is asked about.
     pub kinds: Vec<String>,
     /// The hosts it may reach.
     pub hosts: Vec<String>,
+    /// What it asks for that the active one did not, and the other way.
+    pub changes: Vec<RightChange>,
 }
 
-/// Why nothing was deployed. The version that was active before still is.
+/// Why nothing was deployed. What was at work before still is.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// The manifest was refused.
+    /// The version was refused.
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The component was refused.
-    #[error(transparent)]
-    Component(#[from] AdmissionError),
-    /// The version could not be recorded.
-    #[error("failed to record the version: {0}")]
+    Version(#[from] VersionError),
+    /// It asks for more than the active version, and nobody has approved that.
+    #[error("{}", rights::unapproved(.0))]
+    Unapproved(Vec<RightChange>),
+    /// What was asked for cannot be done with what is at work.
+    #[error("{0}")]
+    Refused(String),
+    /// The change could not be recorded.
+    #[error("failed to record the deployment: {0}")]
     Store(#[from] StoreError),
 }
 
+impl Candidate {
+    /// A version of which nobody says where it comes from.
+    #[must_use]
+    pub fn new(manifest: Manifest, component: Vec<u8>) -> Self {
+        Self { manifest, component, provenance: Provenance::default() }
+    }
+}
+
 impl<S: Store> Deployer<S> {
-    /// Makes this component under this manifest the plugin's active version. The next batch is decided by it;
-    /// batches under way finish with the version they hold.
+    /// What switches this board.
+    #[must_use]
+    pub fn new(versions: Arc<Versions<S>>, switchboard: Arc<Switchboard>, now_ms: fn() -> u64) -> Self {
+        Self { versions, switchboard, now_ms, turn: Mutex::default() }
+    }
+
+    /// Records a version, which changes nothing about what is at work. One that is known already stays as it is.
     ///
     /// # Errors
-    /// When the manifest or the component is refused, or the store cannot record it.
-    pub async fn deploy(&self, manifest: Manifest, component: Vec<u8>) -> Result<Deployed, DeployError> {
+    /// When its manifest or its component is refused, or the store cannot record it.
+    pub async fn record(&self, candidate: Candidate) -> Result<Version, DeployError> {
+        let Candidate { manifest, component, provenance } = candidate;
         let version = Version::of(&component, &manifest);
-        let deployment = Deployment { version, manifest, component, deployed_at_ms: (self.now_ms)() };
-        let active = self.prepare(&deployment).await?;
-        let deployed = Deployed {
-            plugin: active.manifest.name.clone(),
-            version: active.version.clone(),
-            before: self
-                .switchboard
-                .current()
-                .find(&active.manifest.name)
-                .map(|active| active.version.clone()),
-            kinds: active.manifest.kinds.clone(),
-            hosts: active.manifest.hosts.clone(),
+        let new = NewVersion { version, manifest, component, provenance, made_at_ms: (self.now_ms)() };
+        let admitted = self.versions.admit(&new).await?;
+        self.versions.store.commit(Batch { versions: vec![new], ..Batch::default() }).await?;
+        Ok(admitted.version.clone())
+    }
+
+    /// Gives a recorded version a role. The next batch is decided so; batches under way finish with the versions they
+    /// hold, and what they ask again is asked of the same.
+    ///
+    /// # Errors
+    /// When it asks for more than was approved, or the store cannot record it.
+    pub async fn assign(&self, version: &Version, role: Role, by: By) -> Result<Deployed, DeployError> {
+        let _turn = self.turn.lock().await;
+        let candidate = self.versions.get(version).await?;
+        let plugin = &candidate.manifest.name;
+        let before = self.roles(plugin).await?;
+        let changes = self.rights(&before, &candidate.manifest).await?;
+        if !by.approve && changes.iter().any(RightChange::is_more) {
+            return Err(DeployError::Unapproved(changes));
+        }
+        let (roles, action) = match role {
+            Role::Active => (Roles { active: Some(version.clone()), ..Roles::default() }, Action::Deploy),
+            Role::Canary { .. } | Role::Shadow if before.active.is_none() => {
+                let why = format!(
+                    "no version of `{plugin}` is at work that this one could stand beside: deploy one first"
+                );
+                return Err(DeployError::Refused(why));
+            }
+            _ if before.active.as_ref() == Some(version) => {
+                return Err(DeployError::Refused(format!(
+                    "version {} is the active one already",
+                    version.short()
+                )));
+            }
+            Role::Canary { share, steps } => {
+                let canary = Some(Canary { version: version.clone(), share, steps });
+                (Roles { canary, ..before.clone() }, Action::Canary)
+            }
+            Role::Shadow => (Roles { shadow: Some(version.clone()), ..before.clone() }, Action::Shadow),
         };
-        self.store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await?;
-        self.switchboard.activate(active);
-        tracing::info!(plugin = %deployed.plugin, version = deployed.version.short(), "deployed");
+        let mut deployed = self.change(plugin, roles, action, by).await?;
+        (deployed.version, deployed.before, deployed.changes) =
+            (Some(version.clone()), before.active, changes);
         Ok(deployed)
     }
 
-    /// Brings back what was active when the host last stopped. Called once, before the first pull.
+    /// Records a version and makes it the active one: [`Deployer::record`], then [`Deployer::assign`].
+    ///
+    /// # Errors
+    /// As both.
+    pub async fn deploy(&self, candidate: Candidate, by: By) -> Result<Deployed, DeployError> {
+        let version = self.record(candidate).await?;
+        self.assign(&version, Role::Active, by).await
+    }
+
+    /// Makes the canary, or else the shadow, the active version.
+    ///
+    /// # Errors
+    /// When there is neither, or the store cannot record it.
+    pub async fn promote(&self, plugin: &PluginName, by: By) -> Result<Deployed, DeployError> {
+        let _turn = self.turn.lock().await;
+        let before = self.roles(plugin).await?;
+        let next = before.canary.as_ref().map(|canary| &canary.version).or(before.shadow.as_ref());
+        let next = next.cloned().ok_or_else(|| {
+            DeployError::Refused(format!("`{plugin}` has no canary and no shadow that could be promoted"))
+        })?;
+        let roles = Roles { active: Some(next.clone()), ..Roles::default() };
+        let deployed = self.change(plugin, roles, Action::Promote, by).await?;
+        Ok(Deployed { version: Some(next), before: before.active, ..deployed })
+    }
+
+    /// Ends the canary and the shadow: the active version decides about all assets.
+    ///
+    /// # Errors
+    /// When there is neither, or the store cannot record it.
+    pub async fn end(&self, plugin: &PluginName, by: By) -> Result<Deployed, DeployError> {
+        let _turn = self.turn.lock().await;
+        let before = self.roles(plugin).await?;
+        if before.canary.is_none() && before.shadow.is_none() {
+            return Err(DeployError::Refused(format!("`{plugin}` has no canary and no shadow")));
+        }
+        let roles = Roles { active: before.active.clone(), ..Roles::default() };
+        let deployed = self.change(plugin, roles, Action::End, by).await?;
+        Ok(Deployed { version: before.active.clone(), before: before.active, ..deployed })
+    }
+
+    /// Brings back what was at work earlier: the deployment with this number, or else the last one whose active version is
+    /// another than now and was not withdrawn. A canary that is at work is ended by that alone.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot record it.
+    pub async fn rollback(
+        &self,
+        plugin: &PluginName,
+        to: Option<i64>,
+        by: By,
+    ) -> Result<Deployed, DeployError> {
+        let _turn = self.turn.lock().await;
+        let history = self.versions.store.history(plugin.clone(), HISTORY_ROWS_MAX).await?;
+        let now = history.first().map(|deployment| deployment.roles.clone()).unwrap_or_default();
+        let roles = match to {
+            Some(id) => history.into_iter().find(|deployment| deployment.id == id).map(|found| found.roles),
+            None => self.last_good(&now, history).await?,
+        };
+        let roles = roles.ok_or_else(|| {
+            let to = to.map_or_else(
+                || "earlier deployment to go back to".to_owned(),
+                |id| format!("deployment {id}"),
+            );
+            DeployError::Refused(format!(
+                "`{plugin}` has no {to}: `tidegate plugin history {plugin}` lists what there was"
+            ))
+        })?;
+        let deployed = self.change(plugin, roles.clone(), Action::Rollback, by).await?;
+        Ok(Deployed { version: roles.active, before: now.active, ..deployed })
+    }
+
+    /// Takes a version out of work that does badly: a canary or a shadow ends, the active one gives way to the last good
+    /// one. What waits for it is asked of what is at work then, what it parked is kept. `None` when there is nothing to go
+    /// back to, or the version is not at work.
+    ///
+    /// # Errors
+    /// When the store cannot record it.
+    pub async fn withdraw(
+        &self,
+        plugin: &PluginName,
+        version: &Version,
+        why: String,
+    ) -> Result<Option<Deployed>, DeployError> {
+        let _turn = self.turn.lock().await;
+        let history = self.versions.store.history(plugin.clone(), HISTORY_ROWS_MAX).await?;
+        let Some(now) = history.first().map(|deployment| deployment.roles.clone()) else { return Ok(None) };
+        let roles = if now.active.as_ref() == Some(version) {
+            self.last_good(&Roles { canary: None, ..now.clone() }, history).await?
+        } else if now.versions().any(|at_work| at_work == version) {
+            let canary = now.canary.clone().filter(|canary| canary.version != *version);
+            let shadow = now.shadow.clone().filter(|shadow| shadow != version);
+            Some(Roles { active: now.active.clone(), canary, shadow })
+        } else {
+            None
+        };
+        let Some(roles) = roles else { return Ok(None) };
+        let state = (version.clone(), VersionState::Withdrawn);
+        self.versions.store.commit(Batch { version_states: vec![state], ..Batch::default() }).await?;
+        let by = By { who: "tidegate".to_owned(), why: Some(why), approve: true };
+        let deployed = self.change(plugin, roles, Action::Withdraw, by).await?;
+        Ok(Some(Deployed { version: Some(version.clone()), before: now.active, ..deployed }))
+    }
+
+    /// Takes a plugin out of work: it is asked about nothing any more. Its versions and its history stay.
+    ///
+    /// # Errors
+    /// When it is not at work, or the store cannot record it.
+    pub async fn retire(&self, plugin: &PluginName, by: By) -> Result<Deployed, DeployError> {
+        let _turn = self.turn.lock().await;
+        let before = self.roles(plugin).await?;
+        if before.versions().next().is_none() {
+            return Err(DeployError::Refused(format!("`{plugin}` is not at work")));
+        }
+        let deployed = self.change(plugin, Roles::default(), Action::Retire, by).await?;
+        Ok(Deployed { before: before.active, ..deployed })
+    }
+
+    /// Brings back what was at work when the host last stopped. Called once, before the first pull.
     ///
     /// # Errors
     /// When the store cannot be read, or a version that ran before is refused now: deciding without it would
     /// lose its decisions.
     pub async fn restore(&self) -> Result<Arc<Registry>, DeployError> {
-        for deployment in self.store.active().await? {
-            self.switchboard.activate(self.prepare(&deployment).await?);
+        let deployments = self.versions.store.deployments().await?;
+        let versions = deployments.iter().flat_map(|deployment| deployment.roles.versions().cloned());
+        // Held until they are at work.
+        let _held = self.versions.get_all(versions.collect()).await?;
+        let mut standings = Vec::with_capacity(deployments.len());
+        for deployment in deployments {
+            standings.push(self.standing(&deployment.plugin, &deployment.roles).await?);
         }
+        self.switchboard.set(standings);
         Ok(self.switchboard.current())
     }
 
@@ -101,25 +315,109 @@ impl<S: Store> Deployer<S> {
     #[must_use]
     pub fn usage(&self) -> Vec<AccountRow> {
         let registry = self.switchboard.current();
-        self.accounts
+        self.versions
+            .accounts
             .rows(|plugin, version| registry.find(plugin).is_some_and(|active| active.version == *version))
     }
 
-    async fn prepare(&self, deployment: &Deployment) -> Result<Active, DeployError> {
-        let limits = deployment.manifest.limits(&self.limits)?;
-        let grants = deployment.manifest.grants(&self.secrets).map_err(ManifestError::Host)?;
-        let (sandbox, component) = (Arc::clone(&self.sandbox), deployment.component.clone());
-        let compiled = tokio::task::spawn_blocking(move || sandbox.prepare_for(&component, &limits)).await;
-        Ok(Active {
-            version: deployment.version.clone(),
-            settings: deployment.manifest.settings.clone().into_iter().collect(),
-            manifest: deployment.manifest.clone(),
-            grants,
-            writes_back_to: deployment.manifest.writes_back_to().map_err(ManifestError::Host)?,
-            limits,
-            code: compiled.expect("compiling a component does not panic")?,
-            // After the others: what was refused has none.
-            account: self.accounts.open(&deployment.manifest.name, &deployment.version),
-        })
+    /// What a candidate asks for that the plugin's active version does not, and the other way; nothing when there is no
+    /// active one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn asks(&self, candidate: &Manifest) -> Result<Vec<RightChange>, DeployError> {
+        let before = self.roles(&candidate.name).await?;
+        self.rights(&before, candidate).await
+    }
+
+    /// The version of this plugin that is meant: `active`, or the only one that begins like this.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub async fn find(&self, plugin: &PluginName, text: &str) -> Result<Version, DeployError> {
+        if text == "active" {
+            let active = self.roles(plugin).await?.active;
+            return active
+                .ok_or_else(|| DeployError::Refused(format!("no version of `{plugin}` is at work")));
+        }
+        let query = VersionQuery { plugin: plugin.clone(), prefix: Some(text.to_owned()), rows_max: 2 };
+        let mut found = self.versions.store.versions(query).await?;
+        match (found.pop(), found.len()) {
+            (Some(found), 0) => Ok(found.version),
+            (None, _) => Err(DeployError::Refused(format!(
+                "no version of `{plugin}` begins with {text}: `tidegate plugin history {plugin}` lists them"
+            ))),
+            _ => Err(DeployError::Refused(format!(
+                "several versions of `{plugin}` begin with {text}: write more of it"
+            ))),
+        }
+    }
+
+    async fn rights(&self, before: &Roles, candidate: &Manifest) -> Result<Vec<RightChange>, DeployError> {
+        let Some(active) = &before.active else { return Ok(Vec::new()) };
+        let active = self.versions.get(active).await?;
+        Ok(rights::compare(&active.manifest, candidate, &self.versions.limits))
+    }
+
+    async fn roles(&self, plugin: &PluginName) -> Result<Roles, DeployError> {
+        let last = self.versions.store.history(plugin.clone(), 1).await?;
+        Ok(last.into_iter().next().map(|deployment| deployment.roles).unwrap_or_default())
+    }
+
+    /// What was at work before, going back from the newest: with another active version, which may be asked. A canary that
+    /// stands now is what goes first.
+    async fn last_good(&self, now: &Roles, history: Vec<Deployment>) -> Result<Option<Roles>, DeployError> {
+        if now.canary.is_some() {
+            return Ok(Some(Roles { active: now.active.clone(), ..Roles::default() }));
+        }
+        for deployment in history {
+            let Some(active) = deployment.roles.active.filter(|active| Some(active) != now.active.as_ref())
+            else {
+                continue;
+            };
+            let kept = self.versions.store.kept_versions(vec![active.clone()]).await?;
+            if kept.first().is_some_and(|kept| kept.state == VersionState::Usable) {
+                return Ok(Some(Roles { active: Some(active), ..Roles::default() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The change itself: recorded, then switched.
+    async fn change(
+        &self,
+        plugin: &PluginName,
+        roles: Roles,
+        action: Action,
+        by: By,
+    ) -> Result<Deployed, DeployError> {
+        let standing = self.standing(plugin, &roles).await?;
+        let usable = roles.versions().map(|version| (version.clone(), VersionState::Usable)).collect();
+        let (at_ms, By { who, why, .. }) = ((self.now_ms)(), by);
+        let deployment = Deployment { id: 0, plugin: plugin.clone(), roles, action, who, why, at_ms };
+        let (roles, why) = (deployment.roles.clone(), deployment.why.clone());
+        let batch = Batch { deployments: vec![deployment], version_states: usable, ..Batch::default() };
+        self.versions.store.commit(batch).await?;
+        let manifest = standing.active.as_ref().map(|active| active.manifest.clone());
+        self.switchboard.set(vec![standing]);
+        let version = roles.active.as_ref().map_or("none", Version::short);
+        tracing::info!(%plugin, version, action = action.name(), why, "deployed");
+        let (kinds, hosts) = manifest.map(|manifest| (manifest.kinds, manifest.hosts)).unwrap_or_default();
+        let (version, before, changes) = (None, None, Vec::new());
+        Ok(Deployed { plugin: plugin.clone(), version, before, roles, action, kinds, hosts, changes })
+    }
+
+    async fn standing(&self, plugin: &PluginName, roles: &Roles) -> Result<Standing, DeployError> {
+        let mut standing = Standing { name: plugin.clone(), active: None, canary: None, shadow: None };
+        if let Some(version) = &roles.active {
+            standing.active = Some(self.versions.get(version).await?);
+        }
+        if let Some(canary) = &roles.canary {
+            standing.canary = Some((canary.share, self.versions.get(&canary.version).await?));
+        }
+        if let Some(version) = &roles.shadow {
+            standing.shadow = Some(self.versions.get(version).await?);
+        }
+        Ok(standing)
     }
 }

@@ -20,6 +20,7 @@ use crate::store::parked::Intervention;
 use crate::store::{self, Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
 use crate::subject::SubjectKey;
 use crate::subjects::{Subjects, Taken};
+use crate::versions::Versions;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -62,6 +63,7 @@ pub struct Pipeline<S> {
     store: S,
     sandbox: Arc<Sandbox>,
     switchboard: Arc<Switchboard>,
+    versions: Arc<Versions<S>>,
     rules: PlanRules,
     bounds: PipelineBounds,
     now_ms: fn() -> u64,
@@ -88,8 +90,8 @@ pub struct Pipeline<S> {
 pub struct Parts<S> {
     /// Where decisions are recorded.
     pub store: S,
-    /// Where plugins are asked.
-    pub sandbox: Arc<Sandbox>,
+    /// Where plugins are asked, and which versions can be.
+    pub versions: Arc<Versions<S>>,
     /// Which plugins are asked.
     pub switchboard: Arc<Switchboard>,
     /// The rules that plans follow.
@@ -161,8 +163,9 @@ impl<S: Store> Pipeline<S> {
             slow: Mutex::default(),
             intervening: tokio::sync::Mutex::default(),
             store: parts.store,
-            sandbox: parts.sandbox,
+            sandbox: Arc::clone(&parts.versions.sandbox),
             switchboard: parts.switchboard,
+            versions: parts.versions,
             rules: parts.rules,
             bounds: parts.bounds,
             now_ms: parts.now_ms,

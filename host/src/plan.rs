@@ -5,6 +5,7 @@ use crate::decision::{Decision, HttpRequest, Refusal};
 use crate::effect::{Effect, EffectKey, EffectLimits};
 use crate::event::{Cause, Event};
 use crate::fault::Fault;
+use crate::fingerprint::Fingerprint;
 use crate::log::Log;
 use crate::plugin::{PluginName, Version};
 use crate::registry::Active;
@@ -29,13 +30,24 @@ pub struct Plan {
     pub log: Log,
     /// What comes of it.
     pub verdict: Verdict,
+    /// What it was made of.
+    pub basis: Basis,
+}
+
+/// What a plan was made of beside its event, so that the same version can be asked again, and another be compared with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Basis {
+    /// What the plugin remembered of the subject.
+    pub memory: Option<Arc<[u8]>>,
+    /// Tells the answer from any other; `None` when there was none.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Plan {
     /// Of a plugin that was not asked.
     #[must_use]
     pub fn unasked(plugin: PluginName, version: Version, attempt: u32, verdict: Verdict) -> Self {
-        Self { plugin, version, attempt, asked_us: 0, log: Log::default(), verdict }
+        Self { plugin, version, attempt, asked_us: 0, log: Log::default(), verdict, basis: Basis::default() }
     }
 }
 
@@ -100,6 +112,8 @@ pub struct Asked<'a> {
     pub attempt: u32,
     /// How long it took, in microseconds.
     pub asked_us: u64,
+    /// What it remembered of the subject when it was asked.
+    pub memory: Option<Arc<[u8]>>,
     /// What it said.
     pub answer: Answer,
     /// What it wrote.
@@ -142,7 +156,8 @@ impl Default for DecisionLimits {
 /// nothing: half a plan is never performed.
 #[must_use]
 pub fn plan(asked: Asked<'_>, rules: &PlanRules) -> Plan {
-    let Asked { event, active, attempt, asked_us, answer, log, now_ms, jitter } = asked;
+    let Asked { event, active, attempt, asked_us, memory, answer, log, now_ms, jitter } = asked;
+    let fingerprint = answer.as_ref().ok().map(Fingerprint::of);
     let retry = active.manifest.retry.under(&rules.retry);
     let again = |retry_after_ms, why: String| match retry::next(&retry, attempt, retry_after_ms, jitter) {
         Next::After(ms) => Verdict::Waiting { due_at_ms: now_ms.saturating_add(ms), why },
@@ -160,7 +175,7 @@ pub fn plan(asked: Asked<'_>, rules: &PlanRules) -> Plan {
         Err(fault) => parked(fault.to_string()),
     };
     let (plugin, version) = (active.manifest.name.clone(), active.version.clone());
-    Plan { plugin, version, attempt, asked_us, log, verdict }
+    Plan { plugin, version, attempt, asked_us, log, verdict, basis: Basis { memory, fingerprint } }
 }
 
 const fn parked(why: String) -> Verdict {

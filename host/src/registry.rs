@@ -1,14 +1,16 @@
-//! The plugins that decide now. An immutable value swapped whole: whoever holds one sees no change.
+//! The plugins at work now. An immutable value swapped whole: whoever holds one sees no change.
 
 use crate::account::Account;
+use crate::deployment::Share;
 use crate::effect::{Grants, HostGrant};
 use crate::event::Event;
 use crate::limits::Limits;
 use crate::plugin::{Manifest, PluginName, Version};
-use crate::sandbox::Prepared;
+use crate::sandbox::Code;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// One plugin ready to be asked: an active version, compiled.
+/// One version of a plugin, ready to be asked.
 #[derive(Clone)]
 pub struct Active {
     /// The version.
@@ -24,38 +26,120 @@ pub struct Active {
     /// The limits of one call.
     pub limits: Limits,
     /// Its compiled code.
-    pub code: Prepared,
+    pub code: Code,
     /// What it costs.
     pub account: Arc<Account>,
 }
 
-/// The active plugins, by name.
+/// One plugin, with its versions at work.
+#[derive(Clone)]
+pub struct Standing {
+    /// The plugin.
+    pub name: PluginName,
+    /// What decides.
+    pub active: Option<Arc<Active>>,
+    /// What decides in its place for a share of the assets.
+    pub canary: Option<(Share, Arc<Active>)>,
+    /// What is asked beside the active one, without effect.
+    pub shadow: Option<Arc<Active>>,
+}
+
+impl Standing {
+    /// The version that decides about this event: always the same for one asset, until what is at work changes.
+    #[must_use]
+    pub fn decides(&self, event: &Event) -> Option<&Arc<Active>> {
+        let receipt = event.receipt.to_bytes();
+        let subject = if event.subject.is_empty() { &receipt[..] } else { event.subject.as_bytes() };
+        match &self.canary {
+            Some((share, canary)) if share.covers(&self.name, event.source.as_str(), subject) => Some(canary),
+            _ => self.active.as_ref(),
+        }
+    }
+
+    /// The version that this one's decisions are compared with: the canary's with the active one's, the active one's
+    /// with the shadow's.
+    #[must_use]
+    pub fn counterpart(&self, version: &Version) -> Option<&Arc<Active>> {
+        match &self.canary {
+            Some((_, canary)) if canary.version == *version => self.active.as_ref(),
+            _ => self.shadow.as_ref(),
+        }
+    }
+
+    fn at_work(&self) -> impl Iterator<Item = &Arc<Active>> {
+        self.active.iter().chain(self.canary.as_ref().map(|(_, canary)| canary)).chain(&self.shadow)
+    }
+}
+
+/// The plugins at work, by name, and which of them want which kind of event: a thousand that want others cost an event
+/// nothing.
 #[derive(Clone, Default)]
-pub struct Registry(Vec<Arc<Active>>);
+pub struct Registry {
+    plugins: Vec<Arc<Standing>>,
+    by_kind: HashMap<String, Vec<usize>>,
+    of_any_kind: Vec<usize>,
+}
 
 impl Registry {
-    /// The plugins that are asked about this event, in the order of their names.
+    /// The versions that decide about this event, in the order of their plugins' names.
     pub fn route(&self, event: &Event) -> impl Iterator<Item = &Arc<Active>> {
-        self.0.iter().filter(move |active| active.manifest.is_for(event))
+        self.of_kind(&event.kind)
+            .filter_map(|place| self.plugins.get(place)?.decides(event))
+            .filter(move |active| active.manifest.is_for(event))
+    }
+
+    /// The places of those that want this kind or all, in order: both lists are, and no place is in both.
+    fn of_kind(&self, kind: &str) -> impl Iterator<Item = usize> {
+        let mut named = self.by_kind.get(kind).into_iter().flatten().copied().peekable();
+        let mut any = self.of_any_kind.iter().copied().peekable();
+        std::iter::from_fn(move || match (named.peek(), any.peek()) {
+            (Some(a), Some(b)) if a > b => any.next(),
+            (Some(_), _) => named.next(),
+            (None, _) => any.next(),
+        })
+    }
+
+    /// What of this plugin is at work.
+    #[must_use]
+    pub fn standing(&self, name: &PluginName) -> Option<&Arc<Standing>> {
+        let place = self.plugins.binary_search_by(|standing| standing.name.cmp(name)).ok()?;
+        self.plugins.get(place)
     }
 
     /// The active version of this plugin.
     #[must_use]
     pub fn find(&self, name: &PluginName) -> Option<&Arc<Active>> {
-        self.0.iter().find(|active| active.manifest.name == *name)
+        self.standing(name)?.active.as_ref()
     }
 
-    /// All of them, in the order of their names.
+    /// All plugins, in the order of their names.
+    pub fn standings(&self) -> impl Iterator<Item = &Arc<Standing>> {
+        self.plugins.iter()
+    }
+
+    /// The active versions, in the order of their plugins' names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Active>> {
-        self.0.iter()
+        self.plugins.iter().filter_map(|standing| standing.active.as_ref())
     }
 
-    fn with(&self, active: Active) -> Self {
-        let mut plugins: Vec<_> =
-            self.0.iter().filter(|other| other.manifest.name != active.manifest.name).cloned().collect();
-        plugins.push(Arc::new(active));
-        plugins.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
-        Self(plugins)
+    fn new(mut plugins: Vec<Arc<Standing>>) -> Self {
+        plugins.retain(|standing| standing.at_work().next().is_some());
+        plugins.sort_by(|a, b| a.name.cmp(&b.name));
+        let (mut by_kind, mut of_any_kind) = (HashMap::<String, Vec<usize>>::new(), Vec::new());
+        for (place, standing) in plugins.iter().enumerate() {
+            let kinds = || standing.at_work().flat_map(|active| &active.manifest.kinds);
+            if kinds().any(|kind| kind == "*") {
+                of_any_kind.push(place);
+                continue;
+            }
+            for kind in kinds() {
+                let places = by_kind.entry(kind.clone()).or_default();
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
+            }
+        }
+        Self { plugins, by_kind, of_any_kind }
     }
 }
 
@@ -70,9 +154,21 @@ impl Switchboard {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on this version decides; batches under way finish with what they hold.
-    pub fn activate(&self, active: Active) {
+    /// From now on these are at work of these plugins; batches under way finish with what they hold.
+    pub fn set(&self, changed: Vec<Standing>) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(current.with(active));
+        let is_other = |known: &&Arc<Standing>| changed.iter().all(|standing| standing.name != known.name);
+        let mut plugins: Vec<_> = match current.plugins.is_empty() {
+            true => Vec::new(),
+            false => current.plugins.iter().filter(is_other).cloned().collect(),
+        };
+        plugins.extend(changed.into_iter().map(Arc::new));
+        *current = Arc::new(Registry::new(plugins));
+    }
+
+    /// From now on this version alone decides for its plugin.
+    pub fn activate(&self, active: Active) {
+        let name = active.manifest.name.clone();
+        self.set(vec![Standing { name, active: Some(Arc::new(active)), canary: None, shadow: None }]);
     }
 }

@@ -26,6 +26,7 @@ mod engine;
 mod hostcall;
 mod inside;
 mod limiter;
+mod shelf;
 mod slot;
 mod ticker;
 mod trap;
@@ -44,9 +45,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidegate_envelope::Digest;
+use wasmtime::component::Component;
 
 pub use admission::AdmissionError;
 pub use inside::Held;
+pub use shelf::Code;
 
 /// The contracts this host speaks, newest first: a plugin exports one of them.
 pub const CONTRACTS: [&str; 1] = [v1::INTERFACE];
@@ -83,6 +86,8 @@ pub struct SandboxConfig {
     pub wall_time_ms_max: u64,
     /// How often running calls are looked at. A call ends at its limit or up to two ticks later.
     pub tick: Duration,
+    /// Plugins whose compiled code is in memory; of more, those used last.
+    pub loaded_max: usize,
 }
 
 impl SandboxConfig {
@@ -104,6 +109,7 @@ impl SandboxConfig {
             core_instances_max: 64,
             wall_time_ms_max: 60_000,
             tick: Duration::from_millis(2),
+            loaded_max: 256,
         }
     }
 }
@@ -115,6 +121,7 @@ pub struct Sandbox {
     /// Made when the first plugin asks for fuel.
     metered: OnceLock<Arc<Engines>>,
     compiling: cache::Compiling,
+    shelf: shelf::Shelf,
 }
 
 /// A compiled, admitted plugin. Cheap to clone.
@@ -156,8 +163,16 @@ pub struct Call {
     pub log: Log,
 }
 
+impl Call {
+    /// A call that did not come to pass.
+    #[must_use]
+    pub fn failed(fault: Fault) -> Self {
+        Self { answer: Err(fault), usage: Usage::default(), log: Log::default() }
+    }
+}
+
 /// What one call used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes of all linear memories together at the call's end, which is their peak: memories never shrink.
     pub memory_bytes: usize,
@@ -175,7 +190,8 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> anyhow::Result<Self> {
         cache::make_dir(&config.cache_dir)?;
         let plain = Arc::new(Engines::new(&config, Kind::Plain)?);
-        Ok(Self { config, plain, metered: OnceLock::new(), compiling: cache::Compiling::default() })
+        let (compiling, shelf) = (cache::Compiling::default(), shelf::Shelf::default());
+        Ok(Self { config, plain, metered: OnceLock::new(), compiling, shelf })
     }
 
     /// Admits a component whose fuel is not counted; as [`Sandbox::prepare_for`] the default limits.
@@ -195,11 +211,54 @@ impl Sandbox {
     pub fn prepare_for(&self, component: &[u8], limits: &Limits) -> Result<Prepared, AdmissionError> {
         admission::check_bytes(component, self.config.component_bytes_max)?;
         let digest = Digest::of(component);
-        let engines = if limits.fuel == 0 { Arc::clone(&self.plain) } else { self.metered()? };
+        let engines = self.engines(limits.fuel > 0)?;
         let compiled = cache::load_or_compile(&engines, &self.config, &self.compiling, component, &digest)?;
+        self.admit(digest, engines, &compiled)
+    }
+
+    /// As [`Sandbox::prepare_for`], for a plugin that may have to make room for others.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare_for`].
+    pub fn code_of(&self, component: &[u8], limits: &Limits) -> Result<Code, AdmissionError> {
+        let prepared = self.prepare_for(component, limits)?;
+        Ok(self.shelf.place(*prepared.digest(), limits.fuel > 0, Some(prepared)))
+    }
+
+    /// The code of the component with this digest, when the cache has it: neither read nor in memory before it is asked.
+    #[must_use]
+    pub fn code_at_hand(&self, digest: &Digest, limits: &Limits) -> Option<Code> {
+        let is_at_hand = self.is_at_hand(digest, limits);
+        is_at_hand.then(|| self.shelf.place(*digest, limits.fuel > 0, None))
+    }
+
+    /// Whether the cache has the code of the component with this digest.
+    #[must_use]
+    pub fn is_at_hand(&self, digest: &Digest, limits: &Limits) -> bool {
+        let engines = self.engines(limits.fuel > 0);
+        engines.is_ok_and(|engines| cache::is_there(&engines, &self.config, digest))
+    }
+
+    /// What the cache has.
+    fn find(&self, digest: &Digest, is_metered: bool) -> Result<Prepared, AdmissionError> {
+        let engines = self.engines(is_metered)?;
+        let compiled = cache::find(&engines, &self.config, digest)?;
+        self.admit(*digest, engines, &compiled)
+    }
+
+    fn admit(
+        &self,
+        digest: Digest,
+        engines: Arc<Engines>,
+        compiled: &[Component],
+    ) -> Result<Prepared, AdmissionError> {
         let handlers = compiled.iter().map(|component| admission::admit(component, &self.config));
         let handlers = handlers.collect::<Result<Vec<_>, _>>()?;
         Ok(Prepared(Arc::new(Admitted { digest, engines, handlers })))
+    }
+
+    fn engines(&self, is_metered: bool) -> Result<Arc<Engines>, AdmissionError> {
+        if is_metered { self.metered() } else { Ok(Arc::clone(&self.plain)) }
     }
 
     fn metered(&self) -> Result<Arc<Engines>, AdmissionError> {

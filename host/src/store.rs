@@ -6,6 +6,7 @@ pub mod outbox;
 pub mod parked;
 pub mod sqlite;
 pub mod stats;
+pub mod versions;
 pub mod watched;
 
 pub use listing::{EffectRow, EventRow, PlanRow};
@@ -13,11 +14,12 @@ pub use parked::ParkedRow;
 
 use crate::alert::Gap;
 use crate::arrival::Mark;
+use crate::deployment::Deployment;
 use crate::echo::Expected;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::plan::Plan;
-use crate::plugin::{Manifest, PluginName, Version};
+use crate::plugin::{PluginName, Version};
 use crate::retry::Next;
 use crate::subject::{SubjectKey, SubjectState};
 use crate::target::{Pause, Target};
@@ -30,6 +32,7 @@ use std::future::Future;
 use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 use tokio::sync::oneshot;
+use versions::{KeptVersion, NewVersion, VersionQuery, VersionState};
 use watched::{AlertRow, DueAlert, LastVigil, WatchedBatch};
 
 /// Everything one transaction writes: all of it or none.
@@ -45,8 +48,12 @@ pub struct Batch {
     pub outcomes: Vec<EffectOutcome>,
     /// Targets that are left alone from now on, or no longer.
     pub pauses: Vec<PauseChange>,
-    /// Versions that become active.
+    /// Versions that are recorded; one that is known stays as it is.
+    pub versions: Vec<NewVersion>,
+    /// What is at work from now on.
     pub deployments: Vec<Deployment>,
+    /// Versions that may be asked no more, or again.
+    pub version_states: Vec<(Version, VersionState)>,
     /// What watching the sources gave.
     pub watched: WatchedBatch,
     /// What a person did about what was parked.
@@ -116,19 +123,6 @@ pub struct DueUpcoming {
     pub seq: UpcomingSeq,
     /// The event.
     pub upcoming: Upcoming,
-}
-
-/// A version that becomes its plugin's active one.
-#[derive(Debug, Clone)]
-pub struct Deployment {
-    /// The version.
-    pub version: Version,
-    /// What its manifest says.
-    pub manifest: Manifest,
-    /// The component's bytes.
-    pub component: Vec<u8>,
-    /// When, in milliseconds since the Unix epoch.
-    pub deployed_at_ms: u64,
 }
 
 /// An event's place in the order of arrival.
@@ -206,6 +200,8 @@ pub struct DueAsk {
     pub plugin: PluginName,
     /// Which version was asked last.
     pub version: Version,
+    /// Whether that version is to be asked, and no other.
+    pub is_pinned: bool,
     /// How often it was asked before.
     pub attempts: u32,
 }
@@ -329,8 +325,31 @@ pub trait Store: Send + Sync + 'static {
         events_max: usize,
     ) -> impl Future<Output = Result<Vec<(SourceName, Digest, Receipt)>, StoreError>> + Send;
 
-    /// The active version of every plugin. Called once, at start.
-    fn active(&self) -> impl Future<Output = Result<Vec<Deployment>, StoreError>> + Send;
+    /// What is at work of every plugin that was ever deployed, by their names. Called once, at start.
+    fn deployments(&self) -> impl Future<Output = Result<Vec<Deployment>, StoreError>> + Send;
+
+    /// The last so many changes of what is at work of a plugin, the newest first.
+    fn history(
+        &self,
+        plugin: PluginName,
+        rows_max: usize,
+    ) -> impl Future<Output = Result<Vec<Deployment>, StoreError>> + Send;
+
+    /// The versions asked for.
+    fn versions(
+        &self,
+        query: VersionQuery,
+    ) -> impl Future<Output = Result<Vec<KeptVersion>, StoreError>> + Send;
+
+    /// These versions, those that are there.
+    fn kept_versions(
+        &self,
+        versions: Vec<Version>,
+    ) -> impl Future<Output = Result<Vec<KeptVersion>, StoreError>> + Send;
+
+    /// The bytes of a version's component.
+    fn component(&self, version: Version)
+    -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
 
     /// Some of the events that are asked for; a bounded piece of work.
     fn events(&self, query: EventQuery) -> impl Future<Output = Result<EventsPage, StoreError>> + Send;

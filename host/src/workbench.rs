@@ -21,7 +21,7 @@ use crate::plan::{self, Asked, Asking, Granted, PlanRules, Verdict};
 use crate::plugin::{Manifest, ManifestError, Version};
 use crate::registry::Active;
 use crate::sandbox::compiler::Compiler;
-use crate::sandbox::{AdmissionError, Answer, Call, Question, Sandbox, SandboxConfig, Usage};
+use crate::sandbox::{AdmissionError, Answer, Call, Prepared, Question, Sandbox, SandboxConfig, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -79,6 +79,7 @@ impl From<AdmissionError> for OpenError {
 pub struct Workbench {
     sandbox: Sandbox,
     active: Active,
+    prepared: Prepared,
     rules: PlanRules,
 }
 
@@ -113,6 +114,7 @@ impl Workbench {
         let limits = manifest.limits(&bounds.limits)?;
         let grants = manifest.grants(&bounds.secrets).map_err(ManifestError::Host)?;
         let sandbox = sandbox(bounds)?;
+        let prepared = sandbox.prepare_for(component, &limits)?;
         let version = Version::of(component, &manifest);
         let active = Active {
             account: Arc::new(Account::new(manifest.name.clone(), version.clone())),
@@ -121,10 +123,10 @@ impl Workbench {
             writes_back_to: manifest.writes_back_to().map_err(ManifestError::Host)?,
             settings: manifest.settings.clone().into_iter().collect(),
             limits,
-            code: sandbox.prepare_for(component, &limits)?,
+            code: prepared.clone().into(),
             manifest,
         };
-        Ok(Self { sandbox, active, rules: bounds.rules })
+        Ok(Self { sandbox, active, prepared, rules: bounds.rules })
     }
 
     /// The plugin.
@@ -139,7 +141,7 @@ impl Workbench {
     /// When an instance breaks a limit, or the machine does not say what memory this process has.
     pub fn at_once(&self, event: &Event) -> anyhow::Result<usize> {
         let question = Question { event, attempt: 1, settings: &self.active.settings, memory: None };
-        memory::at_once(&self.sandbox, &self.active.code, &question, &self.active.limits, AT_ONCE)
+        memory::at_once(&self.sandbox, &self.prepared, &question, &self.active.limits, AT_ONCE)
     }
 
     /// Asks it about an event for the first time, in a fresh instance.
@@ -147,8 +149,7 @@ impl Workbench {
     pub fn ask(&self, event: &Event) -> Measured {
         let question = Question { event, attempt: 1, settings: &self.active.settings, memory: None };
         let began = Instant::now();
-        let Call { answer, usage, log } =
-            self.sandbox.call(&self.active.code, &question, &self.active.limits);
+        let Call { answer, usage, log } = self.sandbox.call(&self.prepared, &question, &self.active.limits);
         Measured { answer, usage, log, took: began.elapsed() }
     }
 
@@ -157,7 +158,7 @@ impl Workbench {
     /// # Errors
     /// When it cannot even start within its limits.
     pub fn at_rest(&self) -> Result<Usage, Fault> {
-        self.sandbox.at_rest(&self.active.code, &self.active.limits)
+        self.sandbox.at_rest(&self.prepared, &self.active.limits)
     }
 
     /// What a host with these grants and rules would do about the answer.
@@ -168,6 +169,7 @@ impl Workbench {
             active: &self.active,
             attempt: 1,
             asked_us: 0,
+            memory: None,
             answer: answer.clone(),
             log: Log::default(),
             now_ms: event.received_at_ms,

@@ -18,6 +18,7 @@ use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::parked::ParkedQuery;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{EventRow, Store as _};
+use tidegate::versions::Versions;
 use tidegate_envelope::{Digest, Receipt, SourceName, Unsealed, VaultBody};
 use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
 use tokio::net::TcpListener;
@@ -78,11 +79,10 @@ impl Stage {
     async fn with(edge: Option<EdgeClient>, vault: Arc<Vault>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let store = SqliteStore::open(dir.path()).expect("a store");
+        let sandbox = Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox");
         let pipeline = Pipeline::new(Parts {
             store: store.clone(),
-            sandbox: Arc::new(
-                Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox"),
-            ),
+            versions: Arc::new(Versions::new(store.clone(), Arc::new(sandbox))),
             switchboard: Arc::new(Switchboard::default()),
             rules: PlanRules::default(),
             bounds: PipelineBounds { fetching_max: 1, ..PipelineBounds::default() },

@@ -4,6 +4,8 @@
 mod intervene;
 #[path = "lanes/stage.rs"]
 mod stage;
+#[path = "lanes/versions.rs"]
+mod versions;
 
 use stage::{Delivered, Stage, event};
 

@@ -11,18 +11,20 @@ mod parked;
 #[path = "store/watched.rs"]
 mod watched;
 
+use tidegate::deployment::{Action, Deployment, Roles};
 use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
 use tidegate::event::Arrival;
 use tidegate::log::{Level, Line, Log};
-use tidegate::plan::{Decided, Plan, Verdict};
+use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, PluginName, Version};
 use tidegate::store::listing::EventQuery;
 use tidegate::store::outbox::WaitingTarget;
 use tidegate::store::parked::ParkedQuery;
 use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::versions::{NewVersion, Provenance, VersionQuery, VersionState};
 use tidegate::store::{
-    Batch, Deployment, DueEffect, EffectOutcome, EffectState, EventRow, ParkedRow, Recorded, Replan, Store,
-    Stray, SubjectChange,
+    Batch, DueEffect, EffectOutcome, EffectState, EventRow, ParkedRow, Recorded, Replan, Store, Stray,
+    SubjectChange,
 };
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
@@ -33,10 +35,16 @@ fn manifest() -> Manifest {
         .expect("a valid manifest")
 }
 
-fn deployment(component: &[u8]) -> Deployment {
+fn new_version(component: &[u8]) -> NewVersion {
     let manifest = manifest();
     let version = Version::of(component, &manifest);
-    Deployment { version, manifest, component: component.to_vec(), deployed_at_ms: NOW_MS }
+    NewVersion {
+        version,
+        manifest,
+        component: component.to_vec(),
+        provenance: Provenance::default(),
+        made_at_ms: NOW_MS,
+    }
 }
 
 fn receipt(n: u64) -> Receipt {
@@ -70,7 +78,15 @@ fn recorded(n: u64, plans: Vec<Plan>) -> Recorded {
 
 fn plan(version: &Version, verdict: Verdict) -> Plan {
     let plugin = PluginName::new("notice").expect("a valid name");
-    Plan { plugin, version: version.clone(), attempt: 1, asked_us: 30, log: Log::default(), verdict }
+    Plan {
+        plugin,
+        version: version.clone(),
+        attempt: 1,
+        asked_us: 30,
+        log: Log::default(),
+        verdict,
+        basis: Basis::default(),
+    }
 }
 
 fn effect(n: u64) -> Effect {
@@ -99,10 +115,25 @@ fn decided(version: &Version, n: u64) -> Recorded {
 
 async fn open(dir: &tempfile::TempDir) -> (SqliteStore, Version) {
     let store = SqliteStore::open(dir.path()).expect("opens");
-    let deployment = deployment(b"component");
-    let version = deployment.version.clone();
-    store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("deploys");
+    let new = new_version(b"component");
+    let version = new.version.clone();
+    store.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("records");
+    deploy(&store, &version, 0).await;
     (store, version)
+}
+
+/// Makes a recorded version the active one.
+async fn deploy(store: &SqliteStore, version: &Version, at_ms: u64) {
+    let deployment = Deployment {
+        id: 0,
+        plugin: manifest().name,
+        roles: Roles { active: Some(version.clone()), ..Roles::default() },
+        action: Action::Deploy,
+        who: "ann".into(),
+        why: None,
+        at_ms,
+    };
+    store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("deploys");
 }
 
 fn dir() -> tempfile::TempDir {
@@ -138,7 +169,7 @@ async fn what_was_committed_is_there_after_reopening() {
     assert_eq!(row.effects[0].state, "waiting");
     let due = effects_due(&store, NOW_MS + 3).await;
     assert_eq!((due[0].effect.clone(), due[0].attempts), (effect(1), 0));
-    assert_eq!(store.active().await.expect("reads")[0].component, b"component");
+    assert_eq!(store.component(version).await.expect("reads").expect("is there"), b"component");
 }
 
 /// All effects that are due.
@@ -312,16 +343,50 @@ async fn a_store_of_a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn the_newest_deployment_of_each_plugin_is_active() {
+async fn the_newest_deployment_of_a_plugin_holds_and_all_of_them_are_its_history() {
     let dir = dir();
     let (store, first) = open(&dir).await;
-    let second = deployment(b"changed");
-    for deployment in [second.clone(), deployment(b"component"), second.clone()] {
-        store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("commits");
+    let second = new_version(b"changed").version;
+    store
+        .commit(Batch { versions: vec![new_version(b"changed")], ..Batch::default() })
+        .await
+        .expect("records");
+    for (version, at_ms) in [(&second, 1), (&first, 2), (&second, 3)] {
+        deploy(&store, version, at_ms).await;
     }
-    let active = store.active().await.expect("reads");
-    assert_eq!(active.iter().map(|it| it.version.clone()).collect::<Vec<_>>(), [second.version]);
-    assert!(active[0].version != first);
+    let now = store.deployments().await.expect("reads");
+    assert_eq!(now.iter().map(|it| it.roles.active.clone()).collect::<Vec<_>>(), [Some(second)]);
+    let history = store.history(manifest().name, 3).await.expect("reads");
+    assert_eq!(history.iter().map(|it| (it.id, it.at_ms)).collect::<Vec<_>>(), [(4, 3), (3, 2), (2, 1)]);
+    assert_eq!((history[0].who.as_str(), history[0].action), ("ann", Action::Deploy));
+}
+
+#[tokio::test]
+async fn a_deployment_of_a_version_that_was_never_recorded_is_refused() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let deployment = Deployment {
+        roles: Roles { active: Some(new_version(b"unknown").version), ..Roles::default() },
+        ..store.history(manifest().name, 1).await.expect("reads").remove(0)
+    };
+    let batch = Batch { deployments: vec![deployment], ..Batch::default() };
+    let error = store.commit(batch).await.expect_err("is refused").to_string();
+    assert!(error.contains("was never recorded"), "{error}");
+    assert_eq!(store.deployments().await.expect("reads")[0].roles.active, Some(version));
+}
+
+#[tokio::test]
+async fn a_version_is_kept_as_it_was_recorded_first() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let again = NewVersion { made_at_ms: NOW_MS + 9, ..new_version(b"component") };
+    store.commit(Batch { versions: vec![again], ..Batch::default() }).await.expect("commits");
+    let kept = store.kept_versions(vec![version.clone()]).await.expect("reads").remove(0);
+    assert_eq!((kept.made_at_ms, kept.component_bytes, kept.state), (NOW_MS, 9, VersionState::Usable));
+    assert_eq!(kept.component_sha256, Some(Digest::of(b"component")));
+    assert_eq!(store.component(version).await.expect("reads").expect("is there"), b"component");
+    let query = VersionQuery { plugin: manifest().name, prefix: Some("zz".into()), rows_max: 5 };
+    assert!(store.versions(query).await.expect("reads").is_empty());
 }
 
 #[tokio::test]

@@ -64,7 +64,12 @@ async fn versions_swapped_under_load_lose_nothing_and_decide_nothing_twice() -> 
 async fn swap(dev: &Dev, plugin: &Path, receiver: &Receiver, path: &'static str) -> anyhow::Result<Swap> {
     let asked_at_ms = now_ms()?;
     let deployed = dev.cli.deploy(plugin, &receiver.url(path)).await?;
-    Ok(Swap { version: deployed.version.as_str().to_owned(), path, asked_at_ms, returned_at_ms: now_ms()? })
+    Ok(Swap {
+        version: deployed.version.context("it has one")?.as_str().to_owned(),
+        path,
+        asked_at_ms,
+        returned_at_ms: now_ms()?,
+    })
 }
 
 fn now_ms() -> anyhow::Result<u64> {
@@ -244,7 +249,7 @@ async fn a_bad_version_is_refused_with_a_reason_and_the_good_one_goes_on() -> an
         let receipt = sender.post(&loan(number)).await?;
         receiver.until_answered(&receipt.to_string(), 200).await?;
         let event = dev.cli.settled(receipt).await?;
-        ensure!(event.version.as_ref() == Some(&good.version), "{event:?} after {}", bad.name);
+        ensure!(event.version == good.version, "{event:?} after {}", bad.name);
     }
     let nowhere = dev.cli.refusal(&["plugin", "deploy", "no-such-directory"]).await?;
     ensure!(nowhere.contains("no-such-directory"), "{nowhere}");

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     },
     /// Try again what is parked, as if it had not been tried.
     ///
-    /// A plugin is asked again, the version that is at work now; an effect is performed again under the same key; a stray is
+    /// A plugin is asked again, the version that decides now or the one that you name; an effect is performed again under the same key; a stray is
     /// read again; an alert is sent again. Each counts its attempts from the start.
     #[command(after_help = "Examples:\n  \
         tidegate parked redrive 01KB3M0V2Q8Y6R9T4W7Z1X5C3D/notice      one plan\n  \
@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Redrive {
         #[command(flatten)]
         args: bulk::Args,
-        /// Only if the version at work begins like this: what was deployed to mend it.
+        /// Ask the version that begins like this, at work or not; `same` is the one that was asked before.
         #[arg(long, value_name = "PREFIX")]
         version: Option<String>,
     },

@@ -6,6 +6,7 @@ mod check;
 mod deploy;
 mod explain;
 mod generate;
+mod manage;
 mod new;
 mod run;
 mod show;
@@ -18,7 +19,7 @@ use crate::assembly;
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tidegate::admin::PluginRow;
+use tidegate::admin::plugins::PluginRow;
 use tidegate::config::{Config, given};
 use tidegate::sandbox::compiler::Compiler;
 use tidegate::workbench::package::Package;
@@ -43,8 +44,21 @@ pub(crate) enum Command {
     /// Make a plugin's version the active one: the next event is decided by it.
     ///
     /// The component is checked and compiled before anything changes; when it is refused, the version that was
-    /// active still is. Deploying grants the plugin the hosts that its manifest asks for.
+    /// active still is. Deploying the first version grants what its manifest asks for; a later one that asks for more needs
+    /// --approve.
     Deploy(deploy::Args),
+    /// Make the canary, or else the shadow, the active version; or raise a canary's share.
+    Promote(manage::PromoteArgs),
+    /// Bring back what was at work before: in one step, however the version at work behaves.
+    Rollback(manage::RollbackArgs),
+    /// End a canary or a shadow: the active version decides about all assets.
+    End(manage::ChangeArgs),
+    /// All about one plugin: what is at work, its versions, what they ask for.
+    Show(manage::ShowArgs),
+    /// Who put which version to work, when and why: every change there was, the newest first.
+    History(manage::ShowArgs),
+    /// Take a plugin out of work: it is asked about nothing any more. Its versions stay, and can be deployed again.
+    Retire(manage::ChangeArgs),
     /// What each version cost since the host started: calls, faults, time, memory, fuel.
     Usage(usage::Args),
     /// The plugins at work and their versions.
@@ -55,7 +69,7 @@ pub(crate) enum Command {
     },
 }
 
-/// `config` reads the configuration: for the limits that an operator sets. `deploy`, `usage` and `list` speak to the host that
+/// `config` reads the configuration: for the limits that an operator sets. All that put versions to work and list them speak to the host that
 /// works in the directory that `data` finds; all others need no host and no network.
 pub(crate) async fn run(
     command: Command,
@@ -72,6 +86,12 @@ pub(crate) async fn run(
         Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Deploy(args) => deploy::run(args, &data()).await.map(done),
+        Command::Promote(args) => manage::promote(&args, &data()).await.map(done),
+        Command::Rollback(args) => manage::rollback(&args, &data()).await.map(done),
+        Command::End(args) => manage::change(&args, "end", &data()).await.map(done),
+        Command::Show(args) => manage::show(&args, &data()).await.map(done),
+        Command::History(args) => manage::history(&args, &data()).await.map(done),
+        Command::Retire(args) => manage::change(&args, "retire", &data()).await.map(done),
         Command::Usage(args) => usage::run(&args, &data()).await.map(done),
         Command::List { json } => list(json, &data()).await.map(done),
     }
@@ -125,10 +145,9 @@ async fn list(json: bool, data: &Path) -> anyhow::Result<()> {
         return super::print("no plugin is deployed; type: tidegate plugin deploy DIR\n");
     }
     let row = |row: &PluginRow| {
-        let version = row.version.short().to_owned();
         vec![
             row.plugin.to_string(),
-            version,
+            manage::at_work(&row.roles),
             super::time(row.deployed_at_ms),
             row.kinds.join(","),
             row.hosts.join(","),

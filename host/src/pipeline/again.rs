@@ -3,12 +3,20 @@
 
 use super::{Group, Pipeline, subject_key};
 use crate::plan::{Plan, Verdict};
+use crate::registry::Active;
 use crate::store::{Batch, DueAsk, Replan, Store, StoreError, SubjectChange};
 use crate::subject::SubjectState;
 use crate::subjects::Taken;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// What is due, with all that it takes to ask.
+struct Again {
+    due: DueAsk,
+    memory: Option<Arc<[u8]>>,
+    whom: Option<Arc<Active>>,
+}
 
 impl<S: Store> Pipeline<S> {
     /// Asks about what is due, for as long as a plugin's share, and records what comes of it. What there was no time
@@ -19,20 +27,20 @@ impl<S: Store> Pipeline<S> {
     pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>) -> Result<(), StoreError> {
         let keys = due.iter().filter_map(|due| subject_key(&due.event)).collect();
         let known = self.take(keys).await;
-        let asked = due.into_iter().map(|due| {
+        let mut asked = Vec::with_capacity(due.len());
+        for due in due {
             let key = subject_key(&due.event);
             let state = key.and_then(|key| known.states.get(&key));
             let memory = state.and_then(|state| state.memories.get(&due.plugin)?.body.clone());
-            (due, memory)
-        });
-        let asked: Vec<_> = asked.collect();
+            asked.push(Again { whom: self.whom(&due).await, due, memory });
+        }
         known.put_back(self.store.durable());
         let plans = self.off_the_runtime(&self.asking_in_turn, move |this| {
             let until = Instant::now() + Duration::from_millis(this.bounds.share_ms_max);
             let mut plans = Vec::new();
-            for (due, memory) in asked {
-                let plan = this.ask_again(&due, memory.as_deref());
-                plans.push((due, plan));
+            for again in asked {
+                let plan = this.ask_again(&again);
+                plans.push((again, plan));
                 if Instant::now() >= until {
                     break;
                 }
@@ -40,9 +48,9 @@ impl<S: Store> Pipeline<S> {
             plans
         });
         let plans = plans.await;
-        let keys = plans.iter().filter_map(|(due, _)| subject_key(&due.event)).collect();
+        let keys = plans.iter().filter_map(|(again, _)| subject_key(&again.due.event)).collect();
         let mut taken = self.take(keys).await;
-        let replans = plans.into_iter().map(|(due, plan)| self.replan(due, plan, &mut taken)).collect();
+        let replans = plans.into_iter().map(|(again, plan)| self.replan(again, plan, &mut taken)).collect();
         let submitted = self.store.submit(Batch { replans, ..Batch::default() }).await?;
         taken.give_back(submitted.ticket, self.store.durable());
         submitted.durable().await?;
@@ -55,11 +63,31 @@ impl<S: Store> Pipeline<S> {
         self.slow().retain(has_due);
     }
 
-    /// The version active now is asked: the one that was asked before did not decide.
-    fn ask_again(&self, due: &DueAsk, memory: Option<&[u8]>) -> Plan {
+    /// The version to ask: the one that was asked before, as long as it may be, or else the one that decides now. `None`
+    /// when there is neither.
+    async fn whom(&self, due: &DueAsk) -> Option<Arc<Active>> {
+        let pinned = match due.is_pinned {
+            true => self.versions.pinned(&due.version).await,
+            false => Ok(None),
+        };
+        let pinned = pinned.unwrap_or_else(|error| {
+            let version = due.version.short();
+            tracing::error!(plugin = %due.plugin, version, "failed to bring back a version, another is asked: {error}");
+            None
+        });
+        let now = || self.switchboard.current().standing(&due.plugin)?.decides(&due.event).cloned();
+        let whom = pinned.or_else(now)?;
+        if let Err(error) = self.versions.ready(&whom).await {
+            tracing::error!(plugin = %due.plugin, version = whom.version.short(), "failed to make a version ready: {error}");
+        }
+        Some(whom)
+    }
+
+    fn ask_again(&self, again: &Again) -> Plan {
+        let Again { due, memory, whom } = again;
         let attempt = due.attempts.saturating_add(1);
-        match self.switchboard.current().find(&due.plugin) {
-            Some(active) => self.ask(active, &due.event, attempt, memory).0,
+        match whom {
+            Some(active) => self.ask(active, &due.event, attempt, memory.clone()).0,
             None => {
                 let why = "the plugin is no longer deployed".to_owned();
                 let verdict = Verdict::Parked { why, is_holding: true };
@@ -68,12 +96,13 @@ impl<S: Store> Pipeline<S> {
         }
     }
 
-    fn replan(&self, due: DueAsk, mut plan: Plan, taken: &mut Taken) -> Replan {
+    fn replan(&self, again: Again, mut plan: Plan, taken: &mut Taken) -> Replan {
+        let Again { due, whom, .. } = again;
         let mut none = SubjectState::default();
         let state = subject_key(&due.event).and_then(|key| taken.states.get_mut(&key)).unwrap_or(&mut none);
         let mut subject = SubjectChange::default();
-        if let Some(active) = self.switchboard.current().find(&due.plugin) {
-            self.apply(active, &due.event, &mut plan, (state, &mut subject));
+        if let Some(active) = whom {
+            self.apply(&active, &due.event, &mut plan, (state, &mut subject));
         }
         if !plan.verdict.is_holding() {
             state.leave_lane(&due.plugin);

@@ -5,7 +5,7 @@ use super::{Group, Incoming, Pipeline, subject_key};
 use crate::arrival::{self, DELETE, Place};
 use crate::echo;
 use crate::event::{Arrival, Event, Snapshot};
-use crate::fault::Trouble;
+use crate::fault::{Fault, Trouble};
 use crate::log::Level;
 use crate::plan::{self, Asked, Decided, Plan, Verdict};
 use crate::recent::Seen;
@@ -15,7 +15,7 @@ use crate::store::{Batch, Recorded, Store, Stray, SubjectChange};
 use crate::subject::SubjectState;
 use crate::subjects::Taken;
 use std::collections::{HashMap, HashSet};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -107,7 +107,7 @@ impl<S: Store> Pipeline<S> {
             return unasked(Verdict::Waiting { due_at_ms: (self.now_ms)(), why });
         }
         let memory = state.memories.get(&active.manifest.name).and_then(|memory| memory.body.clone());
-        let (mut plan, took) = self.ask(active, event, 1, memory.as_deref());
+        let (mut plan, took) = self.ask(active, event, 1, memory);
         *so_far += took;
         self.apply(active, event, &mut plan, (state, change));
         plan
@@ -129,11 +129,10 @@ impl<S: Store> Pipeline<S> {
         active: &Active,
         event: &Event,
         attempt: u32,
-        memory: Option<&[u8]>,
+        memory: Option<Arc<[u8]>>,
     ) -> (Plan, Duration) {
-        let question = Question { event, attempt, settings: &active.settings, memory };
         let asked_at = Instant::now();
-        let Call { answer, usage, log } = self.sandbox.call(&active.code, &question, &active.limits);
+        let Call { answer, usage, log } = self.call(active, event, attempt, memory.as_deref());
         let took = asked_at.elapsed();
         active.account.add(&answer, &usage, took);
         let has_decided = matches!(answer, Ok(Ok(_)));
@@ -142,6 +141,7 @@ impl<S: Store> Pipeline<S> {
             active,
             attempt,
             asked_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            memory,
             answer,
             log,
             now_ms: (self.now_ms)(),
@@ -156,6 +156,16 @@ impl<S: Store> Pipeline<S> {
             tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
         }
         (plan, took)
+    }
+
+    /// Asks a version, whose code may have to be brought into memory first.
+    pub(super) fn call(&self, active: &Active, event: &Event, attempt: u32, memory: Option<&[u8]>) -> Call {
+        let question = Question { event, attempt, settings: &active.settings, memory };
+        match self.sandbox.load(&active.code) {
+            Ok(code) => self.sandbox.call(&code, &question, &active.limits),
+            // It is compiled again before the next attempt.
+            Err(error) => Call::failed(Fault::Host(error.to_string())),
+        }
     }
 
     /// Changes what is known of the subject as the plan says, and the plan as what is known of the subject says.

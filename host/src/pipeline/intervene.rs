@@ -3,9 +3,11 @@
 
 use super::elsewhere::Fetched;
 use super::{Incoming, Pipeline, open};
+use crate::plugin::Version;
 use crate::queue::DeliveryBody;
 use crate::read::{self, Opened};
 use crate::store::parked::{Action, Intervention, ParkedDetail, ParkedId, ParkedQuery, ParkedRow};
+use crate::store::versions::{VersionQuery, VersionState};
 use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,8 @@ use tidegate_envelope::Envelope;
 pub struct Order {
     /// About what. One page of it is dealt with in one go.
     pub query: ParkedQuery,
-    /// To redrive: how the version begins that must be the active one of the plugin that is asked.
+    /// To redrive: how the version begins that is asked, or `same` for the one that was asked before; else whichever
+    /// decides then.
     pub version: Option<String>,
     /// To drop: why.
     pub reason: Option<String>,
@@ -46,8 +49,8 @@ pub struct Failed {
 }
 
 impl<S: Store> Pipeline<S> {
-    /// Has a page of what is parked tried again, as if it had not been: by the version that is active now, under the same
-    /// key. What a plugin parked itself, and what is not first in its lane, waits its turn there.
+    /// Has a page of what is parked tried again, as if it had not been: by the version that is named, or else by the one that
+    /// decides now, under the same key. What a plugin parked itself, and what is not first in its lane, waits its turn there.
     ///
     /// Not cancel-safe: run it in a task of its own.
     ///
@@ -61,12 +64,12 @@ impl<S: Store> Pipeline<S> {
             page.rows.into_iter().partition(|row| matches!(row.id, ParkedId::Stray(_)));
         let mut rows = Vec::new();
         for row in others {
-            match self.can_be_asked(&row, order.version.as_deref()) {
-                Ok(()) => rows.push(row),
+            match self.whom_to_ask(&row, order.version.as_deref()).await? {
+                Ok(version) => rows.push((row, Action::Redrive { version })),
                 Err(why) => result.failed.push(Failed { id: row.id, why }),
             }
         }
-        result.done += self.carry_out(rows, &Action::Redrive).await?;
+        result.done += self.carry_out(rows).await?;
         for ParkedRow { id, .. } in strays {
             match self.read_again(&id).await? {
                 Ok(()) => result.done += 1,
@@ -85,19 +88,20 @@ impl<S: Store> Pipeline<S> {
     pub async fn drop_parked(self: &Arc<Self>, order: Order) -> Result<Intervened, StoreError> {
         let _turn = self.intervening.lock().await;
         let page = self.store.parked(order.query).await?;
-        let done = self.carry_out(page.rows, &Action::Drop { reason: order.reason }).await?;
+        let action = Action::Drop { reason: order.reason };
+        let done = self.carry_out(page.rows.into_iter().map(|row| (row, action.clone())).collect()).await?;
         Ok(Intervened { done, failed: Vec::new(), next: page.next })
     }
 
-    /// Does this to all of them in one transaction, and says how many they are.
-    async fn carry_out(&self, rows: Vec<ParkedRow>, action: &Action) -> Result<u64, StoreError> {
+    /// Does this to them in one transaction, and says how many they are.
+    async fn carry_out(&self, rows: Vec<(ParkedRow, Action)>) -> Result<u64, StoreError> {
         if rows.is_empty() {
             return Ok(0);
         }
         let at_ms = (self.now_ms)();
-        let keys: HashSet<_> = rows.iter().filter_map(subject_key).collect();
+        let keys: HashSet<_> = rows.iter().filter_map(|(row, _)| subject_key(row)).collect();
         let interventions: Vec<_> =
-            rows.into_iter().map(|row| Intervention { id: row.id, action: action.clone(), at_ms }).collect();
+            rows.into_iter().map(|(row, action)| Intervention { id: row.id, action, at_ms }).collect();
         let done = u64::try_from(interventions.len()).unwrap_or(u64::MAX);
         let taken = self.take(keys).await;
         let submitted = self.store.submit(Batch { interventions, ..Batch::default() }).await?;
@@ -107,20 +111,33 @@ impl<S: Store> Pipeline<S> {
         Ok(done)
     }
 
-    /// Whether whoever is to be asked about it is there.
-    fn can_be_asked(&self, row: &ParkedRow, version: Option<&str>) -> Result<(), String> {
-        let (ParkedId::Plan(..), Some(plugin)) = (&row.id, &row.plugin) else { return Ok(()) };
-        let registry = self.switchboard.current();
-        let Some(active) = registry.find(plugin) else {
-            return Err(format!("no version of `{plugin}` is at work: deploy one first"));
+    /// The version that is to be asked about it, where one is named; or why there is none.
+    async fn whom_to_ask(
+        &self,
+        row: &ParkedRow,
+        named: Option<&str>,
+    ) -> Result<Result<Option<Version>, String>, StoreError> {
+        let (ParkedId::Plan(..), Some(plugin)) = (&row.id, &row.plugin) else { return Ok(Ok(None)) };
+        let Some(named) = named else {
+            let is_there = self.switchboard.current().standing(plugin).is_some();
+            let why = || {
+                format!("no version of `{plugin}` is at work: deploy one first, or name one with --version")
+            };
+            return Ok(is_there.then_some(None).ok_or_else(why));
         };
-        match version.filter(|wanted| !active.version.as_str().starts_with(wanted)) {
-            None => Ok(()),
-            Some(wanted) => Err(format!(
-                "version {wanted} of `{plugin}` is not at work, {} is, and only that can be asked: deploy the other first",
-                active.version.short()
-            )),
+        if named == "same" {
+            return Ok(row.version.clone().map(Some).ok_or_else(|| "nobody was asked before".to_owned()));
         }
+        let query = VersionQuery { plugin: plugin.clone(), prefix: Some(named.to_owned()), rows_max: 2 };
+        let mut found = self.store.versions(query).await?;
+        Ok(match (found.pop(), found.len()) {
+            (Some(kept), 0) if kept.state == VersionState::Usable => Ok(Some(kept.version)),
+            (Some(kept), 0) => {
+                Err(format!("version {} of `{plugin}` was taken out of work", kept.version.short()))
+            }
+            (None, _) => Err(format!("no version of `{plugin}` begins with {named}")),
+            _ => Err(format!("several versions of `{plugin}` begin with {named}: write more of it")),
+        })
     }
 
     /// Reads a stray as if it had just been delivered. When it is an event now, that is recorded and the stray goes, in one
@@ -143,7 +160,8 @@ impl<S: Store> Pipeline<S> {
         let pulled_at_ms = (self.now_ms)();
         let incoming =
             event.map(|event| Incoming { event, queued_at_ms: pulled_at_ms, pulled_at_ms, came: None });
-        let intervention = Intervention { id: id.clone(), action: Action::Redrive, at_ms: pulled_at_ms };
+        let intervention =
+            Intervention { id: id.clone(), action: Action::Redrive { version: None }, at_ms: pulled_at_ms };
         self.record(incoming.into_iter().collect(), Vec::new(), vec![intervention]).await?;
         if let (Some(edge), Some((source, receipt))) = (&self.edge, fetched)
             && let Err(error) = edge.drop_body(&source, receipt).await

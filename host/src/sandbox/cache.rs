@@ -51,14 +51,43 @@ pub(super) fn load_or_compile(
         Ok((code, kept))
     };
     let (code, is_kept) = entry.find().map_or_else(compile, |code| Ok((code, Ok(()))))?;
-    // The kernel shares the pages of a file between the engines; each copy in memory is one engine's own.
-    let load = |engine| match &is_kept {
-        Ok(()) => map_file(engine, &entry.code),
-        Err(_) => copy(engine, &code),
-    };
     if let Err(error) = &is_kept {
         tracing::warn!("compiled code is not kept: {error:#}");
     }
+    load(engines, &entry, &code, is_kept.is_ok())
+}
+
+/// The component from the cache, once per engine.
+///
+/// # Errors
+/// When the cache does not have it.
+pub(super) fn find(
+    engines: &Engines,
+    config: &SandboxConfig,
+    digest: &Digest,
+) -> Result<Vec<Component>, AdmissionError> {
+    let gone = || AdmissionError::Host(format!("find the compiled code of component {digest}"));
+    let entry = Entry::new(&config.cache_dir, engines.all().first().ok_or_else(gone)?, digest);
+    load(engines, &entry, &entry.find().ok_or_else(gone)?, true)
+}
+
+/// Whether the cache seems to have it. What is damaged is found when it is loaded.
+pub(super) fn is_there(engines: &Engines, config: &SandboxConfig, digest: &Digest) -> bool {
+    let entry = engines.all().first().map(|engine| Entry::new(&config.cache_dir, engine, digest));
+    entry.is_some_and(|entry| entry.seal.is_file() && entry.code.is_file())
+}
+
+fn load(
+    engines: &Engines,
+    entry: &Entry,
+    code: &[u8],
+    is_kept: bool,
+) -> Result<Vec<Component>, AdmissionError> {
+    // The kernel shares the pages of a file between the engines; each copy in memory is one engine's own.
+    let load = |engine| match is_kept {
+        true => map_file(engine, &entry.code),
+        false => copy(engine, code),
+    };
     // Sound code that an engine will not load does not fit into its pool.
     let loaded = engines.all().iter().map(load).collect::<Result<Vec<_>, _>>();
     loaded.map_err(|error| AdmissionError::NeedsTooMuch(format!("{error:#}")))

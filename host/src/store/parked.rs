@@ -204,7 +204,10 @@ pub struct Intervention {
 pub enum Action {
     /// As if it had not been tried: a plan is asked about, an effect is performed under the same key, an alert is sent. A
     /// stray goes: what is in it is recorded in the same batch.
-    Redrive,
+    Redrive {
+        /// The version that a plan is asked of; else whichever decides then.
+        version: Option<Version>,
+    },
     /// It needs nothing more. It is kept and counts as done.
     Drop {
         /// Why, where the person said so.

@@ -11,6 +11,7 @@ mod rows;
 mod schema;
 mod subjects;
 mod tally;
+mod versions;
 mod watched;
 mod write;
 mod writer;
@@ -19,11 +20,12 @@ use super::listing::{EventQuery, EventsPage};
 use super::outbox::WaitingTarget;
 use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use super::stats::Stats;
+use super::versions::{KeptVersion, VersionQuery};
 use super::watched::{AlertRow, DueAlert, LastVigil};
-use super::{
-    Batch, Deployment, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, Store, StoreError, Submitted,
-};
+use super::{Batch, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, Store, StoreError, Submitted};
 use crate::alert::Gap;
+use crate::deployment::Deployment;
+use crate::plugin::{PluginName, Version};
 use crate::subject::{SubjectKey, SubjectState};
 use crate::target::{Pause, Target};
 use anyhow::Context as _;
@@ -182,8 +184,24 @@ impl Store for SqliteStore {
         self.read(move |db| queries::recent(db, events_max)).await
     }
 
-    async fn active(&self) -> Result<Vec<Deployment>, StoreError> {
-        self.read(queries::active).await
+    async fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
+        self.read(versions::deployments).await
+    }
+
+    async fn history(&self, plugin: PluginName, rows_max: usize) -> Result<Vec<Deployment>, StoreError> {
+        self.read(move |db| versions::history(db, &plugin, rows_max)).await
+    }
+
+    async fn versions(&self, query: VersionQuery) -> Result<Vec<KeptVersion>, StoreError> {
+        self.read(move |db| versions::list(db, &query)).await
+    }
+
+    async fn kept_versions(&self, versions: Vec<Version>) -> Result<Vec<KeptVersion>, StoreError> {
+        self.read(move |db| versions::kept(db, &versions)).await
+    }
+
+    async fn component(&self, version: Version) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |db| versions::component(db, &version)).await
     }
 
     async fn events(&self, query: EventQuery) -> Result<EventsPage, StoreError> {

@@ -13,11 +13,12 @@ use tidegate::executor::secret::{SecretValue, Secrets};
 use tidegate::executor::{Executor, ExecutorConfig};
 use tidegate::log::Log;
 use tidegate::outbox::{self, Outbox, TargetRules};
-use tidegate::plan::{Decided, Plan, Verdict};
+use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, Version};
 use tidegate::retry::RetryPolicy;
 use tidegate::store::sqlite::SqliteStore;
-use tidegate::store::{Batch, Deployment, EffectRow, Recorded, Store, SubjectChange};
+use tidegate::store::versions::{NewVersion, Provenance};
+use tidegate::store::{Batch, EffectRow, Recorded, Store, SubjectChange};
 use tidegate::target::TargetLimits;
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 use tokio::sync::{Notify, watch};
@@ -57,9 +58,14 @@ impl Back {
     async fn start(dir: &Path, targets: TargetRules, in_flight_max: usize) -> Self {
         let store = SqliteStore::open(dir).expect("opens");
         let version = Version::of(b"component", &manifest());
-        let deployment =
-            Deployment { version, manifest: manifest(), component: b"component".to_vec(), deployed_at_ms: 1 };
-        store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("commits");
+        let new = NewVersion {
+            version,
+            manifest: manifest(),
+            component: b"component".to_vec(),
+            provenance: Provenance::default(),
+            made_at_ms: 1,
+        };
+        store.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("commits");
         let config = ExecutorConfig {
             allow_loopback: true,
             deadline_ms: 1_500,
@@ -151,6 +157,7 @@ fn recorded(n: u64, url: &str, reply_tag: Option<&str>) -> Recorded {
         asked_us: 1,
         log: Log::default(),
         verdict: Verdict::Decided(Decided { effects: vec![effect], ..Decided::default() }),
+        basis: Basis::default(),
     };
     Recorded {
         event: event(n),

@@ -5,15 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tidegate::account::Accounts;
-use tidegate::deploy::Deployer;
-use tidegate::limits::Limits;
+use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::deployment::Deployment;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
-use tidegate::plugin::Manifest;
+use tidegate::plugin::{Manifest, PluginName, Version};
 use tidegate::queue::Queue as _;
 use tidegate::queue::embedded::EmbeddedQueue;
-use tidegate::registry::Switchboard;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
@@ -21,6 +19,7 @@ use tidegate::store::listing::EventQuery;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::stats::Stats;
 use tidegate::store::{Batch, EventRow, Store as _, Stray};
+use tidegate::versions::Versions;
 use tidegate_envelope::{Receipt, SourceName, Unsealed};
 use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
 use tokio::sync::{Notify, watch};
@@ -68,11 +67,15 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("before the year 500 million")
 }
 
-async fn deploy(deployer: &Deployer<SqliteStore>, manifest: &str) {
+fn candidate(manifest: &str) -> Candidate {
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/actor/guest.wasm");
     let component = std::fs::read(guest).expect("it is built; type: cargo xtask plugins");
-    let manifest = Manifest::parse(manifest).expect("a manifest");
-    deployer.deploy(manifest, component).await.expect("deploys");
+    let manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}");
+    Candidate::new(Manifest::parse(&manifest).expect("a manifest"), component)
+}
+
+fn approved() -> By {
+    By { approve: true, ..By::default() }
 }
 
 impl Stage {
@@ -87,7 +90,7 @@ impl Stage {
         let queues =
             Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");
         let queue_id = queues.ensure_queue("events").await.expect("a queue");
-        let manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}");
+        let manifest = manifest.to_owned();
         let mut stage = Self { dir, host: None, manifest, share_ms_max, queues, queue_id };
         stage.restart().await;
         stage
@@ -104,24 +107,18 @@ impl Stage {
             }
         };
         let sandbox = SandboxConfig::new(self.dir.path().join("compiled"));
-        let deployer = Deployer {
-            store: store.clone(),
-            sandbox: Arc::new(Sandbox::new(sandbox).expect("a sandbox")),
-            switchboard: Arc::new(Switchboard::default()),
-            limits: Limits::default(),
-            now_ms,
-            accounts: Accounts::new(0),
-            secrets: Arc::default(),
-        };
+        let sandbox = Arc::new(Sandbox::new(sandbox).expect("a sandbox"));
+        let versions = Arc::new(Versions::new(store.clone(), sandbox));
+        let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms);
         if is_new {
-            deploy(&deployer, &self.manifest).await;
+            deployer.deploy(candidate(&self.manifest), approved()).await.expect("deploys");
         } else {
             deployer.restore().await.expect("restores");
         }
         let recorded = Arc::new(Notify::new());
         let pipeline = Pipeline::new(Parts {
             store: store.clone(),
-            sandbox: Arc::clone(&deployer.sandbox),
+            versions,
             switchboard: Arc::clone(&deployer.switchboard),
             rules: PlanRules {
                 retry: RetryPolicy { attempts_max: 5, first_ms: 10, factor: 2, cap_ms: 100 },
@@ -138,10 +135,36 @@ impl Stage {
         self.host = Some(Middle { store, pipeline, deployer, recorded });
     }
 
-    /// Another version of the plugin, with these lines in its manifest.
-    pub(crate) async fn deploy(&mut self, manifest: &str) {
-        self.manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}");
-        deploy(&self.host().deployer, &self.manifest).await;
+    /// Another version of the plugin, with these lines in its manifest, becomes the active one.
+    pub(crate) async fn deploy(&self, manifest: &str) -> Version {
+        let deployed = self.deployer().deploy(candidate(manifest), approved()).await.expect("deploys");
+        deployed.version.expect("it has one")
+    }
+
+    /// Another version of the plugin, which has nothing to do yet.
+    pub(crate) async fn record(&self, manifest: &str) -> Version {
+        self.deployer().record(candidate(manifest)).await.expect("records")
+    }
+
+    pub(crate) fn deployer(&self) -> &Deployer<SqliteStore> {
+        &self.host().deployer
+    }
+
+    pub(crate) fn name(&self) -> PluginName {
+        PluginName::new("actor").expect("a name")
+    }
+
+    pub(crate) fn active(&self) -> Version {
+        self.deployer().switchboard.current().find(&self.name()).expect("it is at work").version.clone()
+    }
+
+    pub(crate) async fn history(&self) -> Vec<Deployment> {
+        self.host().store.history(self.name(), 100).await.expect("reads")
+    }
+
+    /// Which version each of the asset's plans is of.
+    pub(crate) async fn versions(&self, asset: u32) -> Vec<Version> {
+        self.rows(asset).await.into_iter().flat_map(|row| row.plans).map(|plan| plan.version).collect()
     }
 
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline<SqliteStore>> {

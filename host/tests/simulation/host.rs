@@ -8,20 +8,21 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
-use tidegate::account::Accounts;
-use tidegate::deploy::Deployer;
+use tidegate::deploy::{By, Candidate, Deployer};
 use tidegate::limits::Limits;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
 use tidegate::poll::PollPolicy;
 use tidegate::pump::{self, PumpBounds};
-use tidegate::registry::{Active, Switchboard};
+use tidegate::registry::{Active, Standing, Switchboard};
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sqlite::{Disk, SqliteStore};
-use tidegate::store::{Batch, Deployment, Store as _};
+use tidegate::store::versions::{NewVersion, Provenance};
+use tidegate::store::{Batch, Store as _};
+use tidegate::versions::Versions;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -45,6 +46,11 @@ pub(crate) fn kinds(plugin: &str) -> &'static [&'static str] {
     }
 }
 
+fn versions(store: SqliteStore) -> Versions<SqliteStore> {
+    let limits = Limits { wall_time_ms: 60_000, ..Limits::default() };
+    Versions { limits, ..Versions::new(store, Arc::clone(&SANDBOX)) }
+}
+
 /// The plugins, compiled once for the process.
 pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
     if let Some(known) = PLUGINS.lock().unwrap_or_else(PoisonError::into_inner).get(&asks) {
@@ -53,15 +59,7 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
     let (store, mut disk) =
         SqliteStore::in_memory(&format!("plugins-{asks:?}"), || Duration::ZERO).expect("a store");
     let switchboard = Arc::new(Switchboard::default());
-    let deployer = Deployer {
-        store,
-        sandbox: Arc::clone(&SANDBOX),
-        switchboard: Arc::clone(&switchboard),
-        limits: Limits { wall_time_ms: 60_000, ..Limits::default() },
-        now_ms,
-        accounts: Accounts::new(0),
-        secrets: Arc::default(),
-    };
+    let deployer = Deployer::new(Arc::new(versions(store)), Arc::clone(&switchboard), now_ms);
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/actor/guest.wasm");
     let component = std::fs::read(guest).expect("it is built; type: cargo xtask plugins");
     for name in [ACTOR, CLERK] {
@@ -74,11 +72,12 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
             "name = \"{name}\"\nkinds = {kinds:?}\nhosts = [\"target.example\"]\nemits = [\"loan.ended\"]\narrivals = {arrivals}\n"
         );
         let manifest = Manifest::parse(&manifest).expect("a manifest");
-        let deploying = deployer.deploy(manifest, component.clone());
+        let deploying = deployer.deploy(Candidate::new(manifest, component.clone()), By::default());
         let writing = async {
-            disk.wait().await;
-            disk.write().expect("writes");
-            std::future::pending::<()>().await;
+            loop {
+                disk.wait().await;
+                disk.write().expect("writes");
+            }
         };
         tokio::select! {
             deployed = deploying => { deployed.expect("deploys"); }
@@ -98,10 +97,17 @@ pub(crate) async fn middle(
 ) -> (SqliteStore, Disk, Arc<Pipeline<SqliteStore>>) {
     let (store, disk) = SqliteStore::in_memory(name, pause).expect("a store");
     let switchboard = Arc::new(Switchboard::default());
-    plugins(scenario.asks).await.into_iter().for_each(|active| switchboard.activate(active));
+    let versions = Arc::new(versions(store.clone()));
+    let standing = |active: Active| Standing {
+        name: active.manifest.name.clone(),
+        active: Some(versions.alive.hold(active)),
+        canary: None,
+        shadow: None,
+    };
+    switchboard.set(plugins(scenario.asks).await.into_iter().map(standing).collect());
     let pipeline = Pipeline::new(Parts {
         store: store.clone(),
-        sandbox: Arc::clone(&SANDBOX),
+        versions,
         switchboard,
         rules: PlanRules {
             retry: RetryPolicy { attempts_max: 8, first_ms: 10, factor: 2, cap_ms: 100 },
@@ -126,15 +132,16 @@ pub(crate) async fn middle(
 
 /// Records the plugins' versions, as deploying did once.
 pub(crate) async fn record_versions(store: &SqliteStore, disk: &mut Disk, asks: Asks) {
-    let deployment = |active: Active| Deployment {
+    let recorded = |active: Active| NewVersion {
         version: active.version,
         manifest: active.manifest,
         // Nobody reads it: the plugins are compiled once for all runs.
         component: Vec::new(),
-        deployed_at_ms: now_ms(),
+        provenance: Provenance::default(),
+        made_at_ms: now_ms(),
     };
-    let deployments = plugins(asks).await.into_iter().map(deployment).collect();
-    let submitted = store.submit(Batch { deployments, ..Batch::default() }).await.expect("it is there");
+    let versions = plugins(asks).await.into_iter().map(recorded).collect();
+    let submitted = store.submit(Batch { versions, ..Batch::default() }).await.expect("it is there");
     disk.write().expect("writes");
     submitted.durable().await.expect("it is written");
 }

@@ -81,13 +81,13 @@ async fn counters_are_what_there_is_after_every_change() {
     let key = EffectKey::new(receipt(1), &manifest().name, 0);
     let drop = || Action::Drop { reason: Some("known".into()) };
     for (id, action) in [
-        (ParkedId::Plan(receipt(2), manifest().name), Action::Redrive),
-        (ParkedId::Effect(key.clone()), Action::Redrive),
+        (ParkedId::Plan(receipt(2), manifest().name), Action::Redrive { version: None }),
+        (ParkedId::Effect(key.clone()), Action::Redrive { version: None }),
         (ParkedId::Stray(1), drop()),
-        (ParkedId::Stray(2), Action::Redrive),
+        (ParkedId::Stray(2), Action::Redrive { version: None }),
         // What is not parked is left alone.
         (ParkedId::Effect(key), drop()),
-        (ParkedId::Stray(1), Action::Redrive),
+        (ParkedId::Stray(1), Action::Redrive { version: None }),
         (ParkedId::Alert(1), drop()),
     ] {
         let when = format!("after {action:?} of {id}");
@@ -108,7 +108,7 @@ async fn a_store_of_an_older_schema_is_counted_once_and_then_kept() {
         let store = SqliteStore::open(dir.path()).expect("opens");
         let stats = assert_counted(&dir, &store, "as it was").await;
         assert_eq!((stats.accepted.sum(), stats.strays.parked, stats.waiting), (4, 1, 1));
-        commit_events(&store, vec![decided(&deployment(b"component").version, 5)]).await;
+        commit_events(&store, vec![decided(&new_version(b"component").version, 5)]).await;
         assert_counted(&dir, &store, "after more").await;
     }
 }

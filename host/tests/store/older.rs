@@ -25,7 +25,7 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
             assert_eq!(store.gaps(10).await.expect("reads").len(), 1);
         }
         // And it is one of this schema from now on.
-        let version = deployment(b"component").version;
+        let version = new_version(b"component").version;
         let mut written = decided(&version, 5);
         written.plans[0].log = Log { lines: vec![Line::new(Level::Info, b"a line")], left_out_bytes: 0 };
         commit_events(&store, vec![written]).await;
@@ -55,5 +55,6 @@ async fn assert_keeps_everything(store: &SqliteStore) {
     assert_eq!(effects_due(store, NOW_MS + 3).await[0].effect, effect(1));
     assert_eq!(store.asks_due(NOW_MS + 50, 10).await.expect("reads").len(), 1);
     assert_eq!(all_parked(store).await.len(), 2);
-    assert_eq!(store.active().await.expect("reads")[0].component, b"component");
+    let active = store.deployments().await.expect("reads").remove(0).roles.active.expect("it has one");
+    assert_eq!(store.component(active).await.expect("reads").expect("is there"), b"component");
 }

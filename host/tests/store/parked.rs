@@ -114,7 +114,7 @@ async fn what_is_redriven_is_due_at_once_and_counts_its_attempts_anew() {
     let (store, _) = one_of_each(&dir).await;
     let key = EffectKey::new(receipt(3), &manifest().name, 0);
     for id in [id(1), ParkedId::Effect(key.clone()), ParkedId::Alert(1)] {
-        intervene(&store, id, Action::Redrive).await;
+        intervene(&store, id, Action::Redrive { version: None }).await;
     }
     let asks = store.asks_due(NOW_MS + 100, 10).await.expect("reads");
     assert_eq!((asks.len(), asks[0].attempts, asks[0].event.receipt), (1, 0, receipt(1)));
@@ -166,7 +166,7 @@ async fn what_a_plugin_parked_itself_waits_for_whoever_is_first_in_its_lane() {
         about(3, "675", vec![plan(&version, Verdict::Waiting { due_at_ms: NOW_MS, why: "slow".into() })]),
     ];
     commit_events(&store, events).await;
-    intervene(&store, id(1), Action::Redrive).await;
+    intervene(&store, id(1), Action::Redrive { version: None }).await;
     let asked = async || {
         let asks = store.asks_due(NOW_MS + 100, 10).await.expect("reads");
         asks.iter().map(|ask| (ask.seq, ask.event.receipt)).collect::<Vec<_>>()

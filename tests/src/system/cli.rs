@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use tidegate::admin::PluginRow;
+use tidegate::admin::plugins::PluginRow;
 use tidegate::deploy::Deployed;
 use tidegate::store::{EventRow, ParkedRow};
 use tidegate_envelope::Receipt;

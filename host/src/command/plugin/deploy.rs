@@ -6,8 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidegate::admin::DeployRequest;
-use tidegate::deploy::Deployed;
+use tidegate::admin::plugins::DeployRequest;
+use tidegate::deploy::{By, Deployed, Role};
+use tidegate::deployment::{Action, Share};
+use tidegate::plugin::Version;
+use tidegate::rights;
+use tidegate::store::versions::Provenance;
 use tidegate::workbench::package::Package;
 
 /// How long nothing is said while the host works.
@@ -17,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[command(after_help = "\
 Example: tidegate plugin deploy
          tidegate plugin deploy plugins/rust --set notice_url=http://127.0.0.1:9000/notices
+         tidegate plugin deploy --canary 5 --steps 25,100   # five assets in a hundred, then more by itself
+         tidegate plugin deploy --shadow                    # compared with the active version, without effect
 
 Without --data it is the host that works in .tidegate here, or else the `tidegate dev` that was started last, from whatever
 directory.")]
@@ -30,9 +36,60 @@ pub(crate) struct Args {
     /// Grants a host over its manifest, as HOST or HOST:PORT. May be given several times.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
+    #[command(flatten)]
+    role: RoleArgs,
+    #[command(flatten)]
+    by: ByArgs,
     /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// What a version is to do.
+#[derive(clap::Args)]
+pub(super) struct RoleArgs {
+    /// Let it decide for this percentage of the assets, in the active version's place: 5, 0.5.
+    #[arg(long, value_name = "PERCENT", conflicts_with = "shadow")]
+    canary: Option<Share>,
+    /// Percentages that the canary is raised to by itself while it does well; 100, if it is the last, makes it the active
+    /// version.
+    #[arg(long, value_name = "PERCENT,...", value_delimiter = ',', requires = "canary")]
+    steps: Vec<Share>,
+    /// Ask it about what the active version decides and record what differs; nothing comes of it.
+    #[arg(long)]
+    shadow: bool,
+}
+
+impl RoleArgs {
+    pub(super) fn role(&self) -> anyhow::Result<Role> {
+        let Some(share) = self.canary else {
+            return Ok(if self.shadow { Role::Shadow } else { Role::Active });
+        };
+        let all = std::iter::once(&share).chain(&self.steps);
+        anyhow::ensure!(
+            all.is_sorted_by(|a, b| a < b),
+            "--steps: each percentage is larger than the one before"
+        );
+        Ok(Role::Canary { share, steps: self.steps.clone() })
+    }
+}
+
+/// Who changes something, and why.
+#[derive(clap::Args)]
+pub(super) struct ByArgs {
+    /// Approve what the version asks for beyond the active one: hosts, secrets, kinds, limits.
+    #[arg(long)]
+    approve: bool,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+impl ByArgs {
+    pub(super) fn by(&self) -> By {
+        let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        By { who: who.unwrap_or_default(), why: self.note.clone(), approve: self.approve }
+    }
 }
 
 pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
@@ -52,14 +109,39 @@ pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
     if args.json {
         return crate::command::print_json([&deployed]);
     }
-    let before = deployed.before.map_or_else(String::new, |before| format!(" (before: {})", before.short()));
-    crate::command::print(&format!(
-        "deployed {} version {}{before}\n  asked about: {}\n  may reach:   {}\n",
-        deployed.plugin,
-        deployed.version.short(),
-        deployed.kinds.join(", "),
-        if deployed.hosts.is_empty() { "no host".to_owned() } else { deployed.hosts.join(", ") },
-    ))
+    crate::command::print(&told(&deployed))
+}
+
+/// What was done, in lines.
+pub(super) fn told(deployed: &Deployed) -> String {
+    let Deployed { plugin, version, before, roles, action, kinds, hosts, changes } = deployed;
+    let short = |version: &Option<Version>| version.as_ref().map_or("none", Version::short).to_owned();
+    let mut text = match (action, version) {
+        (Action::Retire, _) => format!("retired {plugin}: it is asked about nothing any more\n"),
+        (Action::Canary, Some(version)) => format!("canary of {plugin}: version {}\n", version.short()),
+        (Action::Shadow, Some(version)) => format!("shadow of {plugin}: version {}\n", version.short()),
+        (Action::Deploy, Some(version)) => format!("deployed {plugin} version {}", version.short()),
+        _ => format!("{} of {plugin}: version {}", action.name(), short(version)),
+    };
+    if !text.ends_with('\n') {
+        let before =
+            before.as_ref().map_or_else(String::new, |before| format!(" (before: {})", before.short()));
+        text.push_str(&before);
+        text.push('\n');
+    }
+    if let Some(canary) = &roles.canary {
+        let steps: String = canary.steps.iter().map(|step| format!(", then {step}")).collect();
+        text.push_str(&format!("  decides for:  {} of the assets{steps}\n", canary.share));
+        text.push_str(&format!("  all others:   version {}\n", short(&roles.active)));
+    } else if roles.active.is_some() {
+        let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(", ") };
+        text.push_str(&format!("  asked about: {}\n  may reach:   {hosts}\n", kinds.join(", ")));
+    }
+    if !changes.is_empty() {
+        let lines: Vec<_> = changes.iter().map(rights::line).collect();
+        text.push_str(&format!("  against the version before:\n  {}\n", lines.join("\n  ")));
+    }
+    text
 }
 
 /// The manifest, with what the command line sets over it, and the component it names.
@@ -69,7 +151,12 @@ fn package(args: &Args) -> anyhow::Result<DeployRequest> {
     super::warn_of_newer_source(&package);
     package.set(&args.settings)?;
     let component = STANDARD.encode(package.read()?);
-    let mut manifest = package.manifest.context("it has a manifest")?;
+    let mut manifest = package.manifest.clone().context("it has a manifest")?;
     manifest.hosts.extend(args.hosts.iter().cloned());
-    Ok(DeployRequest { manifest: toml::to_string(&manifest)?, component })
+    let by = args.by.by();
+    let origin = std::path::absolute(&package.component).ok().map(|path| path.display().to_string());
+    let who = Some(by.who.clone()).filter(|who| !who.is_empty());
+    let provenance = Provenance { who, note: by.why.clone(), origin, signed_by: None };
+    let role = args.role.role()?;
+    Ok(DeployRequest { manifest: toml::to_string(&manifest)?, component, provenance, role, by })
 }

@@ -6,7 +6,7 @@ use super::outbox;
 use super::parked::{self, Found};
 use super::schema::state;
 use super::tally::{Counted, Tally};
-use crate::plugin::PluginName;
+use crate::plugin::{PluginName, Version};
 use crate::store::parked::{Action, Intervention};
 use crate::store::{EffectSeq, EventSeq};
 use anyhow::Context as _;
@@ -29,7 +29,7 @@ pub(super) fn write(
         return Ok(());
     }
     let (state, reason) = match action {
-        Action::Redrive => (state::WAITING, None),
+        Action::Redrive { .. } => (state::WAITING, None),
         Action::Drop { reason } => (state::DROPPED, reason.as_deref()),
     };
     db.prepare_cached(
@@ -55,7 +55,7 @@ fn plan(
     }
     let about = lane::about(db, seq).context("find the event of a plan")?;
     match action {
-        Action::Redrive => {
+        Action::Redrive { version } => {
             // One that the plugin parked itself has left its lane: it waits for whoever is first there now.
             let state = if about.subject.is_empty() || lane::is_first(db, &about, plugin)? {
                 state::WAITING
@@ -66,7 +66,8 @@ fn plan(
                 lane::enter(db, &about, plugin)?;
             }
             db.prepare_cached(
-                "UPDATE plans SET state = ?3, attempt = 0, due_at_ms = ?4, source = ?5
+                "UPDATE plans SET state = ?3, attempt = 0, due_at_ms = ?4, source = ?5,
+                   pinned = (SELECT id FROM versions WHERE version = ?6)
                  WHERE event_seq = ?1 AND plugin = ?2",
             )?
             .execute(params![
@@ -74,7 +75,8 @@ fn plan(
                 plugin.as_str(),
                 state,
                 at_ms.cast_signed(),
-                about.source
+                about.source,
+                version.as_ref().map(Version::as_str),
             ])?;
             tally.change(Counted::Plan, state::PARKED, state);
         }
@@ -100,7 +102,7 @@ fn effect(
         return Ok(false);
     }
     match action {
-        Action::Redrive => {
+        Action::Redrive { .. } => {
             outbox::keep_last_try(db, seq)?;
             db.prepare_cached(
                 "UPDATE effects SET state = 1, attempts = 0, due_at_ms = ?2, what = NULL, at_ms = NULL WHERE seq = ?1",
@@ -118,7 +120,7 @@ fn effect(
 /// A stray that is redriven is recorded as the event that it is, in the same batch.
 fn stray(db: &Transaction<'_>, tally: &mut Tally, seq: i64, action: &Action) -> anyhow::Result<bool> {
     let sql = match action {
-        Action::Redrive => "DELETE FROM strays WHERE seq = ?1 AND state = 2",
+        Action::Redrive { .. } => "DELETE FROM strays WHERE seq = ?1 AND state = 2",
         Action::Drop { .. } => "UPDATE strays SET state = 5 WHERE seq = ?1 AND state = 2",
     };
     if db.prepare_cached(sql)?.execute([seq])? == 0 {
@@ -139,7 +141,7 @@ fn alert(
     at_ms: u64,
 ) -> anyhow::Result<bool> {
     let changed = match action {
-        Action::Redrive => db
+        Action::Redrive { .. } => db
             .prepare_cached(
                 "UPDATE alerts SET state = 1, attempts = 0, due_at_ms = ?2 WHERE seq = ?1 AND state = 2",
             )?
@@ -156,7 +158,7 @@ fn alert(
 
 const fn state_of(action: &Action) -> i64 {
     match action {
-        Action::Redrive => state::WAITING,
+        Action::Redrive { .. } => state::WAITING,
         Action::Drop { .. } => state::DROPPED,
     }
 }

@@ -4,7 +4,7 @@ use super::schema::state;
 use crate::event::{Cause, Event, Snapshot};
 use crate::plugin::{PluginName, Version};
 use crate::scan;
-use crate::store::{Deployment, DueAsk, DueUpcoming, EventSeq, UpcomingSeq};
+use crate::store::{DueAsk, DueUpcoming, EventSeq, UpcomingSeq};
 use crate::upcoming::Upcoming;
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -34,8 +34,8 @@ fn asks_due_of(
     let mut statement = db.prepare_cached(
         "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.plugin, p.attempt, v.version, e.kind,
                 e.subject, e.findings, e.arrival, e.duplicate_of, e.attributes, e.cause, e.depth, e.audience,
-                e.previous, b.body
-         FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = p.version_id
+                e.previous, b.body, p.pinned IS NOT NULL
+         FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = coalesce(p.pinned, p.version_id)
                 LEFT JOIN events b ON b.receipt = e.previous
          WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms, p.event_seq LIMIT ?2",
     )?;
@@ -48,6 +48,7 @@ fn asks_due_of(
             plugin: PluginName::new(row.get_ref(7)?.as_str()?)?,
             attempts: row.get(8)?,
             version: Version::from_stored(row.get_ref(9)?.as_str()?),
+            is_pinned: row.get(21)?,
         });
     }
     Ok(due)
@@ -157,25 +158,6 @@ pub(super) fn recent(
         recent.push((source, Digest::from_bytes(row.get(1)?), Receipt::from_bytes(row.get(2)?)));
     }
     Ok(recent)
-}
-
-pub(super) fn active(db: &Connection) -> anyhow::Result<Vec<Deployment>> {
-    let mut statement = db.prepare(
-        "SELECT v.version, v.manifest, v.component, d.deployed_at_ms
-         FROM deployments d JOIN versions v ON v.id = d.version_id
-         WHERE d.id IN (SELECT max(id) FROM deployments GROUP BY plugin) ORDER BY d.plugin",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut active = Vec::new();
-    while let Some(row) = rows.next()? {
-        active.push(Deployment {
-            version: Version::from_stored(row.get_ref(0)?.as_str()?),
-            manifest: serde_json::from_str(row.get_ref(1)?.as_str()?).context("read a stored manifest")?,
-            component: row.get(2)?,
-            deployed_at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
-        });
-    }
-    Ok(active)
 }
 
 pub(super) fn limit(rows_max: usize) -> i64 {

@@ -5,10 +5,12 @@ use super::lane::{self, About, event_state, update_event};
 use super::outbox;
 use super::schema::state;
 use super::tally::{Counted, Tally};
+use super::versions;
 use crate::event::Arrival;
+use crate::fingerprint::Fingerprint;
 use crate::plan::{Decided, Plan, Verdict};
 use crate::plugin::{PluginName, Version};
-use crate::store::{Batch, Deployment, EventSeq, Recorded, Replan, Stray, SubjectChange};
+use crate::store::{Batch, EventSeq, Recorded, Replan, Stray, SubjectChange};
 use crate::subject::Memory;
 use crate::upcoming::Upcoming;
 use anyhow::Context as _;
@@ -37,7 +39,7 @@ fn transaction<'a>(
     let transaction = db.transaction().context("begin a transaction")?;
     let mut tally = Tally::default();
     for batch in batches {
-        batch.deployments.iter().try_for_each(|it| deploy(&transaction, it)).context("write a deployment")?;
+        versions::write(&transaction, batch)?;
         batch
             .events
             .iter()
@@ -205,7 +207,7 @@ const fn plan_state(verdict: &Verdict) -> i64 {
 
 fn write_plan(
     db: &Transaction<'_>,
-    (versions, tally): (&mut HashMap<Version, i64>, &mut Tally),
+    (known, tally): (&mut HashMap<Version, i64>, &mut Tally),
     about: &About,
     plan: &Plan,
     decided_at_ms: u64,
@@ -217,16 +219,19 @@ fn write_plan(
         Verdict::Waiting { due_at_ms, why } => (Some(due_at_ms.cast_signed()), Some(why), &[][..]),
         Verdict::Parked { why, .. } => (None, Some(why), &[][..]),
     };
+    let version = version_id(db, known, &plan.version)?;
+    // Asked once, it is asked of the same version again.
+    let is_pinned = plan.attempt > 0 && matches!(plan.verdict, Verdict::Waiting { .. });
     let log = if plan.log.is_empty() { None } else { Some(serde_json::to_string(&plan.log)?) };
     db.prepare_cached(
         "INSERT OR REPLACE INTO plans (event_seq, plugin, version_id, state, attempt, asked_us, due_at_ms, why, notes,
-                                       decided_at_ms, log, source)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                       decided_at_ms, log, source, pinned, memory, fingerprint)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         about.seq.0,
         plan.plugin.as_str(),
-        version_id(db, versions, &plan.version)?,
+        version,
         plan_state(&plan.verdict),
         plan.attempt,
         plan.asked_us.cast_signed(),
@@ -236,6 +241,9 @@ fn write_plan(
         decided_at_ms.cast_signed(),
         log,
         matches!(plan.verdict, Verdict::Waiting { .. } | Verdict::Held).then_some(&about.source),
+        is_pinned.then_some(version),
+        plan.basis.memory,
+        plan.basis.fingerprint.as_ref().map(Fingerprint::as_bytes),
     ])?;
     match &plan.verdict {
         Verdict::Decided(decided) => write_decided(db, tally, (about, &plan.plugin), decided, decided_at_ms),
@@ -312,23 +320,4 @@ fn replan(
         lane::leave(db, tally, &about, &replan.plan.plugin, replan.decided_at_ms)?;
     }
     update_event(db, tally, replan.event, replan.decided_at_ms)
-}
-
-fn deploy(db: &Transaction<'_>, deployment: &Deployment) -> anyhow::Result<()> {
-    let plugin = deployment.manifest.name.as_str();
-    db.prepare_cached(
-        "INSERT INTO versions (version, plugin, manifest, component) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![
-        deployment.version.as_str(),
-        plugin,
-        serde_json::to_string(&deployment.manifest)?,
-        deployment.component
-    ])?;
-    db.prepare_cached(
-        "INSERT INTO deployments (plugin, version_id, deployed_at_ms)
-         SELECT ?1, id, ?3 FROM versions WHERE version = ?2",
-    )?
-    .execute(params![plugin, deployment.version.as_str(), deployment.deployed_at_ms.cast_signed()])?;
-    Ok(())
 }
