@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidegate::arrival;
+use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::{Asked, Plan, PlanRules, plan};
@@ -139,6 +140,7 @@ async fn run_pipeline(envelopes: Vec<String>) -> f64 {
         recorded: Arc::new(Notify::new()),
         edge: None,
         heard: Arc::default(),
+        comparisons: Comparisons::new().0,
     });
     let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
     let bounds = PumpBounds {

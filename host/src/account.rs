@@ -3,6 +3,7 @@
 
 use crate::fault::Trouble;
 use crate::plugin::{PluginName, Version};
+use crate::rollout::Conduct;
 use crate::sandbox::{Answer, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Account {
     memory_growths_max: AtomicUsize,
     fuel: AtomicU64,
     fuel_max: AtomicU64,
+    compared: AtomicU64,
+    drifted: AtomicU64,
 }
 
 /// An account as it travels.
@@ -67,6 +70,12 @@ pub struct AccountRow {
     pub fuel: Option<u64>,
     /// The most fuel of one call.
     pub fuel_max: Option<u64>,
+    /// How often its answer was compared with another version's: as a shadow's, or a canary's.
+    #[serde(default)]
+    pub compared: u64,
+    /// How often they differed.
+    #[serde(default)]
+    pub drifted: u64,
 }
 
 impl Accounts {
@@ -122,6 +131,8 @@ impl Account {
             memory_growths_max: AtomicUsize::default(),
             fuel: AtomicU64::default(),
             fuel_max: AtomicU64::default(),
+            compared: AtomicU64::default(),
+            drifted: AtomicU64::default(),
         }
     }
 
@@ -154,6 +165,26 @@ impl Account {
         }
     }
 
+    /// Adds that an answer was compared with another version's.
+    pub fn add_comparison(&self, has_drifted: bool) {
+        self.compared.fetch_add(1, Ordering::Relaxed);
+        self.drifted.fetch_add(u64::from(has_drifted), Ordering::Relaxed);
+    }
+
+    /// What it did since the host started.
+    #[must_use]
+    pub fn conduct(&self) -> Conduct {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Conduct {
+            asks: read(&self.calls),
+            faults: self.faults.iter().map(read).sum(),
+            refusals: read(&self.refusals),
+            wall_us: read(&self.wall_us),
+            compared: read(&self.compared),
+            drifted: read(&self.drifted),
+        }
+    }
+
     fn row(&self, active: bool, since_ms: u64) -> AccountRow {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let faults =
@@ -173,6 +204,8 @@ impl Account {
             memory_growths_max: self.memory_growths_max.load(Ordering::Relaxed),
             fuel: used(&self.fuel),
             fuel_max: used(&self.fuel_max),
+            compared: read(&self.compared),
+            drifted: read(&self.drifted),
         }
     }
 }
@@ -200,6 +233,8 @@ mod tests {
         account.add(&Ok(Err(Refusal::Skip)), &usage(4, Some(10)), Duration::from_micros(3));
         account.add(&Err(Fault::WallTime { limit_ms: 1 }), &usage(4, Some(30)), Duration::from_micros(1));
         account.add_fault(Trouble::NotGranted);
+        account.add_comparison(true);
+        account.add_comparison(false);
         let rows = accounts.rows(|_, _| true);
         let faults = [("wall_time_ms", 1), ("not_granted", 1)].map(|(name, count)| (name.to_owned(), count));
         let expected = AccountRow {
@@ -216,6 +251,8 @@ mod tests {
             memory_growths_max: 2,
             fuel: Some(40),
             fuel_max: Some(30),
+            compared: 2,
+            drifted: 1,
         };
         assert_eq!(rows, [expected]);
     }

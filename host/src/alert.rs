@@ -3,7 +3,10 @@
 
 pub mod sender;
 pub mod signature;
+#[cfg(test)]
+mod tests;
 
+use crate::plugin::{PluginName, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -46,6 +49,19 @@ pub enum Alert {
         /// What it did instead.
         why: String,
         /// When this was noticed.
+        at_ms: u64,
+    },
+    /// The host took a version of a plugin out of work.
+    VersionWithdrawn {
+        /// The plugin.
+        plugin: PluginName,
+        /// Which version.
+        version: Version,
+        /// The version that decides now.
+        now: Option<Version>,
+        /// Why, with examples.
+        why: String,
+        /// When, in milliseconds since the Unix epoch.
         at_ms: u64,
     },
 }
@@ -122,6 +138,7 @@ impl Alert {
             Self::Silent { .. } => "source.silent",
             Self::Resumed { .. } => "source.resumed",
             Self::EdgeUnreachable { .. } => "edge.unreachable",
+            Self::VersionWithdrawn { .. } => "plugin.version_withdrawn",
         }
     }
 
@@ -134,7 +151,7 @@ impl Alert {
             }
             Self::Silent { source, .. } => Some(source),
             Self::Resumed { gap, .. } => Some(&gap.source),
-            Self::EdgeUnreachable { .. } => None,
+            Self::EdgeUnreachable { .. } | Self::VersionWithdrawn { .. } => None,
         }
     }
 
@@ -145,15 +162,19 @@ impl Alert {
             Self::Failing(trouble) | Self::NearlyCutOff(trouble) | Self::CutOff(trouble) => trouble.at_ms,
             Self::Silent { at_ms, .. }
             | Self::Resumed { at_ms, .. }
-            | Self::EdgeUnreachable { at_ms, .. } => *at_ms,
+            | Self::EdgeUnreachable { at_ms, .. }
+            | Self::VersionWithdrawn { at_ms, .. } => *at_ms,
         }
     }
 
     /// Its id, the same each time it is sent: what a receiver recognises a repeat by.
     #[must_use]
     pub fn id(&self) -> String {
-        let source = self.source().map_or("", SourceName::as_str);
-        let digest = Digest::of(format!("{} {source} {}", self.kind(), self.at_ms()).as_bytes());
+        let about = match self {
+            Self::VersionWithdrawn { plugin, version, .. } => format!("{plugin} {}", version.as_str()),
+            _ => self.source().map_or("", SourceName::as_str).to_owned(),
+        };
+        let digest = Digest::of(format!("{} {about} {}", self.kind(), self.at_ms()).as_bytes());
         let hex = digest.as_bytes().iter().take(16).fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
@@ -191,6 +212,9 @@ impl Alert {
             Self::EdgeUnreachable { since_ms, why, .. } => {
                 format!("the edge has not said how its sources are since {}: {why}", time(*since_ms))
             }
+            Self::VersionWithdrawn { plugin, version, why, .. } => {
+                format!("version {} of the plugin {plugin} was taken out of work: {why}", version.short())
+            }
         }
     }
 
@@ -219,6 +243,15 @@ impl Alert {
                 "Check edge.url in tidegate.toml: <edge.url>/healthz must answer.",
                 "Check that TIDEGATE_EDGE_TOKEN is what `wrangler secret put HOST_TOKEN` was given.",
             ]),
+            Self::VersionWithdrawn { plugin, version, .. } => vec![
+                format!("See what it failed at: tidegate parked list --plugin {plugin}"),
+                format!(
+                    "Mend it and deploy the mended version, or see what it would decide: tidegate plugin history {plugin}; the \
+                     version taken out of work is {}.",
+                    version.short()
+                ),
+                format!("Have what it parked decided: tidegate parked redrive --plugin {plugin} --yes"),
+            ],
         }
     }
 
@@ -245,6 +278,9 @@ impl Alert {
                 "gap": { "from": time(gap.from_ms), "to": time(gap.to_ms), "after": gap.after },
             }),
             Self::EdgeUnreachable { since_ms, why, .. } => json!({ "since": time(*since_ms), "why": why }),
+            Self::VersionWithdrawn { plugin, version, now, why, .. } => {
+                json!({ "plugin": plugin, "version": version, "now": now, "why": why })
+            }
         };
         if let Some(data) = data.as_object_mut() {
             data.insert("summary".into(), self.summary().into());
@@ -282,81 +318,4 @@ pub fn resume_steps(profile: Option<&str>) -> Vec<String> {
 fn time(ms: u64) -> String {
     let stamp = i64::try_from(ms / 1_000).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
     stamp.map_or_else(|| ms.to_string(), |stamp| stamp.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT_MS: u64 = 1_668_143_107_302;
-
-    fn trouble(failures_in_row: u32, left: Option<u32>) -> Trouble {
-        Trouble {
-            source: SourceName::new("amj").expect("a valid name"),
-            profile: "amj".into(),
-            failures_in_row,
-            left,
-            last_failure: Some("503 no store confirmed".into()),
-            last_failure_ms: Some(AT_MS - 1_000),
-            last_success_ms: None,
-            at_ms: AT_MS,
-        }
-    }
-
-    fn all() -> Vec<Alert> {
-        let source = SourceName::new("amj").expect("a valid name");
-        let gap =
-            Gap { source: source.clone(), from_ms: AT_MS - 5_000, to_ms: AT_MS, after: GapCause::CutOff };
-        vec![
-            Alert::Failing(trouble(1, Some(2))),
-            Alert::NearlyCutOff(trouble(2, Some(1))),
-            Alert::CutOff(trouble(3, Some(0))),
-            Alert::Silent { source, profile: Some("amj".into()), since_ms: AT_MS - 9_000, at_ms: AT_MS },
-            Alert::Resumed { profile: Some("amj".into()), gap, at_ms: AT_MS },
-            Alert::EdgeUnreachable { since_ms: AT_MS - 9_000, why: "401 wrong token".into(), at_ms: AT_MS },
-        ]
-    }
-
-    #[test]
-    fn every_alert_says_what_happened_and_what_to_do() {
-        for (alert, kind, words) in all()
-            .into_iter()
-            .zip([
-                ("source.failing", ["amj", "503 no store confirmed", "2 more in a row"]),
-                ("source.nearly_cut_off", ["amj", "2 failures in a row", "one more"]),
-                ("source.cut_off", ["amj", "3 failures in a row", "switched delivery off"]),
-                ("source.silent", ["amj", "2022-11-11T05:04:58Z", "not like it"]),
-                ("source.resumed", ["amj", "2022-11-11T05:05:02Z and 2022-11-11T05:05:07Z", "may be lost"]),
-                ("edge.unreachable", ["the edge", "401 wrong token", "2022-11-11T05:04:58Z"]),
-            ])
-            .map(|(alert, (kind, words))| (alert, kind, words))
-        {
-            let payload = alert.payload();
-            assert_eq!(payload["type"], kind);
-            assert_eq!(payload["timestamp"], "2022-11-11T05:05:07Z");
-            let summary = payload["data"]["summary"].as_str().expect("a summary");
-            for word in words {
-                assert!(summary.contains(word), "{kind}: `{summary}` should say `{word}`");
-            }
-            assert!(!alert.steps().is_empty(), "{kind}");
-        }
-    }
-
-    #[test]
-    fn a_cut_off_sender_is_enabled_by_the_steps_of_its_profile() {
-        let amj = profile::find("amj").expect("the profile exists");
-        let payload = Alert::CutOff(trouble(3, Some(0))).payload();
-        let steps = payload["data"]["steps"].as_array().expect("steps");
-        for step in amj.resume_steps() {
-            assert!(steps.iter().any(|it| it == step), "{step}");
-        }
-        assert!(!resume_steps(Some("no such profile")).is_empty());
-    }
-
-    #[test]
-    fn an_id_is_the_same_each_time_and_another_for_each_alert() {
-        let ids: std::collections::BTreeSet<_> = all().iter().map(Alert::id).collect();
-        assert_eq!(ids.len(), all().len());
-        assert_eq!(Alert::Failing(trouble(1, Some(2))).id(), Alert::Failing(trouble(9, None)).id());
-    }
 }

@@ -9,6 +9,7 @@ use tidegate::account::Accounts;
 use tidegate::admin::client::Address;
 use tidegate::admin::{self, Admin};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
+use tidegate::comparison::{self, Comparisons};
 use tidegate::config::Config;
 use tidegate::config::given::{self, GivenCertificate, GivenSecret};
 use tidegate::deploy::Deployer;
@@ -17,6 +18,7 @@ use tidegate::effect::EffectLimits;
 use tidegate::executor::secret::{self, SecretValue};
 use tidegate::executor::{ClientCertificate, Executor, ExecutorConfig};
 use tidegate::outbox::{self, Outbox};
+use tidegate::overseer::{self, Overseer};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::{DecisionLimits, PlanRules};
 use tidegate::poll::PollPolicy;
@@ -24,6 +26,7 @@ use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::Queue;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
+use tidegate::rollout::RolloutRules;
 use tidegate::sandbox::compiler::Compiler;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
@@ -111,6 +114,7 @@ impl Host {
         let deployer = Arc::new(Deployer::new(Arc::clone(&versions), Arc::default(), now_ms));
         let registry = deployer.restore().await.context("bring back the deployed plugins")?;
         tracing::info!(plugins = registry.standings().count(), "restored");
+        let (comparisons, compared) = Comparisons::new();
         let pipeline = Arc::new(
             Pipeline::new(Parts {
                 store: store.clone(),
@@ -123,12 +127,20 @@ impl Host {
                 recorded: Arc::clone(&recorded),
                 edge: edge.clone(),
                 heard: Arc::clone(&heard),
+                comparisons,
             })
             .await?,
         );
         let mut tasks = JoinSet::new();
         let (report, sources) = watch::channel(Arc::default());
         let raised = Arc::new(Notify::new());
+        let sending = if target.is_some() { Sending::On } else { Sending::Off };
+        let overseer = Overseer {
+            deployer: Arc::clone(&deployer),
+            rules: rollout_rules(config),
+            sending,
+            raised: Arc::clone(&raised),
+        };
         let watch = Watch {
             store: store.clone(),
             edge,
@@ -136,7 +148,7 @@ impl Host {
             rules: VigilRules {
                 silence_max_ms: Some(config.alerts.silence_max_ms).filter(|max_ms| *max_ms > 0),
             },
-            sending: if target.is_some() { Sending::On } else { Sending::Off },
+            sending,
             heard,
             report,
             raised: Arc::clone(&raised),
@@ -165,6 +177,10 @@ impl Host {
         };
         admin.write(data)?;
         tasks.spawn(watching::run(watch, stopped.clone()));
+        tasks.spawn(overseer::run(overseer, stopped.clone()));
+        let comparing =
+            comparison::run(store.clone(), Arc::clone(&pipeline), compared, now_ms, stopped.clone());
+        tasks.spawn(comparing);
         if let Some(target) = target {
             let (store, retry) = (store.clone(), effects_retry(config));
             let sender = AlertSender { store, target, retry, now_ms, chance: fastrand::f64, raised };
@@ -202,6 +218,7 @@ impl Host {
 fn sandbox_config(config: &Config, data: &Path) -> anyhow::Result<SandboxConfig> {
     Ok(SandboxConfig {
         instances_max: config.sandbox.instances_max,
+        loaded_max: config.sandbox.loaded_max,
         compiler: Compiler::this_program().context("find this program, which compiles")?,
         compile_time_ms_max: config.sandbox.compile_time_ms_max,
         compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
@@ -210,6 +227,21 @@ fn sandbox_config(config: &Config, data: &Path) -> anyhow::Result<SandboxConfig>
         wall_time_ms_max: config.limits.wall_time_ms,
         ..SandboxConfig::new(data.join("compiled"))
     })
+}
+
+const fn rollout_rules(config: &Config) -> RolloutRules {
+    let rollout = &config.rollout;
+    RolloutRules {
+        window_ms: rollout.window_ms,
+        asks_min: rollout.asks_min,
+        faults_max: rollout.faults_max,
+        canary_step_ms: rollout.canary_step_ms,
+        canary_asks_min: rollout.canary_asks_min,
+        canary_faults_max: rollout.canary_faults_max,
+        canary_refusals_max: rollout.canary_refusals_max,
+        canary_time_percent_max: rollout.canary_time_percent_max,
+        canary_drift_max: rollout.canary_drift_max,
+    }
 }
 
 fn pipeline_bounds(config: &Config) -> PipelineBounds {

@@ -2,10 +2,12 @@
 
 pub mod given;
 
+use crate::deployment::Share;
 use crate::effect::secret::is_secure;
 use crate::limits::Limits;
 use crate::pipeline::PipelineBounds;
 use crate::plan::DecisionLimits;
+use crate::rollout::RolloutRules;
 use anyhow::Context as _;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,7 @@ sections! {
         sandbox: SandboxSection = SandboxSection::default(),
         limits: Limits = Limits::default(),
         decisions: DecisionsSection = DecisionsSection::default(),
+        rollout: RolloutSection = RolloutSection::default(),
         retry: RetrySection = RetrySection::default(),
         executor: ExecutorSection = ExecutorSection::default(),
         dev: DevSection = DevSection::default(),
@@ -97,6 +100,7 @@ sections! {
         asking_max: usize = 0,
         share_ms_max: u64 = PipelineBounds::default().share_ms_max,
         instances_max: u32 = 64,
+        loaded_max: usize = 256,
         compile_time_ms_max: u64 = 120_000,
         compile_memory_bytes_max: usize = 2 << 30,
     }
@@ -106,6 +110,18 @@ sections! {
         memory_bytes_max: usize = DecisionLimits::default().memory_bytes_max,
         chain_depth_max: u32 = DecisionLimits::default().chain_depth_max,
         effects_per_minute_max: u32 = PipelineBounds::default().effects_per_minute_max,
+    }
+    /// When a version is taken out of work, and when a canary is given more.
+    RolloutSection {
+        window_ms: u64 = RolloutRules::default().window_ms,
+        asks_min: u64 = RolloutRules::default().asks_min,
+        faults_max: Share = RolloutRules::default().faults_max,
+        canary_step_ms: u64 = RolloutRules::default().canary_step_ms,
+        canary_asks_min: u64 = RolloutRules::default().canary_asks_min,
+        canary_faults_max: Share = RolloutRules::default().canary_faults_max,
+        canary_refusals_max: Share = RolloutRules::default().canary_refusals_max,
+        canary_time_percent_max: u64 = RolloutRules::default().canary_time_percent_max,
+        canary_drift_max: Share = RolloutRules::default().canary_drift_max,
     }
     /// When things are tried again.
     RetrySection { asks_max: u32 = 5, effects_max: u32 = 12, first_ms: u64 = 1_000, cap_ms: u64 = 3_600_000 }
@@ -193,6 +209,8 @@ impl Config {
                 "decisions.effects_per_minute_max must be at least 1",
             ),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
+            (self.sandbox.loaded_max > 0, "sandbox.loaded_max must be at least 1"),
+            (self.rollout.asks_min > 0, "rollout.asks_min must be at least 1"),
             (
                 (1_000..=3_600_000).contains(&self.sandbox.compile_time_ms_max),
                 "sandbox.compile_time_ms_max must be 1000 to 3600000",

@@ -1,6 +1,8 @@
 //! Puts versions to work. In this order: check, compile, record, switch: a version that is recorded can run, and one that
 //! decides is recorded. Each change is one row that holds from then on.
 
+mod back;
+
 use crate::account::AccountRow;
 use crate::deployment::{Action, Canary, Deployment, Roles, Share};
 use crate::plugin::{Manifest, PluginName, Version};
@@ -12,9 +14,6 @@ use crate::versions::{VersionError, Versions};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::Mutex;
-
-/// Rows of the history that are looked through for what to go back to.
-const HISTORY_ROWS_MAX: usize = 1_000;
 
 /// What deploying needs. One value, shared by the admin API, the start of the host and what watches versions.
 pub struct Deployer<S> {
@@ -216,69 +215,6 @@ impl<S: Store> Deployer<S> {
         Ok(Deployed { version: before.active.clone(), before: before.active, ..deployed })
     }
 
-    /// Brings back what was at work earlier: the deployment with this number, or else the last one whose active version is
-    /// another than now and was not withdrawn. A canary that is at work is ended by that alone.
-    ///
-    /// # Errors
-    /// When there is none, or the store cannot record it.
-    pub async fn rollback(
-        &self,
-        plugin: &PluginName,
-        to: Option<i64>,
-        by: By,
-    ) -> Result<Deployed, DeployError> {
-        let _turn = self.turn.lock().await;
-        let history = self.versions.store.history(plugin.clone(), HISTORY_ROWS_MAX).await?;
-        let now = history.first().map(|deployment| deployment.roles.clone()).unwrap_or_default();
-        let roles = match to {
-            Some(id) => history.into_iter().find(|deployment| deployment.id == id).map(|found| found.roles),
-            None => self.last_good(&now, history).await?,
-        };
-        let roles = roles.ok_or_else(|| {
-            let to = to.map_or_else(
-                || "earlier deployment to go back to".to_owned(),
-                |id| format!("deployment {id}"),
-            );
-            DeployError::Refused(format!(
-                "`{plugin}` has no {to}: `tidegate plugin history {plugin}` lists what there was"
-            ))
-        })?;
-        let deployed = self.change(plugin, roles.clone(), Action::Rollback, by).await?;
-        Ok(Deployed { version: roles.active, before: now.active, ..deployed })
-    }
-
-    /// Takes a version out of work that does badly: a canary or a shadow ends, the active one gives way to the last good
-    /// one. What waits for it is asked of what is at work then, what it parked is kept. `None` when there is nothing to go
-    /// back to, or the version is not at work.
-    ///
-    /// # Errors
-    /// When the store cannot record it.
-    pub async fn withdraw(
-        &self,
-        plugin: &PluginName,
-        version: &Version,
-        why: String,
-    ) -> Result<Option<Deployed>, DeployError> {
-        let _turn = self.turn.lock().await;
-        let history = self.versions.store.history(plugin.clone(), HISTORY_ROWS_MAX).await?;
-        let Some(now) = history.first().map(|deployment| deployment.roles.clone()) else { return Ok(None) };
-        let roles = if now.active.as_ref() == Some(version) {
-            self.last_good(&Roles { canary: None, ..now.clone() }, history).await?
-        } else if now.versions().any(|at_work| at_work == version) {
-            let canary = now.canary.clone().filter(|canary| canary.version != *version);
-            let shadow = now.shadow.clone().filter(|shadow| shadow != version);
-            Some(Roles { active: now.active.clone(), canary, shadow })
-        } else {
-            None
-        };
-        let Some(roles) = roles else { return Ok(None) };
-        let state = (version.clone(), VersionState::Withdrawn);
-        self.versions.store.commit(Batch { version_states: vec![state], ..Batch::default() }).await?;
-        let by = By { who: "tidegate".to_owned(), why: Some(why), approve: true };
-        let deployed = self.change(plugin, roles, Action::Withdraw, by).await?;
-        Ok(Some(Deployed { version: Some(version.clone()), before: now.active, ..deployed }))
-    }
-
     /// Takes a plugin out of work: it is asked about nothing any more. Its versions and its history stay.
     ///
     /// # Errors
@@ -364,25 +300,6 @@ impl<S: Store> Deployer<S> {
         Ok(last.into_iter().next().map(|deployment| deployment.roles).unwrap_or_default())
     }
 
-    /// What was at work before, going back from the newest: with another active version, which may be asked. A canary that
-    /// stands now is what goes first.
-    async fn last_good(&self, now: &Roles, history: Vec<Deployment>) -> Result<Option<Roles>, DeployError> {
-        if now.canary.is_some() {
-            return Ok(Some(Roles { active: now.active.clone(), ..Roles::default() }));
-        }
-        for deployment in history {
-            let Some(active) = deployment.roles.active.filter(|active| Some(active) != now.active.as_ref())
-            else {
-                continue;
-            };
-            let kept = self.versions.store.kept_versions(vec![active.clone()]).await?;
-            if kept.first().is_some_and(|kept| kept.state == VersionState::Usable) {
-                return Ok(Some(Roles { active: Some(active), ..Roles::default() }));
-            }
-        }
-        Ok(None)
-    }
-
     /// The change itself: recorded, then switched.
     async fn change(
         &self,
@@ -408,12 +325,13 @@ impl<S: Store> Deployer<S> {
     }
 
     async fn standing(&self, plugin: &PluginName, roles: &Roles) -> Result<Standing, DeployError> {
-        let mut standing = Standing { name: plugin.clone(), active: None, canary: None, shadow: None };
+        let mut standing = Standing::none(plugin.clone());
         if let Some(version) = &roles.active {
             standing.active = Some(self.versions.get(version).await?);
         }
         if let Some(canary) = &roles.canary {
             standing.canary = Some((canary.share, self.versions.get(&canary.version).await?));
+            standing.steps.clone_from(&canary.steps);
         }
         if let Some(version) = &roles.shadow {
             standing.shadow = Some(self.versions.get(version).await?);

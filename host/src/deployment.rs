@@ -40,19 +40,38 @@ pub struct Canary {
     pub steps: Vec<Share>,
 }
 
-/// A share of the assets, in hundredths of a percent: 1 to 10,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A share of the assets, or of other things, in hundredths of a percent: up to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Share(u16);
 
 /// The text is no share.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no share of the assets: write a percentage from 0.01 to 100, such as 5 or 0.5")]
+#[error("`{0}` is no share: write a percentage from 0 to 100, such as 5 or 0.5")]
 pub struct ShareError(String);
 
 impl Share {
     /// All assets.
     pub const ALL: Self = Self(10_000);
+    /// Half of them.
+    pub const HALF: Self = Self(5_000);
+    /// One in ten.
+    pub const TEN_PERCENT: Self = Self(1_000);
+    /// One in a hundred.
+    pub const ONE_PERCENT: Self = Self(100);
+
+    /// How large this part of a whole is; `None` when there is no whole.
+    #[must_use]
+    pub fn of(part: u64, whole: u64) -> Option<Self> {
+        let hundredths = part.saturating_mul(10_000).checked_div(whole)?.min(10_000);
+        u16::try_from(hundredths).ok().map(Self)
+    }
+
+    /// In hundredths of a percent.
+    #[must_use]
+    pub const fn hundredths(self) -> u16 {
+        self.0
+    }
 
     /// Whether this asset is in the share that the plugin's canary decides for. The same assets in a larger share, and
     /// others for another plugin; an event about no asset counts by its receipt, which is then `subject`.
@@ -91,7 +110,7 @@ impl FromStr for Share {
             return Err(error());
         }
         let hundredths: u16 = format!("{percent}{rest:0<2}").parse().map_err(|_| error())?;
-        if (1..=Self::ALL.0).contains(&hundredths) { Ok(Self(hundredths)) } else { Err(error()) }
+        if percent.is_empty() || hundredths > Self::ALL.0 { Err(error()) } else { Ok(Self(hundredths)) }
     }
 }
 
@@ -183,10 +202,12 @@ mod tests {
 
     #[test]
     fn a_share_is_a_percentage_and_says_so_when_it_is_none() {
-        for (text, shown) in [("5", "5%"), ("0.5%", "0.5%"), ("100", "100%"), ("12.25", "12.25%")] {
+        for (text, shown) in
+            [("5", "5%"), ("0.5%", "0.5%"), ("100", "100%"), ("12.25", "12.25%"), ("0", "0%")]
+        {
             assert_eq!(text.parse::<Share>().expect("a share").to_string(), shown);
         }
-        for text in ["0", "-1", "101", "five", "", "NaN", "0.001"] {
+        for text in ["-1", "101", "five", "", "NaN", "0.001"] {
             let error = text.parse::<Share>().expect_err("no share").to_string();
             assert!(error.contains("percentage"), "{error}");
         }

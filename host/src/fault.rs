@@ -140,3 +140,35 @@ impl Fault {
         backtrace.lines()
     }
 }
+
+/// Before the names of functions that a language brings along.
+const RUNTIME: [&str; 5] = ["std::", "core::", "alloc::", "__rustc::", "rust_"];
+
+/// Whether a plugin's function is its language's own, and not its author's.
+#[must_use]
+pub fn is_runtime(function: &str) -> bool {
+    RUNTIME.iter().any(|prefix| function.trim_start_matches('<').starts_with(prefix))
+}
+
+/// A fault's text in one line: what happened, and the innermost function of the author's own.
+#[must_use]
+pub fn in_a_line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let what = lines.next().unwrap_or_default();
+    match lines.find(|line| !line.is_empty() && !is_runtime(line)) {
+        Some(function) => format!("{what} in {function}"),
+        None => what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_a_line;
+
+    #[test]
+    fn a_line_names_the_authors_innermost_function() {
+        let text = "trap: unreachable\n<std::x as Y>::f\nnotice::decide\nnotice::handle";
+        assert_eq!(in_a_line(text), "trap: unreachable in notice::decide");
+        assert_eq!(in_a_line("wall_time_ms: ran longer"), "wall_time_ms: ran longer");
+    }
+}

@@ -6,6 +6,7 @@ mod decide;
 mod elsewhere;
 pub mod intervene;
 
+use crate::comparison::Comparisons;
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
 use crate::heard::{self, Heard};
@@ -82,6 +83,7 @@ pub struct Pipeline<S> {
     recorded: Arc<Notify>,
     edge: Option<EdgeClient>,
     heard: Arc<Heard>,
+    comparisons: Arc<Comparisons>,
     /// How long asking takes, where it does not happen on a thread of its own.
     pause: Option<fn() -> Duration>,
 }
@@ -108,6 +110,8 @@ pub struct Parts<S> {
     pub edge: Option<EdgeClient>,
     /// Told which sources the events of each batch came from.
     pub heard: Arc<Heard>,
+    /// Given what one version decided and another is to be asked about.
+    pub comparisons: Arc<Comparisons>,
 }
 
 /// Which plugin, about whose events.
@@ -174,6 +178,7 @@ impl<S: Store> Pipeline<S> {
             recorded: parts.recorded,
             edge: parts.edge,
             heard: parts.heard,
+            comparisons: parts.comparisons,
             pause: None,
         })
     }
@@ -230,12 +235,14 @@ impl<S: Store> Pipeline<S> {
             self.off_the_runtime(&self.asking, move |this| this.decide(incoming, strays, taken)).await;
         batch.interventions = interventions;
         let (claims, spans) = (claims(&batch), heard::spans(&batch.events));
+        let comparisons = Comparisons::of(&self.switchboard.current(), &batch);
         let submitted = self.store.submit(batch).await?;
         // Before the subjects: whoever takes them next may have a second delivery of the same event.
         self.remember(claims);
         taken.give_back(submitted.ticket, self.store.durable());
         submitted.durable().await?;
         self.heard.note(spans);
+        self.comparisons.submit(comparisons);
         self.recorded.notify_waiters();
         Ok(())
     }

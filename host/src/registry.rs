@@ -40,11 +40,19 @@ pub struct Standing {
     pub active: Option<Arc<Active>>,
     /// What decides in its place for a share of the assets.
     pub canary: Option<(Share, Arc<Active>)>,
+    /// The shares that the canary is raised to by itself.
+    pub steps: Vec<Share>,
     /// What is asked beside the active one, without effect.
     pub shadow: Option<Arc<Active>>,
 }
 
 impl Standing {
+    /// Nothing of it is at work.
+    #[must_use]
+    pub const fn none(name: PluginName) -> Self {
+        Self { name, active: None, canary: None, steps: Vec::new(), shadow: None }
+    }
+
     /// The version that decides about this event: always the same for one asset, until what is at work changes.
     #[must_use]
     pub fn decides(&self, event: &Event) -> Option<&Arc<Active>> {
@@ -56,19 +64,40 @@ impl Standing {
         }
     }
 
-    /// The version that this one's decisions are compared with: the canary's with the active one's, the active one's
-    /// with the shadow's.
+    /// What this version's answers are compared with: a canary's with the active version's, the active version's with
+    /// the shadow's.
     #[must_use]
-    pub fn counterpart(&self, version: &Version) -> Option<&Arc<Active>> {
-        match &self.canary {
-            Some((_, canary)) if canary.version == *version => self.active.as_ref(),
-            _ => self.shadow.as_ref(),
+    pub fn pair(&self, decided: &Version) -> Option<Pair> {
+        let active = self.active.as_ref()?;
+        match (&self.canary, &self.shadow) {
+            (Some((_, canary)), _) if canary.version == *decided => Some(Pair {
+                decided: Arc::clone(canary),
+                other: Arc::clone(active),
+                judged: Arc::clone(canary),
+            }),
+            (_, Some(shadow)) if active.version == *decided => Some(Pair {
+                decided: Arc::clone(active),
+                other: Arc::clone(shadow),
+                judged: Arc::clone(shadow),
+            }),
+            _ => None,
         }
     }
 
     fn at_work(&self) -> impl Iterator<Item = &Arc<Active>> {
         self.active.iter().chain(self.canary.as_ref().map(|(_, canary)| canary)).chain(&self.shadow)
     }
+}
+
+/// Two versions of a plugin whose answers are compared.
+#[derive(Clone)]
+pub struct Pair {
+    /// The one that decided.
+    pub decided: Arc<Active>,
+    /// The one that is asked, too.
+    pub other: Arc<Active>,
+    /// Whichever of them is on trial.
+    pub judged: Arc<Active>,
 }
 
 /// The plugins at work, by name, and which of them want which kind of event: a thousand that want others cost an event
@@ -78,9 +107,16 @@ pub struct Registry {
     plugins: Vec<Arc<Standing>>,
     by_kind: HashMap<String, Vec<usize>>,
     of_any_kind: Vec<usize>,
+    is_on_trial: bool,
 }
 
 impl Registry {
+    /// Whether any plugin has a canary or a shadow.
+    #[must_use]
+    pub const fn is_on_trial(&self) -> bool {
+        self.is_on_trial
+    }
+
     /// The versions that decide about this event, in the order of their plugins' names.
     pub fn route(&self, event: &Event) -> impl Iterator<Item = &Arc<Active>> {
         self.of_kind(&event.kind)
@@ -139,7 +175,8 @@ impl Registry {
                 }
             }
         }
-        Self { plugins, by_kind, of_any_kind }
+        let is_on_trial = plugins.iter().any(|it| it.canary.is_some() || it.shadow.is_some());
+        Self { plugins, by_kind, of_any_kind, is_on_trial }
     }
 }
 
@@ -169,6 +206,6 @@ impl Switchboard {
     /// From now on this version alone decides for its plugin.
     pub fn activate(&self, active: Active) {
         let name = active.manifest.name.clone();
-        self.set(vec![Standing { name, active: Some(Arc::new(active)), canary: None, shadow: None }]);
+        self.set(vec![Standing { active: Some(Arc::new(active)), ..Standing::none(name) }]);
     }
 }

@@ -45,7 +45,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidegate_envelope::Digest;
-use wasmtime::component::Component;
 
 pub use admission::AdmissionError;
 pub use inside::Held;
@@ -244,17 +243,6 @@ impl Sandbox {
         let engines = self.engines(is_metered)?;
         let compiled = cache::find(&engines, &self.config, digest)?;
         self.admit(*digest, engines, &compiled)
-    }
-
-    fn admit(
-        &self,
-        digest: Digest,
-        engines: Arc<Engines>,
-        compiled: &[Component],
-    ) -> Result<Prepared, AdmissionError> {
-        let handlers = compiled.iter().map(|component| admission::admit(component, &self.config));
-        let handlers = handlers.collect::<Result<Vec<_>, _>>()?;
-        Ok(Prepared(Arc::new(Admitted { digest, engines, handlers })))
     }
 
     fn engines(&self, is_metered: bool) -> Result<Arc<Engines>, AdmissionError> {

@@ -10,29 +10,29 @@ pub mod versions;
 pub mod watched;
 
 pub use listing::{EffectRow, EventRow, PlanRow};
+pub use outbox::{DueEffect, EffectOutcome, EffectState};
 pub use parked::ParkedRow;
 
 use crate::alert::Gap;
 use crate::arrival::Mark;
+use crate::comparison::NewDrift;
 use crate::deployment::Deployment;
 use crate::echo::Expected;
-use crate::effect::Effect;
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::plugin::{PluginName, Version};
-use crate::retry::Next;
 use crate::subject::{SubjectKey, SubjectState};
 use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
 use listing::{EventQuery, EventsPage};
-use outbox::{Origin, PauseChange, WaitingTarget};
+use outbox::{PauseChange, WaitingTarget};
 use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use stats::Stats;
 use std::future::Future;
 use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 use tokio::sync::oneshot;
-use versions::{KeptVersion, NewVersion, VersionQuery, VersionState};
+use versions::{DriftRow, KeptVersion, NewVersion, VersionQuery, VersionState};
 use watched::{AlertRow, DueAlert, LastVigil, WatchedBatch};
 
 /// Everything one transaction writes: all of it or none.
@@ -54,6 +54,8 @@ pub struct Batch {
     pub deployments: Vec<Deployment>,
     /// Versions that may be asked no more, or again.
     pub version_states: Vec<(Version, VersionState)>,
+    /// Where other versions would have decided otherwise.
+    pub drifts: Vec<NewDrift>,
     /// What watching the sources gave.
     pub watched: WatchedBatch,
     /// What a person did about what was parked.
@@ -132,62 +134,6 @@ pub struct EventSeq(pub i64);
 /// An effect's place in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EffectSeq(pub i64);
-
-/// An effect whose time has come.
-#[derive(Debug)]
-pub struct DueEffect {
-    /// Its place in the outbox.
-    pub seq: EffectSeq,
-    /// What to perform.
-    pub effect: Effect,
-    /// How often it was attempted before.
-    pub attempts: u32,
-    /// The event it came of; `None` where nobody wants a reply, or the event was forgotten.
-    pub origin: Option<Origin>,
-}
-
-/// What one attempt at an effect gave.
-#[derive(Debug)]
-pub struct EffectOutcome {
-    /// Which effect.
-    pub seq: EffectSeq,
-    /// Attempts so far, this one included.
-    pub attempts: u32,
-    /// What becomes of it.
-    pub state: EffectState,
-    /// What happened, for people: `200 in 12 ms`, `connection refused`.
-    pub what: String,
-    /// When the attempt ended, in milliseconds since the Unix epoch.
-    pub at_ms: u64,
-    /// The response, for the plugin that asked for it.
-    pub reply: Option<Upcoming>,
-}
-
-/// What becomes of an effect after an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EffectState {
-    /// Performed.
-    Done,
-    /// To be tried again at this time, in milliseconds since the Unix epoch.
-    Waiting {
-        /// When.
-        due_at_ms: u64,
-    },
-    /// Given up.
-    Parked,
-}
-
-impl EffectState {
-    /// What becomes of an effect or an alert whose attempt failed at this time, and why, for people. `next` is what the
-    /// policy says of it.
-    #[must_use]
-    pub fn after_failure(next: Next, attempts: u32, at_ms: u64, what: &str) -> (Self, String) {
-        match next {
-            Next::After(ms) => (Self::Waiting { due_at_ms: at_ms.saturating_add(ms) }, what.to_owned()),
-            Next::GiveUp => (Self::Parked, format!("gave up after {attempts} attempts; the last: {what}")),
-        }
-    }
-}
 
 /// A plugin that is due to be asked again.
 #[derive(Debug)]
@@ -346,6 +292,13 @@ pub trait Store: Send + Sync + 'static {
         &self,
         versions: Vec<Version>,
     ) -> impl Future<Output = Result<Vec<KeptVersion>, StoreError>> + Send;
+
+    /// The last so many differences between what a plugin's versions said, the newest first.
+    fn drifts(
+        &self,
+        plugin: PluginName,
+        rows_max: usize,
+    ) -> impl Future<Output = Result<Vec<DriftRow>, StoreError>> + Send;
 
     /// The bytes of a version's component.
     fn component(&self, version: Version)

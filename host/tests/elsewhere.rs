@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use tidegate::comparison::Comparisons;
 use tidegate::edge::EdgeClient;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
@@ -91,6 +92,7 @@ impl Stage {
             recorded: Arc::new(Notify::new()),
             edge,
             heard: Arc::default(),
+            comparisons: Comparisons::new().0,
         });
         let queues =
             Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");

@@ -130,8 +130,9 @@ async fn a_restart_keeps_urls_events_and_plugins() -> anyhow::Result<()> {
     for key in ["request_url", "queue_url", "account_id", "queue_id", "queue_token", "data"] {
         ensure!(again.ready(key) == dev.ready(key), "{key}: {line} became {}", again.line);
     }
-    let versions =
-        |rows: &[tidegate::admin::plugins::PluginRow]| rows.iter().map(|row| row.version.clone()).collect::<Vec<_>>();
+    let versions = |rows: &[tidegate::admin::plugins::PluginRow]| {
+        rows.iter().map(|row| row.version.clone()).collect::<Vec<_>>()
+    };
     ensure!(versions(&again.cli.plugins().await?) == versions(&plugins), "the plugin is still at work");
     let same = sender.post(&loan(1)).await?;
     ensure!(again.cli.settled(same).await?.class == "duplicate", "what was known is known");

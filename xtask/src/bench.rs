@@ -22,13 +22,15 @@ enum Kind {
     Command(&'static str),
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 8] = [
     Bench { name: "sandbox", kind: Kind::Target("sandbox") },
     Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
     Bench { name: "queue", kind: Kind::Command("bench_queue") },
     Bench { name: "edge", kind: Kind::Command("bench_edge") },
     Bench { name: "latency", kind: Kind::Command("bench_latency") },
+    Bench { name: "many", kind: Kind::Target("many") },
+    Bench { name: "swap", kind: Kind::Command("bench_swap") },
 ];
 
 /// What a figure must reach.
@@ -44,7 +46,7 @@ enum Target {
 }
 
 /// The targets, by the figure's name; `*` at its start stands for any language.
-const TARGETS: [(&str, Target); 13] = [
+const TARGETS: [(&str, Target); 18] = [
     ("sandbox", Target::RatioMost(1.15)),
     ("rust-fresh-p50", Target::RatioMost(1.3)),
     ("c-fresh-p50", Target::RatioMost(1.3)),
@@ -58,6 +60,11 @@ const TARGETS: [(&str, Target); 13] = [
     ("edge-p99", Target::RatioMost(1.2)),
     ("latency-p50", Target::Most(5.0)),
     ("latency-p99", Target::Most(30.0)),
+    ("many-start", Target::Most(3_000.0)),
+    ("many-event", Target::RatioMost(1.1)),
+    ("swap-p99", Target::RatioMost(1.1)),
+    ("swap-promote-to-first", Target::Most(50.0)),
+    ("swap-rollback", Target::Most(10.0)),
 ];
 
 /// A figure as a bench prints it.
@@ -87,7 +94,7 @@ struct Figure {
 /// What to measure, and how to show it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this one: sandbox, languages, pipeline, queue, edge or latency.
+    /// Only this one: sandbox, languages, pipeline, queue, edge, latency, many or swap.
     name: Option<String>,
     /// Print a JSON list of {name, value, unit, against, ratio, target, met}.
     #[arg(long)]

@@ -6,7 +6,7 @@ use crate::deployment::{Deployment, Roles};
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::rights::RightChange;
 use crate::store::Store;
-use crate::store::versions::{KeptVersion, Provenance, VersionQuery, VersionState};
+use crate::store::versions::{DriftRow, KeptVersion, Provenance, VersionQuery, VersionState};
 use crate::versions::VersionError;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -121,6 +121,8 @@ pub struct PluginDetail {
     pub versions: Vec<VersionRow>,
     /// What changed, the newest first.
     pub history: Vec<Deployment>,
+    /// Events about which a shadow or a canary and the active version differ, the newest first.
+    pub drifts: Vec<DriftRow>,
 }
 
 impl From<KeptVersion> for VersionRow {
@@ -248,7 +250,8 @@ pub(super) async fn show<S: Store + Clone>(
         return Err(Refused(StatusCode::NOT_FOUND, why));
     }
     let roles = history.first().map(|deployment| deployment.roles.clone()).unwrap_or_default();
-    Ok(Json(PluginDetail { plugin, roles, versions, history }))
+    let drifts = admin.store.drifts(plugin.clone(), ROWS_MAX).await?;
+    Ok(Json(PluginDetail { plugin, roles, versions, history, drifts }))
 }
 
 pub(super) async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {

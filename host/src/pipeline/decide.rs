@@ -131,9 +131,7 @@ impl<S: Store> Pipeline<S> {
         attempt: u32,
         memory: Option<Arc<[u8]>>,
     ) -> (Plan, Duration) {
-        let asked_at = Instant::now();
-        let Call { answer, usage, log } = self.call(active, event, attempt, memory.as_deref());
-        let took = asked_at.elapsed();
+        let (Call { answer, usage, log }, took) = self.call(active, event, attempt, memory.as_deref());
         active.account.add(&answer, &usage, took);
         let has_decided = matches!(answer, Ok(Ok(_)));
         let asked = Asked {
@@ -158,13 +156,23 @@ impl<S: Store> Pipeline<S> {
         (plan, took)
     }
 
-    /// Asks a version, whose code may have to be brought into memory first.
-    pub(super) fn call(&self, active: &Active, event: &Event, attempt: u32, memory: Option<&[u8]>) -> Call {
+    /// Asks a version, whose code may have to be brought into memory first; says how long the question itself took.
+    pub(crate) fn call(
+        &self,
+        active: &Active,
+        event: &Event,
+        attempt: u32,
+        memory: Option<&[u8]>,
+    ) -> (Call, Duration) {
         let question = Question { event, attempt, settings: &active.settings, memory };
         match self.sandbox.load(&active.code) {
-            Ok(code) => self.sandbox.call(&code, &question, &active.limits),
+            Ok(code) => {
+                let asked_at = Instant::now();
+                let call = self.sandbox.call(&code, &question, &active.limits);
+                (call, asked_at.elapsed())
+            }
             // It is compiled again before the next attempt.
-            Err(error) => Call::failed(Fault::Host(error.to_string())),
+            Err(error) => (Call::failed(Fault::Host(error.to_string())), Duration::ZERO),
         }
     }
 

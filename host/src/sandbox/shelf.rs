@@ -1,10 +1,12 @@
 //! Compiled code in memory while it is in use: the code of many plugins is on disk, and of as many as were used last it is
 //! mapped, too. Knows nothing of what compiles it.
 
-use super::{AdmissionError, Prepared, Sandbox};
+use super::engine::Engines;
+use super::{AdmissionError, Admitted, Prepared, Sandbox, admission};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tidegate_envelope::Digest;
+use wasmtime::component::Component;
 
 /// A plugin's compiled code: in memory, or to be found in the cache when it is needed next. Cheap to clone.
 #[derive(Clone)]
@@ -108,5 +110,17 @@ impl Sandbox {
         code.0.used.store(self.shelf.time.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
         self.shelf.make_room(self.config.loaded_max);
         Ok(loaded)
+    }
+
+    /// Compiled code, checked once for each engine.
+    pub(super) fn admit(
+        &self,
+        digest: Digest,
+        engines: Arc<Engines>,
+        compiled: &[Component],
+    ) -> Result<Prepared, AdmissionError> {
+        let handlers = compiled.iter().map(|component| admission::admit(component, &self.config));
+        let handlers = handlers.collect::<Result<Vec<_>, _>>()?;
+        Ok(Prepared(Arc::new(Admitted { digest, engines, handlers })))
     }
 }

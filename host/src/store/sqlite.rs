@@ -20,7 +20,7 @@ use super::listing::{EventQuery, EventsPage};
 use super::outbox::WaitingTarget;
 use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use super::stats::Stats;
-use super::versions::{KeptVersion, VersionQuery};
+use super::versions::{DriftRow, KeptVersion, VersionQuery};
 use super::watched::{AlertRow, DueAlert, LastVigil};
 use super::{Batch, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, Store, StoreError, Submitted};
 use crate::alert::Gap;
@@ -198,6 +198,10 @@ impl Store for SqliteStore {
 
     async fn kept_versions(&self, versions: Vec<Version>) -> Result<Vec<KeptVersion>, StoreError> {
         self.read(move |db| versions::kept(db, &versions)).await
+    }
+
+    async fn drifts(&self, plugin: PluginName, rows_max: usize) -> Result<Vec<DriftRow>, StoreError> {
+        self.show(move |db| versions::drifts(db, &plugin, rows_max)).await
     }
 
     async fn component(&self, version: Version) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,8 +1,9 @@
 //! Versions and what is at work of each plugin, as they are kept. Knows nothing of SQL.
 
+use crate::drift::Drift;
 use crate::plugin::{Manifest, PluginName, Version};
 use serde::{Deserialize, Serialize};
-use tidegate_envelope::Digest;
+use tidegate_envelope::{Digest, Receipt};
 
 /// A version as it is recorded: once, and never changed.
 #[derive(Clone, Debug)]
@@ -66,6 +67,21 @@ pub enum VersionState {
     Withdrawn,
     /// A person did not want it any more.
     Retired,
+}
+
+/// An event about which another version would have said otherwise than the one that decided.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DriftRow {
+    /// The event's receipt.
+    pub receipt: Receipt,
+    /// What it is about.
+    pub subject: String,
+    /// The version on trial: a shadow, or a canary.
+    pub version: Version,
+    /// How it differs.
+    pub drift: Drift,
+    /// When that was found, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
 }
 
 /// Which versions of one plugin to list; the newest first.

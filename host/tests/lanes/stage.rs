@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer};
 use tidegate::deployment::Deployment;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
@@ -130,6 +131,7 @@ impl Stage {
             recorded: Arc::clone(&recorded),
             edge: None,
             heard: Arc::default(),
+            comparisons: Comparisons::new().0,
         });
         let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
         self.host = Some(Middle { store, pipeline, deployer, recorded });

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
+use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer};
 use tidegate::limits::Limits;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
@@ -98,11 +99,9 @@ pub(crate) async fn middle(
     let (store, disk) = SqliteStore::in_memory(name, pause).expect("a store");
     let switchboard = Arc::new(Switchboard::default());
     let versions = Arc::new(versions(store.clone()));
-    let standing = |active: Active| Standing {
-        name: active.manifest.name.clone(),
-        active: Some(versions.alive.hold(active)),
-        canary: None,
-        shadow: None,
+    let standing = |active: Active| {
+        let none = Standing::none(active.manifest.name.clone());
+        Standing { active: Some(versions.alive.hold(active)), ..none }
     };
     switchboard.set(plugins(scenario.asks).await.into_iter().map(standing).collect());
     let pipeline = Pipeline::new(Parts {
@@ -125,6 +124,7 @@ pub(crate) async fn middle(
         recorded: Arc::clone(recorded),
         edge: None,
         heard: Arc::default(),
+        comparisons: Comparisons::new().0,
     });
     let pipeline = pipeline.await.expect("a pipeline").on_one_thread(pause);
     (store, disk, Arc::new(pipeline))

@@ -7,7 +7,12 @@ use std::path::Path;
 use tidegate::admin::plugins::{AssignRequest, ChangeRequest, PluginDetail, VersionRow};
 use tidegate::deploy::Deployed;
 use tidegate::deployment::{Deployment, Roles};
+use tidegate::fault;
 use tidegate::plugin::Version;
+use tidegate::store::versions::DriftRow;
+
+/// Differences that are shown of those that were found.
+const DRIFTS_SHOWN: usize = 10;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -100,7 +105,31 @@ pub(super) async fn show(args: &ShowArgs, data: &Path) -> anyhow::Result<()> {
     }
     let rows: Vec<_> = detail.versions.iter().map(|row| version_cells(row, &detail.roles)).collect();
     let headings = ["version", "role", "recorded", "by", "size", "from", "note"];
-    print(&format!("{}\n\n{}", detail.plugin, table::render(&headings, &rows)))
+    let mut text = format!("{}\n\n{}", detail.plugin, table::render(&headings, &rows));
+    if !detail.drifts.is_empty() {
+        let rows: Vec<_> = detail.drifts.iter().take(DRIFTS_SHOWN).map(drift_cells).collect();
+        let headings = ["event", "asset", "version on trial", "how", "where", "active", "on trial"];
+        text.push_str(&format!(
+            "\nwhat differs, of the last events compared:\n{}",
+            table::render(&headings, &rows)
+        ));
+    }
+    print(&text)
+}
+
+fn drift_cells(row: &DriftRow) -> Vec<String> {
+    let field = row.drift.fields.first();
+    let fault = || row.drift.fault.as_ref().map(|fault| fault::in_a_line(&fault.text));
+    let value = |value: Option<&String>| value.cloned().unwrap_or_else(|| "-".to_owned());
+    vec![
+        row.receipt.to_string(),
+        row.subject.clone(),
+        row.version.short().to_owned(),
+        row.drift.kind.name().to_owned(),
+        fault().or_else(|| field.map(|field| field.pointer.clone())).unwrap_or_default(),
+        value(field.and_then(|field| field.before.as_ref())),
+        value(field.and_then(|field| field.after.as_ref())),
+    ]
 }
 
 pub(super) async fn history(args: &ShowArgs, data: &Path) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! Words that the author's commands share when they speak to people.
 
 use std::time::Duration;
+use tidegate::fault::is_runtime;
 use tidegate::workbench::said::{Bytes, Decision, FaultSaid, Http, Refusal};
 
 /// A time, in the unit that reads best.
@@ -32,14 +33,9 @@ pub(super) fn percent(used: u64, limit: u64) -> u64 {
     used.saturating_mul(100).checked_div(limit).unwrap_or(100)
 }
 
-/// Before the names of functions that a language brings along.
-const RUNTIME: [&str; 5] = ["std::", "core::", "alloc::", "__rustc::", "rust_"];
-
 /// What is said about a fault, with where it happened and where to read on. Functions of the language's own are left out
 /// when there are others.
 pub(super) fn fault(fault: &FaultSaid) -> String {
-    let is_runtime =
-        |name: &str| RUNTIME.iter().any(|prefix| name.trim_start_matches('<').starts_with(prefix));
     let all_are = fault.functions.iter().all(|name| is_runtime(name));
     let shown = fault.functions.iter().filter(|name| all_are || !is_runtime(name));
     let functions: String = shown.map(|name| format!("    in {name}\n")).collect();

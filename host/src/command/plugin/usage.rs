@@ -9,10 +9,11 @@ use tidegate::account::AccountRow;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Counted since the host started, per version; a version that was replaced keeps its row. TIME is all calls together, from \
-asking to the answer. FUEL is counted for plugins with a limit of it (limits.fuel).")]
+asking to the answer. FUEL is counted for plugins with a limit of it (limits.fuel). DIFFERS is of answers that were compared with another \
+version's: a shadow's or a canary's with the active one's.")]
 pub(crate) struct Args {
     /// Print one JSON object per line: plugin, version, active, since_ms, calls, refusals, faults (by name), wall_us,
-    /// wall_us_max, memory_bytes_max, memory_growths_max, fuel, fuel_max.
+    /// wall_us_max, memory_bytes_max, memory_growths_max, fuel, fuel_max, compared, drifted.
     #[arg(long)]
     json: bool,
 }
@@ -25,8 +26,10 @@ pub(super) async fn run(args: &Args, data: &Path) -> anyhow::Result<()> {
     let Some(since_ms) = rows.first().map(|row| row.since_ms) else {
         return print("no plugin is deployed; type: tidegate plugin deploy DIR\n");
     };
-    let headings =
-        ["plugin", "version", "state", "asked", "refused", "time", "mean", "max", "memory", "fuel", "faults"];
+    let headings = [
+        "plugin", "version", "state", "asked", "refused", "time", "mean", "max", "memory", "fuel", "differs",
+        "faults",
+    ];
     let cells: Vec<_> = rows.iter().map(cells).collect();
     print(&format!("since {}\n{}", time(since_ms), table::render(&headings, &cells)))
 }
@@ -45,6 +48,7 @@ fn cells(row: &AccountRow) -> Vec<String> {
         time(row.wall_us_max),
         size(row.memory_bytes_max),
         row.fuel.map_or_else(|| "-".to_owned(), |fuel| fuel.to_string()),
+        if row.compared == 0 { "-".to_owned() } else { format!("{} of {}", row.drifted, row.compared) },
         if faults.is_empty() { "none".to_owned() } else { faults.join(", ") },
     ]
 }

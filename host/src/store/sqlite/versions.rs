@@ -1,14 +1,15 @@
 //! Versions and what is at work of each plugin, in the tables. Few rows, written when somebody deploys.
 
 use super::queries::limit;
+use crate::comparison::NewDrift;
 use crate::deployment::{Action, Deployment};
 use crate::plugin::{PluginName, Version};
 use crate::store::Batch;
-use crate::store::versions::{KeptVersion, NewVersion, VersionQuery, VersionState};
+use crate::store::versions::{DriftRow, KeptVersion, NewVersion, VersionQuery, VersionState};
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, Transaction, params};
 use std::ops::DerefMut;
-use tidegate_envelope::Digest;
+use tidegate_envelope::{Digest, Receipt};
 
 const VERSION_COLUMNS: &str =
     "version, manifest, component_sha256, length(component), provenance, made_at_ms, state";
@@ -23,7 +24,39 @@ pub(super) fn write(db: &Transaction<'_>, batch: &Batch) -> anyhow::Result<()> {
         db.prepare_cached("UPDATE versions SET state = ?2 WHERE version = ?1")?
             .execute(params![version.as_str(), number_of(*state)])?;
     }
+    batch.drifts.iter().try_for_each(|it| write_drift(db, it)).context("write a difference")
+}
+
+/// Nothing where the event is gone.
+fn write_drift(db: &Transaction<'_>, new: &NewDrift) -> anyhow::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO drifts (event_seq, plugin, version_id, record, at_ms)
+         SELECT e.seq, ?2, v.id, ?4, ?5 FROM events e, versions v WHERE e.receipt = ?1 AND v.version = ?3
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        new.receipt.to_bytes(),
+        new.plugin.as_str(),
+        new.version.as_str(),
+        serde_json::to_string(&new.drift)?,
+        new.at_ms.cast_signed(),
+    ])?;
     Ok(())
+}
+
+pub(super) fn drifts(db: &Connection, plugin: &PluginName, rows_max: usize) -> anyhow::Result<Vec<DriftRow>> {
+    let sql = "SELECT e.receipt, e.subject, v.version, d.record, d.at_ms
+               FROM drifts d JOIN events e ON e.seq = d.event_seq JOIN versions v ON v.id = d.version_id
+               WHERE d.plugin = ?1 ORDER BY d.event_seq DESC LIMIT ?2";
+    rows(db.prepare_cached(sql)?, params![plugin.as_str(), limit(rows_max)], |row| {
+        Ok(DriftRow {
+            receipt: Receipt::from_bytes(row.get(0)?),
+            subject: row.get(1)?,
+            version: Version::from_stored(row.get_ref(2)?.as_str()?),
+            drift: serde_json::from_str(row.get_ref(3)?.as_str()?).context("read a difference")?,
+            at_ms: row.get::<_, i64>(4)?.cast_unsigned(),
+        })
+    })
 }
 
 fn write_version(db: &Transaction<'_>, new: &NewVersion) -> anyhow::Result<()> {

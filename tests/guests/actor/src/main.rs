@@ -11,6 +11,7 @@
 //! | `post URL`, `ask URL TAG`, `put URL JSON` | a request; `ask` wants the reply |
 //! | `skip`, `park WHY`, `retry MS TIMES` | a refusal; `retry` stops after so many |
 //! | `trap`, `spin` | a fault |
+//! | `trap-each N` | a fault for each asset whose id is a multiple of N |
 //! | `trap-tenth` | a fault for about one event in ten, always the same ones |
 //!
 //! An event that says nothing is done with as the setting `do` says.
@@ -62,6 +63,8 @@ fn act(event: &Event, step: &str, then: &str, decisions: &mut Vec<Decision>) -> 
         "retry" if u64::from(event.attempt) <= number(second) => return Err(retry_after_ms(number(first))),
         "retry" => {}
         "trap" => panic!("told to"),
+        "trap-each" if event.subject.parse().is_ok_and(|id: u64| id % number(first) == 0) => panic!("one of them"),
+        "trap-each" => {}
         "trap-tenth" if event.receipt.bytes().map(u32::from).sum::<u32>() % 10 == 0 => panic!("one of ten"),
         "trap-tenth" => {}
         "spin" => loop {
