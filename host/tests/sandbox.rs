@@ -16,6 +16,8 @@ mod isolation;
 mod languages;
 #[path = "sandbox/printed.rs"]
 mod printed;
+#[path = "sandbox/shelf.rs"]
+mod shelf;
 #[path = "sandbox/toolchain.rs"]
 mod toolchain;
 #[path = "sandbox/wasi.rs"]

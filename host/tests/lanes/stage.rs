@@ -148,6 +148,12 @@ impl Stage {
         self.deployer().record(candidate(manifest)).await.expect("records")
     }
 
+    /// Removes the compiled code from the disk.
+    pub(crate) fn forget_compiled(&self) {
+        std::fs::remove_dir_all(self.dir.path().join("compiled")).expect("it was there");
+        std::fs::create_dir(self.dir.path().join("compiled")).expect("a folder");
+    }
+
     pub(crate) fn deployer(&self) -> &Deployer<SqliteStore> {
         &self.host().deployer
     }

@@ -143,3 +143,14 @@ async fn a_version_that_nothing_needs_is_not_in_memory() {
     let alive: Vec<_> = stage.deployer().versions.alive.versions().into_iter().map(|(_, it)| it).collect();
     assert_eq!(alive, [first]);
 }
+
+#[tokio::test]
+async fn a_plugin_whose_compiled_code_was_removed_is_compiled_again_and_loses_nothing() {
+    let mut stage = Stage::set("").await;
+    stage.restart().await;
+    stage.forget_compiled();
+    stage.deliver(&[event(1, 1, "count"), event(1, 2, "count")]).await;
+    assert_eq!(stage.plan_states(1).await, ["waiting", "held"]);
+    stage.settle().await;
+    assert_eq!(stage.notes(1).await, ["count 1", "count 2"]);
+}
