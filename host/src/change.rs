@@ -5,12 +5,9 @@
 //! differ, for a change too many is looked at and found to be nothing, and one too few is lost. (It also keeps integers of
 //! any length apart.) Of a key that stands twice in an object the last one counts.
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use crate::json::{self, Field};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// How many pointers there are at most: with more, everything is said to have changed.
 pub const POINTERS_MAX: usize = 256;
@@ -52,15 +49,15 @@ impl Pointers {
         if old == new {
             return Ok(());
         }
-        match (Object::read(old), Object::read(new)) {
+        match (json::fields(old), json::fields(new)) {
             (Some(old), Some(new)) if depth < DEPTH_MAX => self.compare_objects(&old, &new, depth),
             _ if is_same(old, new, depth) => Ok(()),
             _ => self.push(),
         }
     }
 
-    fn compare_objects(&mut self, old: &Object<'_>, new: &Object<'_>, depth: usize) -> Result<(), TooMuch> {
-        let (old, new) = differing(&old.0, &new.0);
+    fn compare_objects(&mut self, old: &[Field<'_>], new: &[Field<'_>], depth: usize) -> Result<(), TooMuch> {
+        let (old, new) = differing(old, new);
         let (mut old_values, mut new_values) = (last_values(&old), last_values(&new));
         for (key, _) in new {
             // The first time a key is met it is taken out, with the last of its values.
@@ -116,7 +113,7 @@ fn is_same(old: &str, new: &str, depth: usize) -> bool {
         return false;
     }
     match (old.as_bytes().first(), new.as_bytes().first()) {
-        (Some(b'{'), Some(b'{')) => match (Object::read(old), Object::read(new)) {
+        (Some(b'{'), Some(b'{')) => match (json::fields(old), json::fields(new)) {
             (Some(old), Some(new)) => is_same_object(&old, &new, depth + 1),
             _ => false,
         },
@@ -126,7 +123,7 @@ fn is_same(old: &str, new: &str, depth: usize) -> bool {
         },
         // Without an escape in either a string has one spelling.
         (Some(b'"'), Some(b'"')) if old.contains('\\') || new.contains('\\') => {
-            match (read_string(old), read_string(new)) {
+            match (json::string(old), json::string(new)) {
                 (Some(old), Some(new)) => old == new,
                 _ => false,
             }
@@ -135,8 +132,8 @@ fn is_same(old: &str, new: &str, depth: usize) -> bool {
     }
 }
 
-fn is_same_object(old: &Object<'_>, new: &Object<'_>, depth: usize) -> bool {
-    let (old, new) = differing(&old.0, &new.0);
+fn is_same_object(old: &[Field<'_>], new: &[Field<'_>], depth: usize) -> bool {
+    let (old, new) = differing(old, new);
     let (old, new) = (last_values(&old), last_values(&new));
     old.len() == new.len()
         && new.iter().all(|(key, new)| old.get(key).is_some_and(|old| is_same(old, new, depth)))
@@ -147,10 +144,6 @@ fn is_same_list(old: &[&RawValue], new: &[&RawValue], depth: usize) -> bool {
 }
 
 fn read_list(json: &str) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(json).ok()
-}
-
-fn read_string(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
@@ -185,44 +178,6 @@ fn differing<'f, 'a>(old: &'f [Field<'a>], new: &'f [Field<'a>]) -> (Vec<&'f Fie
 fn last_values<'f>(fields: &[&'f Field<'_>]) -> BTreeMap<&'f str, &'f str> {
     fields.iter().map(|(key, value)| (key.as_ref(), *value)).collect()
 }
-
-/// A key and the spelling of its value.
-type Field<'a> = (Cow<'a, str>, &'a str);
-
-/// An object's fields, as they stand.
-struct Object<'a>(Vec<Field<'a>>);
-
-impl<'a> Object<'a> {
-    fn read(json: &'a str) -> Option<Self> {
-        json.starts_with('{').then(|| serde_json::from_str(json).ok())?
-    }
-}
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::with_capacity(16);
-                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-                    fields.push((key, value.get()));
-                }
-                Ok(Object(fields))
-            }
-        }
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-/// A key, borrowed where it has no escapes: `Cow` alone is always read as owned.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ pub mod fault;
 pub mod finding;
 pub mod fingerprint;
 pub mod heard;
+pub mod json;
 pub mod limits;
 pub mod log;
 pub mod metric;

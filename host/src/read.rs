@@ -7,13 +7,10 @@ mod tests;
 
 use crate::event::{Arrival, Asset, Event, Reference};
 use crate::finding::{self, Finding};
+use crate::json;
 use crate::scan;
 use crate::upcoming::OWN_KINDS;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use tidegate_envelope::{Body, Envelope, Header};
 use tidegate_source::{TOPIC_BYTES_MAX, Topic};
@@ -50,7 +47,7 @@ pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
     let topic =
         profile.map(|profile| profile.topic(&names_and_values(&envelope.headers), &body)).unwrap_or_default();
     let mut scanned = scan::scan(&body);
-    let mut fields = serde_json::from_str::<Fields<'_>>(&scanned.text).ok();
+    let mut fields = if scanned.is_json { Fields::read(&scanned.text) } else { None };
     if let Some(inner) = fields.as_ref().and_then(Fields::unwrapped) {
         scanned.findings.push(Finding::new(finding::WRAPPED, "the event stands under a single key"));
         fields = Some(inner);
@@ -117,25 +114,48 @@ fn timestamp_us(text: &str) -> Option<u64> {
 /// twice the last one counts, as for most readers of JSON.
 #[derive(Default)]
 struct Fields<'a> {
-    event_type: Option<&'a RawValue>,
-    id: Option<&'a RawValue>,
-    name: Option<&'a RawValue>,
-    asset_type: Option<&'a RawValue>,
-    location: Option<&'a RawValue>,
-    loanee: Option<&'a RawValue>,
-    created_at: Option<&'a RawValue>,
-    updated_at: Option<&'a RawValue>,
-    field_values: Option<&'a RawValue>,
+    event_type: Option<&'a str>,
+    id: Option<&'a str>,
+    name: Option<&'a str>,
+    asset_type: Option<&'a str>,
+    location: Option<&'a str>,
+    loanee: Option<&'a str>,
+    created_at: Option<&'a str>,
+    updated_at: Option<&'a str>,
+    field_values: Option<&'a str>,
     /// How many keys there are, known or not, and the value of the last one.
     keys: usize,
-    last: Option<&'a RawValue>,
+    last: Option<&'a str>,
 }
 
 impl<'a> Fields<'a> {
+    /// `None` for what is no object.
+    fn read(json: &'a str) -> Option<Self> {
+        let mut read = Self::default();
+        for (key, value) in json::fields(json)? {
+            read.keys += 1;
+            read.last = Some(value);
+            let field = match key.as_ref() {
+                "event_type" => &mut read.event_type,
+                "id" => &mut read.id,
+                "name" => &mut read.name,
+                "assettype" => &mut read.asset_type,
+                "location" => &mut read.location,
+                "loanee" => &mut read.loanee,
+                "created_at" => &mut read.created_at,
+                "updated_at" => &mut read.updated_at,
+                "field_values" => &mut read.field_values,
+                _ => continue,
+            };
+            *field = Some(value);
+        }
+        Some(read)
+    }
+
     /// The event inside an object that has nothing else: the sender speaks of "wrapped event types" and shows none.
     fn unwrapped(&self) -> Option<Self> {
         let only = self.last.filter(|_| self.keys == 1 && self.event_type.is_none())?;
-        serde_json::from_str::<Self>(only.get()).ok().filter(|inner| inner.event_type.is_some())
+        Self::read(only).filter(|inner| inner.event_type.is_some())
     }
 
     fn asset(&self) -> Asset {
@@ -147,59 +167,22 @@ impl<'a> Fields<'a> {
             loanee: reference(self.loanee),
             created_at: text(self.created_at),
             updated_at: text(self.updated_at),
-            field_values: self.field_values.map(|raw| raw.get().to_owned()).filter(|json| json != "null"),
+            field_values: self.field_values.filter(|json| *json != "null").map(str::to_owned),
         }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                    let value: &'de RawValue = map.next_value()?;
-                    fields.keys += 1;
-                    fields.last = Some(value);
-                    let field = match key.as_ref() {
-                        "event_type" => &mut fields.event_type,
-                        "id" => &mut fields.id,
-                        "name" => &mut fields.name,
-                        "assettype" => &mut fields.asset_type,
-                        "location" => &mut fields.location,
-                        "loanee" => &mut fields.loanee,
-                        "created_at" => &mut fields.created_at,
-                        "updated_at" => &mut fields.updated_at,
-                        "field_values" => &mut fields.field_values,
-                        _ => continue,
-                    };
-                    *field = Some(value);
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(FieldsVisitor)
     }
 }
 
 /// A string's content or a number's digits as they stand; anything else is no text.
-fn text(raw: Option<&RawValue>) -> Option<String> {
-    let raw = raw?.get();
-    match raw.as_bytes().first()? {
-        b'"' => serde_json::from_str(raw).ok(),
-        b'-' | b'0'..=b'9' => Some(raw.to_owned()),
+fn text(json: Option<&str>) -> Option<String> {
+    let json = json?;
+    match json.as_bytes().first()? {
+        b'"' => json::string(json).map(Cow::into_owned),
+        b'-' | b'0'..=b'9' => Some(json.to_owned()),
         _ => None,
     }
 }
 
-fn reference(raw: Option<&RawValue>) -> Option<Reference> {
-    let fields: Fields<'_> = serde_json::from_str(raw?.get()).ok()?;
+fn reference(json: Option<&str>) -> Option<Reference> {
+    let fields = Fields::read(json?)?;
     Some(Reference { id: id::read(fields.id), name: text(fields.name) })
 }

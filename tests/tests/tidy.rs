@@ -32,6 +32,7 @@ const PURE: &[&str] = &[
     "host/src/fault.rs",
     "host/src/fault/",
     "host/src/finding.rs",
+    "host/src/json.rs",
     "host/src/limits.rs",
     "host/src/log.rs",
     "host/src/metric.rs",

@@ -1,7 +1,6 @@
 //! The one text that an id has, however the sender writes it. Pure.
 
 use super::text;
-use serde_json::value::RawValue;
 
 /// Digits of an id that is written out from a number with an exponent.
 const ID_DIGITS_MAX: usize = 40;
@@ -9,9 +8,9 @@ const ID_DIGITS_MAX: usize = 40;
 /// An id as text: one thing has one, however the sender writes it. A number is what it is worth, so `675.0` and
 /// `6.75e2` are 675, and any whole number keeps all its digits. A text is taken as it is, spaces and all: whoever
 /// writes ids as texts means them so.
-pub(super) fn read(raw: Option<&RawValue>) -> Option<String> {
-    let id = text(raw)?;
-    let is_text = raw?.get().starts_with('"');
+pub(super) fn read(json: Option<&str>) -> Option<String> {
+    let id = text(json)?;
+    let is_text = json?.starts_with('"');
     Some(if is_text { id } else { whole(&id).unwrap_or(id) })
 }
 

@@ -1,0 +1,156 @@
+//! The fields of a JSON object as they stand, without reading what is in them. Pure; knows nothing of what they mean.
+//!
+//! An event is looked at many times after it was found to be JSON (`scan`): it is not checked each time again, only where a
+//! value ends is looked for.
+
+use std::borrow::Cow;
+
+/// A key and the spelling of its value.
+pub type Field<'a> = (Cow<'a, str>, &'a str);
+
+/// The fields of an object in their order, one that stands twice included. `None` for JSON that is no object, and mostly for
+/// what is no JSON.
+#[must_use]
+pub fn fields(json: &str) -> Option<Vec<Field<'_>>> {
+    let mut fields = Vec::with_capacity(16);
+    let mut rest = json.trim_ascii().strip_prefix('{')?.trim_ascii_start();
+    if rest == "}" {
+        return Some(fields);
+    }
+    loop {
+        let (key, after) = first_value(rest)?;
+        let (value, after) = first_value(after.strip_prefix(':')?.trim_ascii_start())?;
+        fields.push((string(key)?, value));
+        match after.strip_prefix(',') {
+            Some(after) => rest = after.trim_ascii_start(),
+            None => return (after == "}").then_some(fields),
+        }
+    }
+}
+
+/// What a string says, borrowed where it has no escapes; `None` for what is none.
+#[must_use]
+pub fn string(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
+}
+
+/// The value that a text begins with, and what follows it and the space behind it.
+fn first_value(json: &str) -> Option<(&str, &str)> {
+    let bytes = json.as_bytes();
+    let end = match bytes.first()? {
+        b'"' => end_of_string(bytes, 0)?,
+        b'{' | b'[' => end_of_nested(bytes)?,
+        _ => bytes.iter().position(|byte| b",]} \t\r\n".contains(byte)).unwrap_or(bytes.len()),
+    };
+    let (value, rest) = json.split_at_checked(end)?;
+    Some((value, rest.trim_ascii_start()))
+}
+
+/// Where the string ends that begins here.
+fn end_of_string(json: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        at += json.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        match json.get(at) {
+            Some(b'"') => return Some(at + 1),
+            // Whatever is escaped ends nothing.
+            _ => at += 2,
+        }
+    }
+}
+
+/// Where the object or the list ends that a text begins with.
+fn end_of_nested(json: &[u8]) -> Option<usize> {
+    let (mut depth, mut at) = (0_usize, 0);
+    loop {
+        match json.get(at)? {
+            b'"' => {
+                at = end_of_string(json, at)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn fields_are_cut_where_a_parser_cuts_them() {
+        for json in [
+            "{}",
+            " { } ",
+            r#"{"a":1}"#,
+            "{ \"a\" : 1 ,\r\n\"b\"\t: [ 1, {\"c\":\"]}\"} ] , \"d\":null }",
+            r#"{"a\"b":"\\","c":"\\\"","":{"x":{"y":"}"}},"\u0061":-1.5e3,"a":true}"#,
+            r#"{"é":"ü","emoji":"😀","list":[[],[[]],{}]}"#,
+        ] {
+            let cut = fields(json).expect("it is an object");
+            let cut: Vec<(String, Value)> = cut
+                .into_iter()
+                .map(|(key, value)| (key.into_owned(), serde_json::from_str(value).expect("it is a value")))
+                .collect();
+            let whole: Value = serde_json::from_str(json).expect("it is JSON");
+            let whole = whole.as_object().expect("an object");
+            for (key, value) in whole {
+                let last = cut.iter().rfind(|(known, _)| known == key);
+                assert_eq!(last.map(|(_, value)| value), Some(value), "{key} of {json}");
+            }
+            assert!(cut.iter().all(|(key, _)| whole.contains_key(key)), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_there_twice_in_order() {
+        let found = fields(r#"{"a":1,"b":2,"a":3}"#);
+        assert_eq!(found, Some(vec![("a".into(), "1"), ("b".into(), "2"), ("a".into(), "3")]));
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_fields() {
+        for text in [
+            "",
+            "1",
+            "[]",
+            r#""a""#,
+            "{",
+            "}",
+            r#"{"a""#,
+            r#"{"a":1"#,
+            r#"{"a":1}x"#,
+            r#"{"a":1,}"#,
+            r#"{"a" 1}"#,
+            "{1:2}",
+            r#"{"a":"\"#,
+        ] {
+            assert_eq!(fields(text), None, "{text}");
+        }
+    }
+
+    /// Whatever it is, it is cut or refused, and nothing panics.
+    #[test]
+    fn any_text_is_looked_through() {
+        let mut random = fastrand::Rng::with_seed(0x7469_6465);
+        let parts = ["{", "}", "[", "]", "\"", "\\", "a", ":", ",", "1", " ", "\u{e4}", "{\"a\":"];
+        for _ in 0..20_000 {
+            let text: String =
+                (0..random.usize(0..30)).map(|_| parts[random.usize(0..parts.len())]).collect();
+            let is_object = serde_json::from_str::<serde_json::Map<String, Value>>(&text).is_ok();
+            assert!(!is_object || fields(&text).is_some(), "{text}");
+        }
+    }
+}
