@@ -8,7 +8,7 @@ use crate::store::outbox::{Origin, PauseChange, PauseRow, TryRow, WaitingTarget}
 use crate::store::{DueEffect, EffectOutcome, EffectSeq, EffectState};
 use crate::target::{Pause, Target};
 use anyhow::Context as _;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, params};
 use tidegate_envelope::SourceName;
 
 /// The targets that effects wait to go to: the next one is found in the index, however many effects the one before has.
@@ -105,23 +105,20 @@ pub(super) fn tries(db: &Connection, effect_seq: i64) -> anyhow::Result<Vec<TryR
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// An effect that waits for its first attempt.
+pub(super) const INSERT_EFFECT: &str = "
+    INSERT INTO effects (event_seq, plugin, record, state, attempts, due_at_ms, target) VALUES (?1, ?2, ?3, 1, 0, ?4, ?5)";
+
+/// `insert` is [`INSERT_EFFECT`].
 pub(super) fn write_effect(
-    db: &Transaction<'_>,
+    insert: &mut Statement<'_>,
     event_seq: i64,
     plugin: &str,
     effect: &Effect,
     due_at_ms: u64,
 ) -> anyhow::Result<()> {
-    db.prepare_cached(
-        "INSERT INTO effects (event_seq, plugin, record, state, attempts, due_at_ms, target) VALUES (?1, ?2, ?3, 1, 0, ?4, ?5)",
-    )?
-    .execute(params![
-        event_seq,
-        plugin,
-        effect.to_record(),
-        due_at_ms.cast_signed(),
-        effect.request().target().as_str()
-    ])?;
+    let (record, target) = (effect.to_record(), effect.request().target());
+    insert.execute(params![event_seq, plugin, record, due_at_ms.cast_signed(), target.as_str()])?;
     Ok(())
 }
 
