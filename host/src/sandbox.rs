@@ -16,8 +16,8 @@
 //! that moves by itself to observe such a read with; plugins of people who distrust each other still belong in processes
 //! of their own.
 //!
-//! Two threads that share an engine share its pool's state, which costs each half as much again. So there is an
-//! engine per thread, up to [`SandboxConfig::engines`], all of them running the same compiled code.
+//! Two threads that share an engine share its pool's state, which costs each half as much again. So there are several
+//! engines, [`SandboxConfig::engines`], all of them running the same compiled code, and a call goes where no other is.
 
 mod admission;
 mod cache;

@@ -2,7 +2,7 @@
 //! plugins.
 
 use super::SandboxConfig;
-use super::slot::Slots;
+use super::slot::{Slot, Slots};
 use super::ticker::Ticker;
 use crate::limits::STACK_BYTES_MAX;
 use std::num::NonZeroUsize;
@@ -67,14 +67,19 @@ impl Engines {
         &self.engines
     }
 
-    /// This thread's engine, with its index: threads take turns, and keep theirs.
-    pub(super) fn of_this_thread(&self) -> (usize, &Engine, &Slots) {
+    /// A place in an engine that nobody else is in, with the engine's index; while there is none, waits for one in this
+    /// thread's own. Threads begin with their own, so that they meet seldom.
+    pub(super) fn take(&self) -> (usize, &Engine, Slot<'_>) {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
             static TURN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
         }
-        let index = TURN.with(|turn| turn % self.engines.len());
-        (index, &self.engines[index], &self.slots[index])
+        let count = self.engines.len();
+        let own = TURN.with(|turn| turn % count);
+        let mut all = (0..count).map(|n| (own + n) % count);
+        let idle = all.find_map(|index| Some((index, self.slots[index].take_if_idle()?)));
+        let (index, slot) = idle.unwrap_or_else(|| (own, self.slots[own].take()));
+        (index, &self.engines[index], slot)
     }
 }
 

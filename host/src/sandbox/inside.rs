@@ -39,9 +39,8 @@ impl<'a> Inside<'a> {
         );
         assert!(is_metered || limits.fuel == 0, "a plugin with a limit of fuel was prepared for one");
         let limits = sandbox.bounded(limits);
-        let (index, engine, slots) = engines.of_this_thread();
+        let (index, engine, slot) = engines.take();
         let handler = &plugin.0.handlers[index];
-        let slot = slots.take();
         let mut store = Store::new(engine, CallState::new(&limits, event));
         store.limiter(|state| state);
         hostcall::bound(&mut store, &limits, handler.calls_host());

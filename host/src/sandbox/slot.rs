@@ -1,36 +1,64 @@
 //! Bounds how many instances of one engine run at once. Knows nothing of wasm.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The free places of one engine.
+/// The places of one engine.
 #[derive(Debug)]
 pub(super) struct Slots {
-    free: Mutex<u32>,
+    all: u32,
+    places: Mutex<Places>,
     freed: Condvar,
+}
+
+#[derive(Debug)]
+struct Places {
+    free: u32,
+    /// Threads that wait for one: when there is none, nobody is woken, for that is a call of the kernel.
+    waiting: u32,
 }
 
 /// One place, given back when dropped.
 pub(super) struct Slot<'a>(&'a Slots);
 
 impl Slots {
-    pub(super) const fn new(free: u32) -> Self {
-        Self { free: Mutex::new(free), freed: Condvar::new() }
+    pub(super) const fn new(all: u32) -> Self {
+        Self { all, places: Mutex::new(Places { free: all, waiting: 0 }), freed: Condvar::new() }
+    }
+
+    /// A place, when all are free.
+    pub(super) fn take_if_idle(&self) -> Option<Slot<'_>> {
+        let mut places = self.places();
+        if places.free < self.all {
+            return None;
+        }
+        places.free -= 1;
+        Some(Slot(self))
     }
 
     /// Waits for a place. Every holder has a time limit, so the wait ends.
     pub(super) fn take(&self) -> Slot<'_> {
-        // A counter is right whoever panicked beside it.
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
+        let mut places = self.places();
+        places.waiting += 1;
+        let free = self.freed.wait_while(places, |places| places.free == 0);
+        let mut places = free.unwrap_or_else(PoisonError::into_inner);
+        places.waiting -= 1;
+        places.free -= 1;
         Slot(self)
+    }
+
+    /// Counters are right whoever panicked beside them.
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
+        let mut places = self.0.places();
+        places.free += 1;
+        if places.waiting > 0 {
+            self.0.freed.notify_one();
+        }
     }
 }
 
@@ -48,6 +76,16 @@ mod tests {
             drop(first);
             second.join().expect("the second waiter gets the place");
         });
-        assert_eq!(*slots.free.lock().expect("nobody panicked"), 1);
+        let places = slots.places();
+        assert_eq!((places.free, places.waiting), (1, 0));
+    }
+
+    #[test]
+    fn an_engine_is_idle_while_nobody_has_a_place() {
+        let slots = Slots::new(2);
+        let first = slots.take_if_idle().expect("it is idle");
+        assert!(slots.take_if_idle().is_none(), "one place is held");
+        drop(first);
+        assert!(slots.take_if_idle().is_some(), "it is idle again");
     }
 }
