@@ -31,10 +31,15 @@ struct Entry {
 }
 
 impl Recent {
-    /// An empty window of this many events.
+    /// An empty window of this many events. Room for all of them is made now: it never stops to make more.
     #[must_use]
     pub fn new(events_max: usize) -> Self {
-        Self { events_max, by_content: HashMap::new(), order: VecDeque::new(), forgotten: None }
+        Self {
+            events_max,
+            by_content: HashMap::with_capacity(events_max.saturating_add(1)),
+            order: VecDeque::with_capacity(events_max.saturating_add(1)),
+            forgotten: None,
+        }
     }
 
     /// Looks a delivery up and claims its content for its receipt. Two deliveries of the same bytes in
