@@ -8,6 +8,10 @@ use command::nearby;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// What the thread that decides allocates is freed by the one that writes: this one is made for that.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// React to asset events with your own code, in any language that compiles to WebAssembly.
 ///
 /// Events arrive at the edge, wait in a durable queue, are decided by your plugins in a sandbox, and the host
