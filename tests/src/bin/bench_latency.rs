@@ -1,5 +1,7 @@
-//! From the POST at the edge to the notice at its target, through `tidegate dev` as a user starts it, idle: one
-//! event at a time, with a pause before each. Prints two JSON lines. Takes the number of events (400).
+//! From the POST at the edge to the notice at its target, through `tidegate dev` as a user starts it. Idle: one event at
+//! a time, with a pause before each. Paced: a thousand events a second, each due at its own moment whatever became of
+//! those before it, and its time counted from that moment on. Prints four JSON lines. Takes the number of events (400),
+//! of which there are twenty-five times as many at a pace.
 
 use anyhow::{Context as _, ensure};
 use axum::Router;
@@ -7,12 +9,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 use tidegate_tests::bench;
 use tidegate_tests::sender::{Sender, loan};
 use tidegate_tests::system::{Dev, plugin};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Events before the first that counts.
@@ -22,7 +27,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The longest a notice may be on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(30);
 /// Notices that came and were not looked at yet. One event causes one.
-const NOTICES_MAX: usize = 8;
+const NOTICES_MAX: usize = 1_024;
+/// Events in a second, at a pace.
+const PACE: u32 = 1_000;
+/// How many there are at a pace for each that is alone.
+const PACED_EACH: usize = 25;
 
 /// A notice, and when it was there.
 type Arrival = (Instant, Bytes);
@@ -47,11 +56,63 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     taken.push(bench::taken_by_others().await?);
+    let numbers = WARM_UP + events + 1..=WARM_UP + events * (1 + PACED_EACH);
+    let paced_ms = paced(&sender, numbers, &mut arrivals).await?;
+    taken.push(bench::taken_by_others().await?);
     bench::tell_taken(&taken);
-    for (name, of_hundred) in [("latency-p50", 50), ("latency-p99", 99)] {
-        println!("{}", bench::figure(name, bench::percentile(&latencies_ms, of_hundred), "ms"));
+    for (name, latencies_ms) in [("latency", &latencies_ms), ("paced-latency", &paced_ms)] {
+        for of_hundred in [50, 99] {
+            let value = bench::percentile(latencies_ms, of_hundred);
+            println!("{}", bench::figure(&format!("{name}-p{of_hundred}"), value, "ms"));
+        }
     }
     Ok(())
+}
+
+/// Posts [`PACE`] events a second. The milliseconds from the moment each was due to its notice.
+async fn paced(
+    sender: &Sender,
+    numbers: RangeInclusive<usize>,
+    arrivals: &mut mpsc::Receiver<Arrival>,
+) -> anyhow::Result<Vec<f64>> {
+    let events = numbers.clone().count();
+    let post = async {
+        let mut pace = tokio::time::interval(Duration::from_secs(1) / PACE);
+        let mut posts = JoinSet::new();
+        for number in numbers {
+            let due = pace.tick().await.into_std();
+            let sender = sender.clone();
+            posts.spawn(async move { anyhow::Ok((sender.post(&loan(number)).await?.to_string(), due)) });
+        }
+        let mut dues = Vec::with_capacity(events);
+        while let Some(posted) = posts.join_next().await {
+            dues.push(posted??);
+        }
+        anyhow::Ok(dues)
+    };
+    let collect = async {
+        let mut arrived = HashMap::with_capacity(events);
+        while arrived.len() < events {
+            let (at, receipt) = notice(arrivals).await?;
+            arrived.entry(receipt).or_insert(at);
+        }
+        anyhow::Ok(arrived)
+    };
+    let (dues, arrived) = tokio::try_join!(post, collect)?;
+    let latency_ms = |(receipt, due): (String, Instant)| {
+        let at = arrived.get(&receipt).with_context(|| format!("a notice of {receipt}"))?;
+        Ok((*at - due).as_secs_f64() * 1e3)
+    };
+    dues.into_iter().map(latency_ms).collect()
+}
+
+/// Waits for the next notice: when it came, and of which receipt.
+async fn notice(arrivals: &mut mpsc::Receiver<Arrival>) -> anyhow::Result<(Instant, String)> {
+    let arrival = timeout(ON_ITS_WAY, arrivals.recv()).await.context("a notice does not arrive")?;
+    let (arrived, body) = arrival.context("the receiver stopped")?;
+    let notice: Value = serde_json::from_slice(&body).context("read the notice")?;
+    let receipt = notice.get("receipt").and_then(Value::as_str);
+    Ok((arrived, receipt.with_context(|| format!("a receipt in {notice}"))?.to_owned()))
 }
 
 /// Posts one event and waits for its notice: the time from the one to the other.
@@ -63,10 +124,8 @@ async fn event(
     let event = loan(number);
     let started = Instant::now();
     let receipt = sender.post(&event).await?;
-    let arrival = timeout(ON_ITS_WAY, arrivals.recv()).await.context("the notice does not arrive")?;
-    let (arrived, body) = arrival.context("the receiver stopped")?;
-    let notice: Value = serde_json::from_slice(&body).context("read the notice")?;
-    ensure!(notice.get("receipt") == Some(&Value::from(receipt.to_string())), "not of {receipt}: {notice}");
+    let (arrived, of) = notice(arrivals).await?;
+    ensure!(of == receipt.to_string(), "a notice of {of}, not of {receipt}");
     Ok(arrived - started)
 }
 

@@ -1,0 +1,181 @@
+//! A host without its outbox, and the queue it pulls from.
+
+use super::GROUP;
+use super::traffic::produce;
+use super::usage::{Meter, Spent};
+use std::path::Path;
+use std::sync::Arc;
+use tidegate::comparison::Comparisons;
+use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
+use tidegate::plan::PlanRules;
+use tidegate::plugin::Manifest;
+use tidegate::poll::PollPolicy;
+use tidegate::pump::{self, PumpBounds};
+use tidegate::queue::embedded::EmbeddedQueue;
+use tidegate::queue::rest::{BATCH_MAX, RestQueue, RestQueueConfig, Token};
+use tidegate::registry::{Active, Switchboard};
+use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::Store as _;
+use tidegate::store::sqlite::SqliteStore;
+use tidegate::versions::Versions;
+use tidegate_queue::{Behavior, QueueId, Queues, ServeOptions, Server};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+const LEASE_MS: u64 = 60_000;
+const QUEUE: &str = "events";
+const ACCOUNT: &str = "bench";
+const TOKEN: &str = "bench";
+
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    u64::try_from(since.as_millis()).expect("before the year 500 million")
+}
+
+/// A host's middle, with plugins/rust at work.
+pub(crate) struct Middle {
+    pub(crate) store: SqliteStore,
+    pub(crate) versions: Arc<Versions<SqliteStore>>,
+    switchboard: Arc<Switchboard>,
+}
+
+impl Middle {
+    pub(crate) async fn new(dir: &Path) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
+        let component = std::fs::read(root.join("plugins/rust/plugin.wasm"))
+            .expect("plugins/rust/plugin.wasm is built; type: cargo xtask plugins");
+        let manifest = std::fs::read_to_string(root.join("plugins/rust/plugin.toml")).expect("a manifest");
+        let store = SqliteStore::open(dir).expect("a store");
+        let sandbox = Arc::new(Sandbox::new(SandboxConfig::new(dir.join("compiled"))).expect("a sandbox"));
+        let switchboard = Arc::new(Switchboard::default());
+        let versions = Arc::new(Versions::new(store.clone(), sandbox));
+        let deployer = Deployer::new(Arc::clone(&versions), Arc::clone(&switchboard), now_ms);
+        let candidate = Candidate::new(Manifest::parse(&manifest).expect("well formed"), component);
+        deployer.deploy(candidate, By::default()).await.expect("deploys");
+        Self { store, versions, switchboard }
+    }
+
+    pub(crate) fn active(&self) -> Arc<Active> {
+        Arc::clone(self.switchboard.current().iter().next().expect("one plugin"))
+    }
+
+    async fn pipeline(self) -> Arc<Pipeline<SqliteStore>> {
+        let parts = Parts {
+            store: self.store,
+            versions: self.versions,
+            switchboard: self.switchboard,
+            rules: PlanRules::default(),
+            bounds: PipelineBounds {
+                asking_max: 2,
+                // Each asset has 60 events within a second.
+                effects_per_minute_max: u32::MAX,
+                ..PipelineBounds::default()
+            },
+            now_ms,
+            chance: || 0.5,
+            recorded: Arc::new(Notify::new()),
+            edge: None,
+            heard: Arc::default(),
+            comparisons: Comparisons::new().0,
+        };
+        Arc::new(Pipeline::new(parts).await.expect("a pipeline"))
+    }
+}
+
+/// How a host gets its deliveries.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    /// The queue is in the process.
+    InProcess,
+    /// It is behind its REST contract, on the loopback.
+    Rest,
+}
+
+/// A host at work.
+pub(crate) struct Host {
+    store: SqliteStore,
+    queues: Queues,
+    queue: QueueId,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Host {
+    pub(crate) async fn start(dir: &Path, way: Way) -> Self {
+        let middle = Middle::new(dir).await;
+        let store = middle.store.clone();
+        let pipeline = middle.pipeline().await;
+        let server = Server::bind(serve_options(dir)).await.expect("a queue");
+        let queues = server.queues.clone();
+        let queue = queues.ensure_queue(QUEUE).await.expect("a queue");
+        let (stop, stopped) = watch::channel(false);
+        let pump = match way {
+            Way::InProcess => {
+                let embedded = Arc::new(EmbeddedQueue::new(queues.clone(), queue, LEASE_MS));
+                tokio::spawn(pump::run(embedded, pipeline, bounds(GROUP), stopped.clone()))
+            }
+            Way::Rest => {
+                let rest = Arc::new(rest_queue(server.base_url(), queue));
+                tokio::spawn(pump::run(rest, pipeline, bounds(BATCH_MAX), stopped.clone()))
+            }
+        };
+        let serving = tokio::spawn(async move {
+            let mut stopped = stopped;
+            let stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
+            server.serve(stopped).await.expect("serves");
+        });
+        Self { store, queues, queue, stop, tasks: vec![pump, serving] }
+    }
+
+    /// Has it decide so many events: from the first that is queued to the last that is acknowledged.
+    pub(crate) async fn feed(&self, envelopes: impl Iterator<Item = String>, events: u64) -> Spent {
+        let meter = Meter::start();
+        produce(&self.queues, &self.queue, envelopes).await;
+        meter.stop(events)
+    }
+
+    /// Ends it. Every one of its events must be recorded, with its effect.
+    pub(crate) async fn stop(self, events: u64) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.await.expect("no panic");
+        }
+        let stats = self.store.stats().await.expect("counts");
+        assert_eq!((stats.done, stats.effects.waiting), (events, events), "{stats:?}");
+    }
+}
+
+fn bounds(batch_max: usize) -> PumpBounds {
+    PumpBounds {
+        in_flight_max: 8 * GROUP,
+        batch_max,
+        poll: PollPolicy { busy_ms: 1, idle_ms: 1, factor: 1 },
+        permanent_retry_ms: 1_000,
+    }
+}
+
+fn serve_options(dir: &Path) -> ServeOptions {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    ServeOptions {
+        data_dir: dir.join("queue"),
+        rest_addr: any,
+        binding_addr: any,
+        account_id: ACCOUNT.to_owned(),
+        token: TOKEN.to_owned(),
+        behavior: Behavior::default(),
+        queues: vec![QUEUE.to_owned()],
+    }
+}
+
+fn rest_queue(base_url: String, queue: QueueId) -> RestQueue {
+    let config = RestQueueConfig {
+        base_url,
+        account_id: ACCOUNT.to_owned(),
+        queue_id: queue.to_string(),
+        token: Token::new(TOKEN),
+        visibility_timeout_ms: LEASE_MS,
+        batch_max: BATCH_MAX,
+    };
+    RestQueue::new(config).expect("a client")
+}

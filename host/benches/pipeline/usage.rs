@@ -1,0 +1,71 @@
+//! What this process has taken of the machine, as the kernel counts it
+//! (<https://docs.kernel.org/filesystems/proc.html>).
+
+use std::fmt;
+use std::fs::read_to_string;
+use std::time::{Duration, Instant};
+
+/// The kernel tells programs of time in hundredths of a second, whatever it counts in itself.
+const TICKS_PER_S: u32 = 100;
+
+/// A stretch of work that has begun.
+pub(crate) struct Meter {
+    started: Instant,
+    cpu: Duration,
+}
+
+/// What so many events took.
+pub(crate) struct Spent {
+    events: u64,
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now(), cpu: cpu() }
+    }
+
+    pub(crate) fn stop(self, events: u64) -> Spent {
+        Spent { events, elapsed: self.started.elapsed(), cpu: cpu() - self.cpu }
+    }
+}
+
+impl Spent {
+    fn count(&self) -> f64 {
+        f64::from(u32::try_from(self.events).expect("fewer than four thousand million"))
+    }
+
+    pub(crate) fn per_s(&self) -> f64 {
+        self.count() / self.elapsed.as_secs_f64()
+    }
+
+    /// Time of all processors that each event took, in microseconds.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.count()
+    }
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0}/s at {:.1} us", self.per_s(), self.cpu_us())
+    }
+}
+
+/// Time on the processors that all threads together had so far.
+fn cpu() -> Duration {
+    let stat = read_to_string("/proc/self/stat").expect("the kernel tells");
+    // The second field is a name in parentheses; the 14th and the 15th are of the process and of the kernel for it.
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u32 = ticks.map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
+    Duration::from_secs(1) * ticks / TICKS_PER_S
+}
+
+/// Mebibytes of this process that are in memory.
+pub(crate) fn resident_mib() -> f64 {
+    let status = read_to_string("/proc/self/status").expect("the kernel tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+    let kib: u32 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    f64::from(kib) / 1024.0
+}
