@@ -135,6 +135,7 @@ impl Tools {
                 "install rustup, Rust's own installer, then: rustup toolchain install stable",
             ),
             ("cc", "--version", "apt-get install gcc"),
+            ("make", "--version", "apt-get install make"),
             ("node", "--version", "apt-get install nodejs npm"),
             ("npm", "--version", "apt-get install npm"),
             ("python3", "--version", "apt-get install python3 python3-pip"),
