@@ -4,6 +4,7 @@
 pub mod listing;
 pub mod outbox;
 pub mod parked;
+pub mod past;
 pub mod sqlite;
 pub mod stats;
 pub mod versions;
@@ -27,6 +28,7 @@ use crate::upcoming::Upcoming;
 use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
 use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
+use past::{PastPage, PastQuery};
 use stats::Stats;
 use std::future::Future;
 use std::time::Duration;
@@ -306,6 +308,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Some of the events that are asked for; a bounded piece of work.
     fn events(&self, query: EventQuery) -> impl Future<Output = Result<EventsPage, StoreError>> + Send;
+
+    /// Some of the events that a plugin was asked about or would have been; a bounded piece of work.
+    fn past(&self, query: PastQuery) -> impl Future<Output = Result<PastPage, StoreError>> + Send;
 
     /// One event, with its story.
     fn event(&self, receipt: Receipt) -> impl Future<Output = Result<Option<EventRow>, StoreError>> + Send;

@@ -6,6 +6,7 @@ mod lane;
 mod listing;
 mod outbox;
 mod parked;
+mod past;
 mod queries;
 mod rows;
 mod schema;
@@ -19,6 +20,7 @@ mod writer;
 use super::listing::{EventQuery, EventsPage};
 use super::outbox::WaitingTarget;
 use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
+use super::past::{PastPage, PastQuery};
 use super::stats::Stats;
 use super::versions::{DriftRow, KeptVersion, VersionQuery};
 use super::watched::{AlertRow, DueAlert, LastVigil};
@@ -210,6 +212,10 @@ impl Store for SqliteStore {
 
     async fn events(&self, query: EventQuery) -> Result<EventsPage, StoreError> {
         self.show(move |db| listing::events(db, &query)).await
+    }
+
+    async fn past(&self, query: PastQuery) -> Result<PastPage, StoreError> {
+        self.show(move |db| past::page(db, &query)).await
     }
 
     async fn event(&self, receipt: Receipt) -> Result<Option<EventRow>, StoreError> {

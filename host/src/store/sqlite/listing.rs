@@ -65,7 +65,7 @@ pub(super) fn events(db: &Connection, query: &EventQuery) -> anyhow::Result<Even
 }
 
 /// The places of the first and the last event; of none, an empty range.
-fn bounds(db: &Connection) -> anyhow::Result<(i64, i64)> {
+pub(super) fn bounds(db: &Connection) -> anyhow::Result<(i64, i64)> {
     let first: Option<i64> = db.query_row("SELECT min(seq) FROM events", [], |row| row.get(0))?;
     let last: Option<i64> = db.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?;
     Ok(first.zip(last).unwrap_or((1, 0)))
@@ -86,7 +86,7 @@ fn first_since(db: &Connection, first: i64, last: i64, since_ms: Option<u64>) ->
 }
 
 /// Whether this event, and so every one before it, was accepted before this time.
-fn is_before(db: &Connection, seq: i64, since_ms: Option<u64>) -> anyhow::Result<bool> {
+pub(super) fn is_before(db: &Connection, seq: i64, since_ms: Option<u64>) -> anyhow::Result<bool> {
     let Some(since_ms) = since_ms else { return Ok(false) };
     // Retention may have left holes: the next one that is there speaks for them.
     let mut statement =

@@ -76,7 +76,7 @@ pub(super) fn next_upcoming_at_ms(db: &Connection, now_ms: u64) -> anyhow::Resul
 }
 
 /// The stored event as it came. Its body is read again; what its headers said was kept.
-fn event(row: &Row<'_>) -> anyhow::Result<Event> {
+pub(super) fn event(row: &Row<'_>) -> anyhow::Result<Event> {
     let (findings, attributes): (Option<String>, Option<String>) = (row.get(12)?, row.get(15)?);
     let cause: Option<[u8; 16]> = row.get(16)?;
     let audience: Option<String> = row.get(18)?;
