@@ -14,6 +14,7 @@ pub mod deploy;
 pub mod deployment;
 pub mod dev;
 pub mod drift;
+pub mod dryrun;
 pub mod echo;
 pub mod edge;
 pub mod effect;

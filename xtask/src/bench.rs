@@ -22,10 +22,11 @@ enum Kind {
     Command(&'static str),
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench { name: "sandbox", kind: Kind::Target("sandbox") },
     Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
+    Bench { name: "diff", kind: Kind::Target("diff") },
     Bench { name: "queue", kind: Kind::Command("bench_queue") },
     Bench { name: "edge", kind: Kind::Command("bench_edge") },
     Bench { name: "latency", kind: Kind::Command("bench_latency") },
@@ -46,7 +47,7 @@ enum Target {
 }
 
 /// The targets, by the figure's name; `*` at its start stands for any language.
-const TARGETS: [(&str, Target); 23] = [
+const TARGETS: [(&str, Target); 24] = [
     ("sandbox", Target::RatioMost(1.15)),
     ("rust-fresh-p50", Target::RatioMost(1.3)),
     ("c-fresh-p50", Target::RatioMost(1.3)),
@@ -58,6 +59,7 @@ const TARGETS: [(&str, Target); 23] = [
     ("pipeline-rest", Target::Least(20_000.0)),
     ("pipeline-memory", Target::RatioMost(1.1)),
     ("pipeline-grown", Target::RatioMost(1.1)),
+    ("diff", Target::Least(5_000.0)),
     ("queue-sends", Target::RatioLeast(1.0)),
     ("edge-requests", Target::RatioLeast(1.0 / 1.2)),
     ("edge-p99", Target::RatioMost(1.2)),
@@ -99,7 +101,7 @@ struct Figure {
 /// What to measure, and how to show it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this one: sandbox, languages, pipeline, queue, edge, latency, many or swap.
+    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, latency, many or swap.
     name: Option<String>,
     /// Events of the run that shows whether the pipeline's memory and cost stay the same (1000000); ten million need 30 GB
     /// of disk and half an hour.
