@@ -2,10 +2,12 @@
 //! reach loopback must not be able to deploy another. Knows nothing of SQL or wasm.
 
 pub mod client;
+pub mod dryrun;
 mod listing;
 pub mod plugins;
 
 use crate::deploy::Deployer;
+use crate::dryrun::DryRun;
 use crate::pipeline::Pipeline;
 use crate::store::{Store, StoreError};
 use crate::vigil::report::SourcesReport;
@@ -30,6 +32,8 @@ pub struct Admin<S> {
     pub store: S,
     /// What deploys.
     pub deployer: Arc<Deployer<S>>,
+    /// What asks versions about events of the past.
+    pub dry_run: Arc<DryRun<S>>,
     /// What carries out what is said about what is parked.
     pub pipeline: Arc<Pipeline<S>>,
     /// Told when an alert is to be sent again.
@@ -49,6 +53,7 @@ pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
         .route("/api/v1/plugins/versions", post(plugins::record::<S>).layer(in_turn))
         .route("/api/v1/plugins/of/{plugin}", get(plugins::show::<S>))
         .route("/api/v1/plugins/of/{plugin}/assign", post(plugins::assign::<S>))
+        .route("/api/v1/plugins/of/{plugin}/dry-run", post(dryrun::run::<S>))
         .route("/api/v1/plugins/of/{plugin}/{action}", post(plugins::change::<S>))
         .route("/api/v1/usage", get(plugins::usage::<S>))
         .route("/api/v1/events", get(listing::events::<S>))

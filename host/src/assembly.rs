@@ -13,10 +13,12 @@ use tidegate::comparison::{self, Comparisons};
 use tidegate::config::Config;
 use tidegate::config::given::{self, GivenCertificate, GivenSecret};
 use tidegate::deploy::Deployer;
+use tidegate::dryrun::DryRun;
 use tidegate::edge::EdgeClient;
 use tidegate::effect::EffectLimits;
 use tidegate::executor::secret::{self, SecretValue};
 use tidegate::executor::{ClientCertificate, Executor, ExecutorConfig};
+use tidegate::gate::{Gate, GateBounds};
 use tidegate::outbox::{self, Outbox};
 use tidegate::overseer::{self, Overseer};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
@@ -111,7 +113,10 @@ impl Host {
             accounts: Accounts::new(now_ms()),
             ..Versions::new(store.clone(), Arc::new(Sandbox::new(sandbox_config(config, data)?)?))
         });
-        let deployer = Arc::new(Deployer::new(Arc::clone(&versions), Arc::default(), now_ms));
+        let dry_run = Arc::new(DryRun::new(Arc::clone(&versions), rules(config)));
+        let gate = Gate::new(Arc::clone(&dry_run), gate_bounds(config));
+        let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms).with_gate(gate);
+        let deployer = Arc::new(deployer);
         let registry = deployer.restore().await.context("bring back the deployed plugins")?;
         tracing::info!(plugins = registry.standings().count(), "restored");
         let (comparisons, compared) = Comparisons::new();
@@ -157,6 +162,7 @@ impl Host {
         let admin_parts = Admin {
             store: store.clone(),
             deployer,
+            dry_run,
             pipeline: Arc::clone(&pipeline),
             raised: Arc::clone(&raised),
             sources,
@@ -253,6 +259,16 @@ fn pipeline_bounds(config: &Config) -> PipelineBounds {
         subjects_bytes_max: config.store.subjects_bytes_max,
         recent_events_max: config.store.recent_events_max,
         fetching_max: config.edge.bodies_max,
+    }
+}
+
+const fn gate_bounds(config: &Config) -> GateBounds {
+    GateBounds {
+        events_max: config.gate.events_max,
+        time_ms_max: config.gate.time_ms_max,
+        faults_max: config.gate.faults_max,
+        wall_time_percent_max: config.gate.wall_time_percent_max,
+        memory_percent_max: config.gate.memory_percent_max,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod given;
 
 use crate::deployment::Share;
 use crate::effect::secret::is_secure;
+use crate::gate::GateBounds;
 use crate::limits::Limits;
 use crate::pipeline::PipelineBounds;
 use crate::plan::DecisionLimits;
@@ -69,6 +70,7 @@ sections! {
         limits: Limits = Limits::default(),
         decisions: DecisionsSection = DecisionsSection::default(),
         rollout: RolloutSection = RolloutSection::default(),
+        gate: GateSection = GateSection::default(),
         retry: RetrySection = RetrySection::default(),
         executor: ExecutorSection = ExecutorSection::default(),
         dev: DevSection = DevSection::default(),
@@ -122,6 +124,14 @@ sections! {
         canary_refusals_max: Share = RolloutRules::default().canary_refusals_max,
         canary_time_percent_max: u64 = RolloutRules::default().canary_time_percent_max,
         canary_drift_max: Share = RolloutRules::default().canary_drift_max,
+    }
+    /// What a version is asked before it goes to work.
+    GateSection {
+        events_max: usize = GateBounds::default().events_max,
+        time_ms_max: u64 = GateBounds::default().time_ms_max,
+        faults_max: u64 = GateBounds::default().faults_max,
+        wall_time_percent_max: u64 = GateBounds::default().wall_time_percent_max,
+        memory_percent_max: u64 = GateBounds::default().memory_percent_max,
     }
     /// When things are tried again.
     RetrySection { asks_max: u32 = 5, effects_max: u32 = 12, first_ms: u64 = 1_000, cap_ms: u64 = 3_600_000 }

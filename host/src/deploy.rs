@@ -5,8 +5,9 @@ mod back;
 
 use crate::account::AccountRow;
 use crate::deployment::{Action, Canary, Deployment, Roles, Share};
+use crate::gate::{self, Gate, GateError};
 use crate::plugin::{Manifest, PluginName, Version};
-use crate::registry::{Registry, Standing, Switchboard};
+use crate::registry::{Active, Registry, Standing, Switchboard};
 use crate::rights::{self, RightChange};
 use crate::store::versions::{NewVersion, Provenance, VersionQuery, VersionState};
 use crate::store::{Batch, Store, StoreError};
@@ -23,6 +24,8 @@ pub struct Deployer<S> {
     pub switchboard: Arc<Switchboard>,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
+    /// What a version runs through before it goes to work; `None`: it is asked about nothing before.
+    gate: Option<Gate<S>>,
     /// Held while something changes: each change begins where the one before ended.
     turn: Mutex<()>,
 }
@@ -96,9 +99,9 @@ pub enum DeployError {
     /// The version was refused.
     #[error(transparent)]
     Version(#[from] VersionError),
-    /// It asks for more than the active version, and nobody has approved that.
-    #[error("{}", rights::unapproved(.0))]
-    Unapproved(Vec<RightChange>),
+    /// It does not pass a gate.
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// What was asked for cannot be done with what is at work.
     #[error("{0}")]
     Refused(String),
@@ -119,7 +122,13 @@ impl<S: Store> Deployer<S> {
     /// What switches this board.
     #[must_use]
     pub fn new(versions: Arc<Versions<S>>, switchboard: Arc<Switchboard>, now_ms: fn() -> u64) -> Self {
-        Self { versions, switchboard, now_ms, turn: Mutex::default() }
+        Self { versions, switchboard, now_ms, gate: None, turn: Mutex::default() }
+    }
+
+    /// The same, and each version is asked about real events before it goes to work.
+    #[must_use]
+    pub fn with_gate(self, gate: Gate<S>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// Records a version, which changes nothing about what is at work. One that is known already stays as it is.
@@ -139,16 +148,16 @@ impl<S: Store> Deployer<S> {
     /// hold, and what they ask again is asked of the same.
     ///
     /// # Errors
-    /// When it asks for more than was approved, or the store cannot record it.
+    /// When it does not pass a gate, or the store cannot record it.
     pub async fn assign(&self, version: &Version, role: Role, by: By) -> Result<Deployed, DeployError> {
-        let _turn = self.turn.lock().await;
         let candidate = self.versions.get(version).await?;
+        self.pass(&candidate, &by).await?;
+        let _turn = self.turn.lock().await;
         let plugin = &candidate.manifest.name;
         let before = self.roles(plugin).await?;
+        // Once more: what is active may have changed meanwhile.
         let changes = self.rights(&before, &candidate.manifest).await?;
-        if !by.approve && changes.iter().any(RightChange::is_more) {
-            return Err(DeployError::Unapproved(changes));
-        }
+        gate::approved(&changes, by.approve)?;
         let (roles, action) = match role {
             Role::Active => (Roles { active: Some(version.clone()), ..Roles::default() }, Action::Deploy),
             Role::Canary { .. } | Role::Shadow if before.active.is_none() => {
@@ -187,14 +196,16 @@ impl<S: Store> Deployer<S> {
     /// Makes the canary, or else the shadow, the active version.
     ///
     /// # Errors
-    /// When there is neither, or the store cannot record it.
+    /// When there is neither, it does not pass a gate, or the store cannot record it.
     pub async fn promote(&self, plugin: &PluginName, by: By) -> Result<Deployed, DeployError> {
+        let next = next(plugin, &self.roles(plugin).await?)?;
+        self.pass(&self.versions.get(&next).await?, &by).await?;
         let _turn = self.turn.lock().await;
         let before = self.roles(plugin).await?;
-        let next = before.canary.as_ref().map(|canary| &canary.version).or(before.shadow.as_ref());
-        let next = next.cloned().ok_or_else(|| {
-            DeployError::Refused(format!("`{plugin}` has no canary and no shadow that could be promoted"))
-        })?;
+        if self::next(plugin, &before)? != next {
+            let why = format!("what is at work of `{plugin}` has changed meanwhile: try it again");
+            return Err(DeployError::Refused(why));
+        }
         let roles = Roles { active: Some(next.clone()), ..Roles::default() };
         let deployed = self.change(plugin, roles, Action::Promote, by).await?;
         Ok(Deployed { version: Some(next), before: before.active, ..deployed })
@@ -289,6 +300,19 @@ impl<S: Store> Deployer<S> {
         }
     }
 
+    /// Leads a version through the gates. Nothing waits for that but the version itself, least of all a rollback.
+    async fn pass(&self, candidate: &Arc<Active>, by: &By) -> Result<(), DeployError> {
+        let before = self.roles(&candidate.manifest.name).await?;
+        if before.active.as_ref() == Some(&candidate.version) {
+            return Ok(());
+        }
+        gate::approved(&self.rights(&before, &candidate.manifest).await?, by.approve)?;
+        match &self.gate {
+            Some(gate) => Ok(gate.check(candidate).await??),
+            None => Ok(()),
+        }
+    }
+
     async fn rights(&self, before: &Roles, candidate: &Manifest) -> Result<Vec<RightChange>, DeployError> {
         let Some(active) = &before.active else { return Ok(Vec::new()) };
         let active = self.versions.get(active).await?;
@@ -338,4 +362,12 @@ impl<S: Store> Deployer<S> {
         }
         Ok(standing)
     }
+}
+
+/// The version that is promoted next.
+fn next(plugin: &PluginName, roles: &Roles) -> Result<Version, DeployError> {
+    let next = roles.canary.as_ref().map(|canary| &canary.version).or(roles.shadow.as_ref());
+    next.cloned().ok_or_else(|| {
+        DeployError::Refused(format!("`{plugin}` has no canary and no shadow that could be promoted"))
+    })
 }

@@ -23,6 +23,7 @@ pub mod executor;
 pub mod fault;
 pub mod finding;
 pub mod fingerprint;
+pub mod gate;
 pub mod heard;
 pub mod json;
 pub mod limits;

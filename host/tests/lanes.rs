@@ -1,5 +1,7 @@
 //! One asset's events through the middle of the host: in order, once, each knowing what the one before led to.
 
+#[path = "lanes/dryrun.rs"]
+mod dryrun;
 #[path = "lanes/intervene.rs"]
 mod intervene;
 #[path = "lanes/stage.rs"]

@@ -138,7 +138,8 @@ async fn a_canary_that_does_well_is_raised_and_becomes_the_active_version() -> a
 
 #[tokio::test]
 async fn a_shadow_is_compared_and_nothing_comes_of_it() -> anyhow::Result<()> {
-    let stage = Stage::set(&[]).await?;
+    // It is promoted in the end, though it faults.
+    let stage = Stage::set(&[("TIDEGATE_GATE_FAULTS_MAX", "2")]).await?;
     stage.deploy("trap-each 7; note fine", &["--shadow"]).await?;
     stage.post(1..=20, 1).await?;
     let drifts = until("two differences are recorded", async || {
@@ -159,7 +160,8 @@ async fn a_shadow_is_compared_and_nothing_comes_of_it() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_version_that_fails_half_the_time_gives_way_to_the_last_good_one() -> anyhow::Result<()> {
-    let stage = Stage::set(&[("TIDEGATE_ROLLOUT_ASKS_MIN", "10")]).await?;
+    let rules = [("TIDEGATE_ROLLOUT_ASKS_MIN", "10"), ("TIDEGATE_GATE_FAULTS_MAX", "20")];
+    let stage = Stage::set(&rules).await?;
     let good = stage.detail().await?.roles.active;
     stage.deploy("trap-each 2; note fine", &[]).await?;
     stage.post(1..=20, 1).await?;

@@ -152,7 +152,7 @@ fn unprocessable(error: &dyn std::fmt::Display) -> Refused {
     Refused(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
 }
 
-type Answer<T> = Result<Json<T>, Refused>;
+pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 fn candidate(request: &mut DeployRequest) -> Result<Candidate, Refused> {
     let manifest = Manifest::parse(&request.manifest).map_err(|error| unprocessable(&error))?;

@@ -14,7 +14,7 @@ pub(super) struct Range {
 }
 
 /// A time in milliseconds since the Unix epoch.
-fn parse(text: &str) -> Result<u64, String> {
+pub(super) fn parse(text: &str) -> Result<u64, String> {
     at(text, now_ms()).ok_or_else(|| {
         "it is no time: type 90s, 30m, 2h or 3d for so long ago, 2026-11-28, or 2026-11-28T09:30:00Z"
             .to_owned()

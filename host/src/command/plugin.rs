@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod check;
 mod deploy;
+mod diff;
 mod explain;
 mod generate;
 mod manage;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     /// active still is. Deploying the first version grants what its manifest asks for; a later one that asks for more needs
     /// --approve.
     Deploy(deploy::Args),
+    /// What a version would have decided on real events of the past, against what was decided: nothing is performed.
+    Diff(diff::Args),
     /// Make the canary, or else the shadow, the active version; or raise a canary's share.
     Promote(manage::PromoteArgs),
     /// Bring back what was at work before: in one step, however the version at work behaves.
@@ -86,6 +89,7 @@ pub(crate) async fn run(
         Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Deploy(args) => deploy::run(args, &data()).await.map(done),
+        Command::Diff(args) => diff::run(&args, &data()).await,
         Command::Promote(args) => manage::promote(&args, &data()).await.map(done),
         Command::Rollback(args) => manage::rollback(&args, &data()).await.map(done),
         Command::End(args) => manage::change(&args, "end", &data()).await.map(done),

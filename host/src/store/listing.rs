@@ -113,6 +113,18 @@ impl Payload {
         };
         Self { content_type, encoding: encoding.to_owned(), content }
     }
+
+    /// The other way.
+    ///
+    /// # Errors
+    /// When the encoding is unknown, or the content is not in it.
+    pub fn bytes(&self) -> anyhow::Result<Vec<u8>> {
+        match self.encoding.as_str() {
+            "text" => Ok(self.content.clone().into_bytes()),
+            "base64" => Ok(STANDARD.decode(&self.content)?),
+            other => anyhow::bail!("`{other}` is no encoding that this host knows"),
+        }
+    }
 }
 
 /// What lists leave out of an event.

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer};
 use tidegate::deployment::Deployment;
+use tidegate::dryrun::DryRun;
+use tidegate::gate::{Gate, GateBounds};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::{Manifest, PluginName, Version};
@@ -152,6 +154,19 @@ impl Stage {
     pub(crate) fn forget_compiled(&self) {
         std::fs::remove_dir_all(self.dir.path().join("compiled")).expect("it was there");
         std::fs::create_dir(self.dir.path().join("compiled")).expect("a folder");
+    }
+
+    /// What asks versions about what was decided here.
+    pub(crate) fn dry_run(&self) -> Arc<DryRun<SqliteStore>> {
+        Arc::new(DryRun::new(Arc::clone(&self.deployer().versions), PlanRules::default()))
+    }
+
+    /// From now on a version goes to work only when it has run dry within these bounds.
+    pub(crate) fn gate(&mut self, bounds: GateBounds) {
+        let gate = Gate::new(self.dry_run(), bounds);
+        let Deployer { versions, switchboard, .. } = self.deployer();
+        let deployer = Deployer::new(Arc::clone(versions), Arc::clone(switchboard), now_ms).with_gate(gate);
+        self.host.as_mut().expect("it was started").deployer = deployer;
     }
 
     pub(crate) fn deployer(&self) -> &Deployer<SqliteStore> {

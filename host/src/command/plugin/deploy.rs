@@ -87,9 +87,14 @@ pub(super) struct ByArgs {
 
 impl ByArgs {
     pub(super) fn by(&self) -> By {
-        let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-        By { who: who.unwrap_or_default(), why: self.note.clone(), approve: self.approve }
+        By { why: self.note.clone(), approve: self.approve, ..operator() }
     }
+}
+
+/// Whoever types this.
+pub(super) fn operator() -> By {
+    let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    By { who: who.unwrap_or_default(), ..By::default() }
 }
 
 pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
@@ -144,19 +149,28 @@ pub(super) fn told(deployed: &Deployed) -> String {
     text
 }
 
-/// The manifest, with what the command line sets over it, and the component it names.
 fn package(args: &Args) -> anyhow::Result<DeployRequest> {
-    let mut package = Package::find(&args.path)?;
+    let request = request(&args.path, &args.settings, &args.hosts, args.by.by())?;
+    Ok(DeployRequest { role: args.role.role()?, ..request })
+}
+
+/// The manifest, with what the command line sets over it, and the component it names.
+pub(super) fn request(
+    path: &Path,
+    settings: &[String],
+    hosts: &[String],
+    by: By,
+) -> anyhow::Result<DeployRequest> {
+    let mut package = Package::find(path)?;
     package.manifest()?;
     super::warn_of_newer_source(&package);
-    package.set(&args.settings)?;
+    package.set(settings)?;
     let component = STANDARD.encode(package.read()?);
     let mut manifest = package.manifest.clone().context("it has a manifest")?;
-    manifest.hosts.extend(args.hosts.iter().cloned());
-    let by = args.by.by();
+    manifest.hosts.extend(hosts.iter().cloned());
     let origin = std::path::absolute(&package.component).ok().map(|path| path.display().to_string());
     let who = Some(by.who.clone()).filter(|who| !who.is_empty());
     let provenance = Provenance { who, note: by.why.clone(), origin, signed_by: None };
-    let role = args.role.role()?;
+    let role = Role::default();
     Ok(DeployRequest { manifest: toml::to_string(&manifest)?, component, provenance, role, by })
 }

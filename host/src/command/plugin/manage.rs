@@ -153,7 +153,7 @@ pub(super) fn at_work(roles: &Roles) -> String {
     text
 }
 
-fn of(plugin: &str) -> String {
+pub(super) fn of(plugin: &str) -> String {
     let plugin = percent_encoding::utf8_percent_encode(plugin, percent_encoding::NON_ALPHANUMERIC);
     format!("/api/v1/plugins/of/{plugin}")
 }
