@@ -7,7 +7,7 @@
 //!   Cloudflare's: a hundred at a time. The server shares the cores.
 //! - `pipeline-memory` and `pipeline-grown`: one host that goes on and on; the memory this process has at the end against
 //!   that after 100,000 events, and the time an event takes of the processors then against that after 10,000. Takes how
-//!   many events that are (a million): `cargo bench --workspace --bench pipeline -- 10000000`; a million need 3 GB of disk.
+//!   many events that are (a million, with 1.2 GB of disk): `cargo bench --workspace --bench pipeline -- 10000000`.
 //!
 //! Time of the processors is of the whole process, whoever produces the events included, and hardly depends on what else
 //! the machine does.
