@@ -1,14 +1,17 @@
 //! Files of every older schema.
 
 use super::*;
+use tidegate::subject::SubjectKey;
 
 /// Made by the code of each schema: an event decided by `notice`, one that waits, one that is parked, a duplicate of the
 /// first, and a stray. Since the second schema, two alerts, a gap, and something odd about the first event. Since the third,
-/// what the plugin wrote about it.
-pub(crate) const OLDER: [&[u8]; 3] = [
+/// what the plugin wrote about it. Since the fourth, what it remembers and what is to come of it, the asset's last state, an
+/// attempt before the last at the effect, a target that is left alone, and a second stray that was dropped.
+pub(crate) const OLDER: [&[u8]; 4] = [
     include_bytes!("../golden/store-v1.sqlite"),
     include_bytes!("../golden/store-v2.sqlite"),
     include_bytes!("../golden/store-v3.sqlite"),
+    include_bytes!("../golden/store-v4.sqlite"),
 ];
 
 #[tokio::test]
@@ -23,6 +26,9 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
             assert_eq!(row.findings.len(), 1);
             assert_eq!(store.alerts(10).await.expect("reads").len(), 2);
             assert_eq!(store.gaps(10).await.expect("reads").len(), 1);
+        }
+        if since >= 4 {
+            assert_keeps_the_fourth(&store).await;
         }
         // And it is one of this schema from now on.
         let version = new_version(b"component").version;
@@ -57,4 +63,19 @@ async fn assert_keeps_everything(store: &SqliteStore) {
     assert_eq!(all_parked(store).await.len(), 2);
     let active = store.deployments().await.expect("reads").remove(0).roles.active.expect("it has one");
     assert_eq!(store.component(active).await.expect("reads").expect("is there"), b"component");
+}
+
+async fn assert_keeps_the_fourth(store: &SqliteStore) {
+    let key = SubjectKey { source: SourceName::new("amj").expect("a valid name"), subject: "1".into() };
+    let state = store.subjects(vec![key]).await.expect("reads").remove(0);
+    let memory = state.memories.values().next().and_then(|memory| memory.body.clone()).expect("remembers");
+    assert_eq!((&*memory, state.expected.len()), (&b"remembered"[..], 1));
+    assert_eq!(state.mark.expect("has a last state").receipt, receipt(1));
+    let upcoming = store.upcoming_due(NOW_MS + 1_000_000, 10).await.expect("reads");
+    assert_eq!((upcoming.len(), upcoming[0].upcoming.body.as_slice()), (1, &b"tick"[..]));
+    let row = store.event(receipt(1)).await.expect("reads").expect("is there");
+    let tries: Vec<_> = row.effects[0].tries.iter().map(|it| it.what.as_str()).collect();
+    assert_eq!(tries, ["503 at attempt 1", "503 at attempt 2"]);
+    assert!(row.effects[0].paused.is_some());
+    assert_eq!(store.stats().await.expect("reads").strays.dropped, 1);
 }
