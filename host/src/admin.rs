@@ -3,11 +3,13 @@
 
 pub mod client;
 pub mod dryrun;
+mod forget;
 mod listing;
 pub mod plugins;
 
 use crate::deploy::Deployer;
 use crate::dryrun::DryRun;
+use crate::forget::Forgetter;
 use crate::pipeline::Pipeline;
 use crate::store::{Store, StoreError};
 use crate::vigil::report::SourcesReport;
@@ -38,6 +40,8 @@ pub struct Admin<S> {
     pub pipeline: Arc<Pipeline<S>>,
     /// Told when an alert is to be sent again.
     pub raised: Arc<Notify>,
+    /// What forgets a person.
+    pub forgetter: Arc<Forgetter<S>>,
     /// How the sources are.
     pub sources: watch::Receiver<Arc<SourcesReport>>,
     /// Who may ask: the bearer token, compared in constant time.
@@ -64,6 +68,7 @@ pub fn router<S: Store + Clone>(admin: Admin<S>) -> Router {
         .route("/api/v1/parked/of/{*id}", get(listing::parked_detail::<S>))
         .route("/api/v1/stats", get(listing::stats::<S>))
         .route("/metrics", get(listing::metrics::<S>))
+        .route("/api/v1/forget", post(forget::start::<S>).get(forget::progress::<S>))
         .route("/api/v1/sources", get(sources::<S>))
         .route("/api/v1/gaps", get(gaps::<S>))
         .route("/api/v1/alerts", get(alerts::<S>))

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate::account::Accounts;
 use tidegate::admin::client::Address;
@@ -19,6 +19,8 @@ use tidegate::effect::EffectLimits;
 use tidegate::executor::secret::{self, SecretValue};
 use tidegate::executor::{ClientCertificate, Executor, ExecutorConfig};
 use tidegate::gate::{Gate, GateBounds};
+use tidegate::forget::Forgetter;
+use tidegate::keep::{self, Keeper};
 use tidegate::outbox::{self, Outbox};
 use tidegate::overseer::{self, Overseer};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
@@ -26,12 +28,14 @@ use tidegate::plan::{DecisionLimits, PlanRules};
 use tidegate::poll::PollPolicy;
 use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::Queue;
+use tidegate::retention::Retention;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::rollout::RolloutRules;
 use tidegate::sandbox::compiler::Compiler;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
 use tidegate::versions::Versions;
 use tidegate::vigil::VigilRules;
@@ -51,6 +55,8 @@ pub(crate) struct HostParts<Q> {
     pub(crate) secrets: Secrets,
     /// Where this process listens beside its admin API: no effect goes there.
     pub(crate) own: Vec<SocketAddr>,
+    /// How long what was recorded is kept.
+    pub(crate) retention: Retention,
 }
 
 /// What stands in no file.
@@ -62,6 +68,8 @@ pub(crate) struct Secrets {
     pub(crate) alerts_secret: Option<String>,
     /// What plugins may name.
     pub(crate) named: secret::Secrets,
+    /// What the store is encrypted with, and what it was before.
+    pub(crate) store: StoreKeys,
 }
 
 impl Secrets {
@@ -79,10 +87,12 @@ impl Secrets {
             let value = SecretValue::new(&value).with_context(|| format!("read {env}, the secret `{name}`"))?;
             Ok((named, value))
         });
+        let (key, old_keys) = (set("TIDEGATE_STORE_KEY"), set("TIDEGATE_STORE_KEY_OLD"));
         Ok(Self {
             edge_token: set("TIDEGATE_EDGE_TOKEN"),
             alerts_secret: set("TIDEGATE_ALERTS_SECRET"),
             named: secret::Secrets::new(named.collect::<anyhow::Result<_>>()?),
+            store: StoreKeys::parse(key.as_deref(), old_keys.as_deref())?,
         })
     }
 }
@@ -102,11 +112,11 @@ impl Host {
         data: &Path,
         parts: HostParts<Q>,
     ) -> anyhow::Result<Self> {
-        let HostParts { queues, secrets, own } = parts;
+        let HostParts { queues, secrets, own, retention } = parts;
         let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
-        let store = SqliteStore::open(data)?;
+        let store = SqliteStore::open_with(data, &secrets.store)?;
         let versions = Arc::new(Versions {
             limits: config.limits,
             secrets: secrets.named.named(),
@@ -159,12 +169,20 @@ impl Host {
             raised: Arc::clone(&raised),
             now_ms,
         };
+        let forgetter = Arc::new(Forgetter {
+            store: store.clone(),
+            pipeline: Arc::clone(&pipeline),
+            now_ms,
+            salt: || fastrand::u128(..),
+            report: Mutex::default(),
+        });
         let admin_parts = Admin {
             store: store.clone(),
             deployer,
             dry_run,
             pipeline: Arc::clone(&pipeline),
             raised: Arc::clone(&raised),
+            forgetter,
             sources,
             token: crate::command::random_token()?,
         };
@@ -192,6 +210,7 @@ impl Host {
             let sender = AlertSender { store, target, retry, now_ms, chance: fastrand::f64, raised };
             tasks.spawn(alert_sender::run(sender, stopped.clone()));
         }
+        tasks.spawn(keep::run(Keeper { store: store.clone(), retention, now_ms }, stopped.clone()));
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
         let bounds = pump_bounds(config, queues.len());

@@ -3,6 +3,7 @@
 pub(crate) mod compile;
 pub(crate) mod dev;
 pub(crate) mod events;
+pub(crate) mod forget;
 pub(crate) mod log;
 mod moment;
 pub(crate) mod nearby;
@@ -13,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod sender;
 pub(crate) mod source;
 pub(crate) mod stats;
+pub(crate) mod store;
 mod table;
 
 use anyhow::Context as _;

@@ -24,10 +24,12 @@ const ENV_PREFIX: &str = "TIDEGATE_";
 /// Any free port of this machine.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Variables of other meaning that share the prefix: secrets, tools, and options of the command line.
-const ENV_OTHERS: [&str; 9] = [
+const ENV_OTHERS: [&str; 11] = [
     "QUEUE_TOKEN",
     "EDGE_TOKEN",
     "ALERTS_SECRET",
+    "STORE_KEY",
+    "STORE_KEY_OLD",
     "DATA",
     "CONFIG",
     "WORKERD",
@@ -66,6 +68,7 @@ sections! {
         pump: PumpSection = PumpSection::default(),
         admin: AdminSection = AdminSection::default(),
         store: StoreSection = StoreSection::default(),
+        retention: RetentionSection = RetentionSection::default(),
         sandbox: SandboxSection = SandboxSection::default(),
         limits: Limits = Limits::default(),
         decisions: DecisionsSection = DecisionsSection::default(),
@@ -97,6 +100,8 @@ sections! {
         recent_events_max: usize = PipelineBounds::default().recent_events_max,
         subjects_bytes_max: usize = PipelineBounds::default().subjects_bytes_max,
     }
+    /// How long what was recorded is kept.
+    RetentionSection { days: u32 = 0, bytes: u64 = 0, sources: Vec<SourceRetention> = Vec::new() }
     /// The sandbox.
     SandboxSection {
         asking_max: usize = 0,
@@ -166,6 +171,18 @@ sections! {
         source: SourceName = SourceName::new("amj").expect("a valid name"),
         worker_build: PathBuf = PathBuf::from("worker/build"),
     }
+}
+
+/// How long what came from one source is kept: 0 is without end, and what is not said is not as usual but without end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "tidegate.default.toml documents each key once, where operators read it")]
+pub struct SourceRetention {
+    pub source: SourceName,
+    #[serde(default)]
+    pub days: u32,
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 impl Config {

@@ -148,6 +148,21 @@ impl Effect {
         })
     }
 
+    /// The same effect without anything that a plugin or a sender wrote: what is left when a person is to be forgotten.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        let url = Url::parse("https://erased.invalid/").expect("a URL");
+        let request = GrantedRequest {
+            method: self.request.method.clone(),
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            timeout_ms: None,
+            reply_tag: None,
+        };
+        Self { key: self.key.clone(), request }
+    }
+
     /// What makes a repeat recognisable.
     #[must_use]
     pub const fn key(&self) -> &EffectKey {

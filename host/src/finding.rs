@@ -45,6 +45,8 @@ pub const NOT_AN_OBJECT: &str = "not-an-object";
 pub const TOO_LONG: &str = "too-long";
 /// The kind is one of the host's own; the event is read without it.
 pub const RESERVED_KIND: &str = "reserved-kind";
+/// The body is gone: it named a person who was to be forgotten.
+pub const ERASED: &str = "erased";
 /// Only the first part of the body was kept.
 pub const TRUNCATED: &str = "truncated";
 

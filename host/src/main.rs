@@ -55,6 +55,11 @@ enum Command {
     /// See how the senders are, test one, rotate its token.
     #[command(subcommand)]
     Source(command::source::Command),
+    /// Erase a person from all that was recorded, and prove it.
+    Forget(command::forget::Args),
+    /// The host's own file: a key to encrypt it with.
+    #[command(subcommand)]
+    Store(command::store::Command),
     /// The durable queue by itself, and the conformance suite of its contract.
     #[command(subcommand)]
     Queue(command::queue::Command),
@@ -102,6 +107,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Source(command) => {
                 command::source::run(command, &config()?, &found()).await.map(|()| ExitCode::SUCCESS)
             }
+            Command::Forget(args) => command::forget::run(args, &found()).await,
+            Command::Store(command) => command::store::run(&command).map(|()| ExitCode::SUCCESS),
             Command::Queue(command) => command::queue::run(command, here).await,
             Command::Sender(args) => command::sender::run(args).await,
             Command::Compile(args) => command::compile::run(&args),

@@ -4,6 +4,7 @@
 mod again;
 mod decide;
 mod elsewhere;
+mod erase;
 pub mod intervene;
 
 use crate::comparison::Comparisons;
@@ -23,6 +24,7 @@ use crate::subject::SubjectKey;
 use crate::subjects::{Subjects, Taken};
 use crate::versions::Versions;
 use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate_envelope::{Envelope, Receipt, SourceName};
@@ -80,6 +82,8 @@ pub struct Pipeline<S> {
     fetching: Semaphore,
     /// Held while a person's word about what is parked is carried out: what one finds parked, no other changes.
     intervening: tokio::sync::Mutex<()>,
+    /// How often something was erased.
+    erasures: AtomicU64,
     recorded: Arc<Notify>,
     edge: Option<EdgeClient>,
     heard: Arc<Heard>,
@@ -166,6 +170,7 @@ impl<S: Store> Pipeline<S> {
             subjects: Subjects::new(parts.bounds.subjects_bytes_max),
             slow: Mutex::default(),
             intervening: tokio::sync::Mutex::default(),
+            erasures: AtomicU64::new(0),
             store: parts.store,
             sandbox: Arc::clone(&parts.versions.sandbox),
             switchboard: parts.switchboard,
@@ -292,7 +297,8 @@ impl<S: Store> Pipeline<S> {
                     contents.elsewhere.push(delivery);
                 }
                 Err((body, why)) => {
-                    tracing::error!("parked a delivery that is no event: {why}");
+                    // Why may quote it.
+                    tracing::error!("parked a delivery that is no event; `tidegate parked list` says why");
                     contents.leases.push(lease);
                     contents.strays.push(Stray { body, why, pulled_at_ms });
                 }

@@ -66,6 +66,7 @@ struct Work<S> {
 impl<S: Store> Work<S> {
     /// Starts what is due, a slice for each plugin and source, and says when to look again by the clock alone.
     async fn start_due(&mut self, now_ms: u64) -> Result<Option<Duration>, StoreError> {
+        let erasures = self.pipeline.erasures();
         let mut due: BTreeMap<Group, Vec<DueAsk>> = BTreeMap::new();
         for ask in self.store.asks_due(now_ms, ASKS_MAX).await? {
             due.entry((ask.plugin.clone(), ask.event.source.clone())).or_default().push(ask);
@@ -75,7 +76,7 @@ impl<S: Store> Work<S> {
             if self.under_way.insert(group.clone()) {
                 let pipeline = Arc::clone(&self.pipeline);
                 self.slices.spawn(async move {
-                    stay_away_if_failed(pipeline.revisit(asks).await).await;
+                    stay_away_if_failed(pipeline.revisit(asks, erasures).await).await;
                     Slice::Asks(group)
                 });
             }

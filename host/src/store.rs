@@ -1,6 +1,7 @@
 //! The seam to what is remembered. Durable before acknowledged, recorded before performed: whatever leaves
 //! the host was written here first. Knows nothing of SQL.
 
+pub mod keeping;
 pub mod listing;
 pub mod outbox;
 pub mod parked;
@@ -25,6 +26,7 @@ use crate::plugin::{PluginName, Version};
 use crate::subject::{SubjectKey, SubjectState};
 use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
+use keeping::{Audit, Erasure, Keeping, Removal};
 use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
 use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
@@ -62,6 +64,12 @@ pub struct Batch {
     pub watched: WatchedBatch,
     /// What a person did about what was parked.
     pub interventions: Vec<Intervention>,
+    /// What goes because it is old.
+    pub removal: Removal,
+    /// What is erased because it names a person.
+    pub erasure: Erasure,
+    /// What a person did, for whoever asks later.
+    pub audit: Vec<Audit>,
 }
 
 /// One event with what was decided about it.
@@ -199,7 +207,7 @@ pub async fn record<S: Store>(store: &S, batch: Batch) {
 
 /// What is remembered. Cancel-safe throughout: a write that was handed over happens whole or not at all,
 /// whether or not anyone waits for it.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Keeping + Send + Sync + 'static {
     /// Writes the batch in one transaction; durable when this returns. An event whose receipt is known
     /// already is left as it is, with its plans.
     ///

@@ -2,6 +2,8 @@
 
 #[path = "lanes/dryrun.rs"]
 mod dryrun;
+#[path = "lanes/forget.rs"]
+mod forget;
 #[path = "lanes/intervene.rs"]
 mod intervene;
 #[path = "lanes/stage.rs"]

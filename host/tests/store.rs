@@ -2,6 +2,8 @@
 
 #[path = "store/counters.rs"]
 mod counters;
+#[path = "store/keeping.rs"]
+mod keeping;
 #[path = "store/listing.rs"]
 mod listing;
 #[path = "store/older.rs"]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tidegate::config::Config;
 use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate::queue::embedded::EmbeddedQueue;
+use tidegate::retention::Retention;
 use tidegate_queue::{Behavior, ServeError, ServeOptions, Server};
 use tidegate_toolchain::tool;
 use tokio::sync::oneshot;
@@ -85,7 +86,9 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         config.edge.url.clone_from(&edge_url);
         secrets.edge_token = Some(state.edge_token.clone());
     }
-    let mut host = Host::start(&config, data, HostParts { queues: vec![embedded], secrets, own }).await?;
+    let retention = Retention::for_trying_out(&config.retention);
+    let parts = HostParts { queues: vec![embedded], secrets, own, retention };
+    let mut host = Host::start(&config, data, parts).await?;
 
     let note = super::nearby::leave_note(data);
     if let Err(error) = &note {

@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use std::path::Path;
 use tidegate::config::Config;
 use tidegate::queue::rest::{RestQueue, RestQueueConfig, Token};
+use tidegate::retention::Retention;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -28,7 +29,8 @@ pub(crate) async fn run(_: Args, config: &Config, data: &Path) -> anyhow::Result
         })
     });
     let queues = queues.collect::<anyhow::Result<Vec<_>>>()?;
-    let parts = HostParts { queues, secrets: Secrets::from_env(config)?, own: Vec::new() };
+    let retention = Retention::new(&config.retention)?;
+    let parts = HostParts { queues, secrets: Secrets::from_env(config)?, own: Vec::new(), retention };
     let mut host = Host::start(config, data, parts).await?;
     let stopped = super::stopped()?;
     tracing::info!(queue = config.queue.queue_id, admin = host.admin.url, "the host is at work");

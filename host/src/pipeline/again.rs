@@ -21,10 +21,12 @@ struct Again {
 impl<S: Store> Pipeline<S> {
     /// Asks about what is due, for as long as a plugin's share, and records what comes of it. What there was no time
     /// for stays due. Each is the first of its lane, so nobody else decides for its plugin about its subject meanwhile.
+    /// `erasures` is [`Pipeline::erasures`] from before the store was asked what is due: when something was erased since,
+    /// it stays due, too.
     ///
     /// # Errors
     /// When the store has stopped.
-    pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>) -> Result<(), StoreError> {
+    pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>, erasures: u64) -> Result<(), StoreError> {
         let keys = due.iter().filter_map(|due| subject_key(&due.event)).collect();
         let known = self.take(keys).await;
         let mut asked = Vec::with_capacity(due.len());
@@ -50,6 +52,11 @@ impl<S: Store> Pipeline<S> {
         let plans = plans.await;
         let keys = plans.iter().filter_map(|(again, _)| subject_key(&again.due.event)).collect();
         let mut taken = self.take(keys).await;
+        if self.erasures() != erasures {
+            // Some of it may be dropped, and has left its lane.
+            taken.put_back(self.store.durable());
+            return Ok(());
+        }
         let replans = plans.into_iter().map(|(again, plan)| self.replan(again, plan, &mut taken)).collect();
         let submitted = self.store.submit(Batch { replans, ..Batch::default() }).await?;
         taken.give_back(submitted.ticket, self.store.durable());

@@ -151,7 +151,11 @@ impl<S: Store> Pipeline<S> {
             active.account.add_fault(Trouble::NotGranted);
         }
         if let Verdict::Parked { why, .. } | Verdict::Waiting { why, .. } = &plan.verdict {
-            tracing::warn!(receipt = %event.receipt, plugin = %plan.plugin, version = plan.version.short(), "{why}");
+            // What a plugin said may be about a person: it stands in the store, not here.
+            let trouble = Trouble::in_reason(why).map_or("plugin", Trouble::name);
+            let state = if matches!(plan.verdict, Verdict::Parked { .. }) { "parked" } else { "waits" };
+            let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
+            tracing::warn!(%receipt, %plugin, version, trouble, "{state}; `tidegate events show {receipt}` says why");
         }
         (plan, took)
     }
@@ -271,14 +275,11 @@ fn expect(active: &Active, decided: &Decided, state: &mut SubjectState, now_ms: 
     is_changed
 }
 
-/// What a plugin wrote, in the host's own log too: its errors where people look, the rest where they look closely.
+/// That a plugin wrote errors. What it wrote may be about a person: it stands in the store, not here.
 fn tell(event: &Event, plan: &Plan) {
-    let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
-    for line in &plan.log.lines {
-        let (level, text) = (line.level.name(), &line.text);
-        match line.level {
-            Level::Info => tracing::debug!(%receipt, %plugin, version, level, "the plugin says: {text}"),
-            Level::Error => tracing::info!(%receipt, %plugin, version, level, "the plugin says: {text}"),
-        }
+    let errors = plan.log.lines.iter().filter(|line| line.level == Level::Error).count();
+    if errors > 0 {
+        let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
+        tracing::info!(%receipt, %plugin, version, errors, "wrote errors; `tidegate events show {receipt}` has them");
     }
 }

@@ -1,15 +1,20 @@
 //! The store on one SQLite file. One thread owns the connection that writes and makes one transaction of
 //! all that waits; reads go past it on a connection of their own (WAL). Knows nothing of plugins or queues.
 
+mod erase;
 mod intervene;
 mod lane;
 mod listing;
+mod look;
 mod outbox;
 mod parked;
 mod past;
+mod payload;
 mod queries;
+mod remove;
 mod rows;
 mod schema;
+pub mod seal;
 mod subjects;
 mod tally;
 mod versions;
@@ -17,6 +22,7 @@ mod watched;
 mod write;
 mod writer;
 
+use super::keeping::{Keeping, Look, Looked, Pages, Payload, Place, Stored, Table};
 use super::listing::{EventQuery, EventsPage};
 use super::outbox::WaitingTarget;
 use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
@@ -24,7 +30,9 @@ use super::past::{PastPage, PastQuery};
 use super::stats::Stats;
 use super::versions::{DriftRow, KeptVersion, VersionQuery};
 use super::watched::{AlertRow, DueAlert, LastVigil};
-use super::{Batch, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, Store, StoreError, Submitted};
+use super::{
+    Batch, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, EventSeq, Store, StoreError, Submitted,
+};
 use crate::alert::Gap;
 use crate::deployment::Deployment;
 use crate::plugin::{PluginName, Version};
@@ -32,8 +40,9 @@ use crate::subject::{SubjectKey, SubjectState};
 use crate::target::{Pause, Target};
 use anyhow::Context as _;
 use rusqlite::Connection;
+use seal::StoreKeys;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
@@ -55,16 +64,28 @@ struct Inner {
     people: Arc<Mutex<Connection>>,
     /// Set for a store in memory: how long a read takes.
     pause: Option<fn() -> Duration>,
+    /// The file; none for a store in memory.
+    path: Option<PathBuf>,
+    keys: StoreKeys,
     /// Held as long as the store: two hosts on one file would each decide every event.
     _lock: Option<File>,
 }
 
 impl SqliteStore {
-    /// Opens or makes `store.sqlite` in this directory.
+    /// Opens or makes `store.sqlite` in this directory, not encrypted.
     ///
     /// # Errors
-    /// When another host has it open, it was written by a newer Tidegate, or the disk refuses.
+    /// As [`SqliteStore::open_with`].
     pub fn open(dir: &Path) -> anyhow::Result<Self> {
+        Self::open_with(dir, &StoreKeys::default())
+    }
+
+    /// Opens or makes `store.sqlite` in this directory, encrypted with these keys.
+    ///
+    /// # Errors
+    /// When another host has it open, a key is missing that it is encrypted with, it was written by a newer Tidegate, or the
+    /// disk refuses.
+    pub fn open_with(dir: &Path, keys: &StoreKeys) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("make the directory {}", dir.display()))?;
         let lock = File::create(dir.join("store.lock")).context("make the store's lock file")?;
         if lock.try_lock().is_err() {
@@ -74,13 +95,16 @@ impl SqliteStore {
             );
         }
         let path = dir.join("store.sqlite");
-        let mut connection = schema::connect(&path)?;
+        let mut connection = schema::connect(&path, keys)?;
         schema::migrate(&mut connection).with_context(|| format!("open {}", path.display()))?;
+        keys.check(&connection).with_context(|| format!("open {}", path.display()))?;
         Ok(Self(Arc::new(Inner {
-            writer: Writer::start(connection, BATCHES_WAITING_MAX)?,
-            reader: Arc::new(Mutex::new(schema::connect(&path)?)),
-            people: Arc::new(Mutex::new(schema::connect(&path)?)),
+            writer: Writer::start(connection, keys.clone(), BATCHES_WAITING_MAX)?,
+            reader: Arc::new(Mutex::new(schema::connect(&path, keys)?)),
+            people: Arc::new(Mutex::new(schema::connect(&path, keys)?)),
             pause: None,
+            path: Some(path),
+            keys: keys.clone(),
             _lock: Some(lock),
         })))
     }
@@ -93,13 +117,14 @@ impl SqliteStore {
     /// When it cannot be made.
     pub fn in_memory(name: &str, pause: fn() -> Duration) -> anyhow::Result<(Self, Disk)> {
         let uri = format!("file:/{name}?vfs=memdb");
-        let mut connection = schema::connect(Path::new(&uri))?;
+        let keys = StoreKeys::default();
+        let mut connection = schema::connect(Path::new(&uri), &keys)?;
         schema::migrate(&mut connection)?;
-        let reader = schema::connect(Path::new(&uri))?;
+        let reader = schema::connect(Path::new(&uri), &keys)?;
         let (writer, disk) = Writer::in_steps(connection, BATCHES_WAITING_MAX);
         let reader = Arc::new(Mutex::new(reader));
         let people = Arc::clone(&reader);
-        let store = Inner { writer, reader, people, pause: Some(pause), _lock: None };
+        let store = Inner { writer, reader, people, pause: Some(pause), path: None, keys, _lock: None };
         Ok((Self(Arc::new(store)), disk))
     }
 
@@ -252,5 +277,35 @@ impl Store for SqliteStore {
 
     async fn gaps(&self, rows_max: usize) -> Result<Vec<Gap>, StoreError> {
         self.read(move |db| watched::gaps(db, rows_max)).await
+    }
+}
+
+impl Keeping for SqliteStore {
+    async fn sizes(&self, after: Option<EventSeq>, rows_max: usize) -> Result<Vec<Stored>, StoreError> {
+        self.show(move |db| remove::sizes(db, after, rows_max)).await
+    }
+
+    async fn removable(&self, seqs: Vec<EventSeq>) -> Result<Vec<EventSeq>, StoreError> {
+        self.show(move |db| remove::removable(db, &seqs)).await
+    }
+
+    async fn payloads(
+        &self,
+        table: Table,
+        after: Option<Place>,
+        rows_max: usize,
+    ) -> Result<Vec<Payload>, StoreError> {
+        self.show(move |db| payload::read(db, table, after.as_ref(), rows_max)).await
+    }
+
+    async fn look(&self, look: Look, anew: bool) -> Result<Vec<Looked>, StoreError> {
+        let Some(path) = self.0.path.clone() else { return Ok(Vec::new()) };
+        let keys = self.0.keys.clone();
+        let task = tokio::task::spawn_blocking(move || look::look(&path, &keys, &look, anew));
+        Ok(task.await.context("look through the store")??)
+    }
+
+    async fn pages(&self) -> Result<Pages, StoreError> {
+        self.show(remove::pages).await
     }
 }

@@ -190,6 +190,10 @@ impl Stage {
         self.rows(asset).await.into_iter().flat_map(|row| row.plans).map(|plan| plan.version).collect()
     }
 
+    pub(crate) fn store(&self) -> &SqliteStore {
+        &self.host().store
+    }
+
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline<SqliteStore>> {
         &self.host().pipeline
     }

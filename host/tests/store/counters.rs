@@ -31,7 +31,7 @@ fn recount(dir: &tempfile::TempDir) -> (BTreeMap<String, i64>, BTreeMap<String, 
     )
 }
 
-async fn assert_counted(dir: &tempfile::TempDir, store: &SqliteStore, when: &str) -> Stats {
+pub(crate) async fn assert_counted(dir: &tempfile::TempDir, store: &SqliteStore, when: &str) -> Stats {
     let (counted, there) = recount(dir);
     assert_eq!(counted, there, "{when}");
     let stats = store.stats().await.expect("reads");

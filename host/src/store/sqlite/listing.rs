@@ -130,9 +130,13 @@ fn sql(query: &EventQuery, from: i64, to: i64) -> anyhow::Result<(String, Vec<Va
         filter("received_at_ms < ?", Value::from(i64::try_from(until_ms)?));
     }
     if let Some(text) = &query.text {
-        filter("instr(body, ?) > 0", Value::Blob(text.clone().into_bytes()));
+        filter("instr(unseal(body, 'events.body', receipt), ?) > 0", Value::Blob(text.clone().into_bytes()));
     }
-    let payload = if query.payload == Some(true) { ", content_type, body" } else { "" };
+    let payload = if query.payload == Some(true) {
+        ", content_type, unseal(body, 'events.body', receipt) AS body"
+    } else {
+        ""
+    };
     let order = if query.before.is_some() { "DESC" } else { "ASC" };
     // One more than there is room for tells that there is more.
     values.push(Value::from(limit(query.rows_max.unwrap_or(ROWS_MAX).clamp(1, ROWS_MAX) + 1)));

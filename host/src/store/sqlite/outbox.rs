@@ -2,12 +2,14 @@
 
 use super::queries::limit;
 use super::schema::state;
+use super::seal::Sealing;
 use super::tally::{Counted, Tally};
 use crate::effect::Effect;
 use crate::store::outbox::{Origin, PauseChange, PauseRow, TryRow, WaitingTarget};
 use crate::store::{DueEffect, EffectOutcome, EffectSeq, EffectState};
 use crate::target::{Pause, Target};
 use anyhow::Context as _;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, params};
 use tidegate_envelope::SourceName;
 
@@ -47,8 +49,10 @@ pub(super) fn targets_waiting(
 
 /// Those of these effects that wait.
 pub(super) fn effects(db: &Connection, seqs: &[EffectSeq]) -> anyhow::Result<Vec<DueEffect>> {
-    let mut statement =
-        db.prepare_cached("SELECT record, attempts, event_seq FROM effects WHERE seq = ?1 AND state = 1")?;
+    let mut statement = db.prepare_cached(
+        "SELECT unseal(record, 'effects.record', event_seq, plugin), attempts, event_seq FROM effects
+         WHERE seq = ?1 AND state = 1",
+    )?;
     let mut due = Vec::new();
     for seq in seqs {
         let mut rows = statement.query([seq.0])?;
@@ -111,24 +115,30 @@ pub(super) const INSERT_EFFECT: &str = "
 
 /// `insert` is [`INSERT_EFFECT`].
 pub(super) fn write_effect(
-    insert: &mut Statement<'_>,
+    (db, insert): (&Sealing<'_>, &mut Statement<'_>),
     event_seq: i64,
     plugin: &str,
     effect: &Effect,
     due_at_ms: u64,
 ) -> anyhow::Result<()> {
     let (record, target) = (effect.to_record(), effect.request().target());
+    let record =
+        db.seal("effects.record", &[ValueRef::Integer(event_seq), plugin.into()], record.as_str())?;
     insert.execute(params![event_seq, plugin, record, due_at_ms.cast_signed(), target.as_str()])?;
     Ok(())
 }
 
 pub(super) fn write_outcome(
-    db: &Transaction<'_>,
+    db: &Sealing<'_>,
     tally: &mut Tally,
     outcome: &EffectOutcome,
 ) -> anyhow::Result<()> {
-    keep_last_try(db, outcome.seq)?;
     let EffectOutcome { seq, attempts, state, what, at_ms, .. } = outcome;
+    if !db.prepare_cached("SELECT 1 FROM effects WHERE seq = ?1 AND state = 1")?.exists([seq.0])? {
+        // It was dropped while it was performed: its person was forgotten, and the answer may name them.
+        return Ok(());
+    }
+    keep_last_try(db, *seq)?;
     let attempt = Attempted { seq: seq.0, attempts: *attempts, state: *state, what, at_ms: *at_ms };
     write_attempt(db, tally, Counted::Effect, &attempt)?;
     outcome.reply.iter().try_for_each(|reply| super::write::write_upcoming(db, tally, reply))

@@ -28,17 +28,19 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind {
         what: "event",
-        sql: "SELECT p.decided_at_ms, p.event_seq, p.plugin, e.receipt, e.source, e.subject, v.version, NULL, p.why
+        sql: "SELECT p.decided_at_ms, p.event_seq, p.plugin, e.receipt, e.source, e.subject, v.version, NULL,
+                unseal(p.why, 'plans.why', p.event_seq, p.plugin)
               FROM plans p JOIN events e ON e.seq = p.event_seq LEFT JOIN versions v ON v.id = p.version_id
               WHERE p.state = 2 AND (p.decided_at_ms, p.event_seq, p.plugin) > (?1, ?2, ?3)
                 AND (?5 IS NULL OR e.source = ?5) AND (?6 IS NULL OR e.subject = ?6) AND (?7 IS NULL OR p.plugin = ?7)
-                AND (?8 IS NULL OR e.receipt = ?8) AND (?9 IS NULL OR instr(lower(p.why), lower(?9)))
+                AND (?8 IS NULL OR e.receipt = ?8) AND (?9 IS NULL OR instr(lower(unseal(p.why, 'plans.why', p.event_seq, p.plugin)), lower(?9)))
                 AND p.decided_at_ms < ?10
               ORDER BY p.decided_at_ms, p.event_seq, p.plugin LIMIT ?4",
     },
     Kind {
         what: "effect",
-        sql: "SELECT f.at_ms, f.seq, f.plugin, e.receipt, e.source, e.subject, v.version, f.record, f.what
+        sql: "SELECT f.at_ms, f.seq, f.plugin, e.receipt, e.source, e.subject, v.version,
+                unseal(f.record, 'effects.record', f.event_seq, f.plugin), f.what
               FROM effects f JOIN events e ON e.seq = f.event_seq
                 LEFT JOIN plans p ON p.event_seq = f.event_seq AND p.plugin = f.plugin
                 LEFT JOIN versions v ON v.id = p.version_id
@@ -50,9 +52,10 @@ const KINDS: [Kind; 4] = [
     },
     Kind {
         what: "stray",
-        sql: "SELECT pulled_at_ms, seq, '', NULL, NULL, NULL, NULL, NULL, why FROM strays
+        sql: "SELECT pulled_at_ms, seq, '', NULL, NULL, NULL, NULL, NULL,
+                unseal(why, 'strays.why', sha256) FROM strays
               WHERE state = 2 AND (pulled_at_ms, seq, '') > (?1, ?2, ?3)
-                AND coalesce(?5, ?6, ?7, ?8) IS NULL AND (?9 IS NULL OR instr(lower(why), lower(?9)))
+                AND coalesce(?5, ?6, ?7, ?8) IS NULL AND (?9 IS NULL OR instr(lower(unseal(why, 'strays.why', sha256)), lower(?9)))
                 AND pulled_at_ms < ?10
               ORDER BY pulled_at_ms, seq LIMIT ?4",
     },
@@ -194,7 +197,9 @@ pub(super) fn find(db: &Connection, id: &ParkedId) -> anyhow::Result<Option<Foun
 
 /// The place of the event's effect with this key; an event has a few.
 fn effect_of(db: &Connection, event: i64, key: &EffectKey) -> anyhow::Result<Option<i64>> {
-    let mut statement = db.prepare_cached("SELECT seq, record FROM effects WHERE event_seq = ?1")?;
+    let mut statement = db.prepare_cached(
+        "SELECT seq, unseal(record, 'effects.record', event_seq, plugin) FROM effects WHERE event_seq = ?1",
+    )?;
     let mut rows = statement.query([event])?;
     while let Some(row) = rows.next()? {
         if Effect::from_record(row.get_ref(1)?.as_str()?).context("read an effect")?.key() == key {
@@ -245,13 +250,17 @@ pub(super) fn detail(db: &Connection, id: ParkedId) -> anyhow::Result<Option<Par
     };
     let row: Option<(i64, Option<String>, Option<String>)> = match &found {
         Found::Plan(event, plugin) => of(
-            "SELECT state, why, NULL FROM plans WHERE event_seq = ?1 AND plugin = ?2",
+            "SELECT state, unseal(why, 'plans.why', event_seq, plugin), NULL FROM plans WHERE event_seq = ?1 AND plugin = ?2",
             params![event.0, plugin.as_str()],
         )?,
-        Found::Effect(_, seq) => {
-            of("SELECT state, what, record FROM effects WHERE seq = ?1", params![seq.0])?
-        }
-        Found::Stray(seq) => of("SELECT state, why, body FROM strays WHERE seq = ?1", params![seq])?,
+        Found::Effect(_, seq) => of(
+            "SELECT state, what, unseal(record, 'effects.record', event_seq, plugin) FROM effects WHERE seq = ?1",
+            params![seq.0],
+        )?,
+        Found::Stray(seq) => of(
+            "SELECT state, unseal(why, 'strays.why', sha256), unseal(body, 'strays.body', sha256) FROM strays WHERE seq = ?1",
+            params![seq],
+        )?,
         Found::Alert(seq) => of("SELECT state, what, payload FROM alerts WHERE seq = ?1", params![seq])?,
     };
     let Some((number, why, text)) = row else { return Ok(None) };

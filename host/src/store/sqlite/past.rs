@@ -16,12 +16,15 @@ const EVENTS_MAX: usize = 256;
 const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// The first columns are those that [`queries::event`] reads.
-const SQL: &str = "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.state, p.attempt, v.version,
-        e.kind, e.subject, e.findings, e.arrival, e.duplicate_of, e.attributes, e.cause, e.depth, e.audience,
-        e.previous, b.body, p.memory, p.fingerprint
+const SQL: &str = "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256,
+        unseal(e.body, 'events.body', e.receipt), p.state, p.attempt, v.version, e.kind, e.subject,
+        unseal(e.findings, 'events.findings', e.receipt), e.arrival, e.duplicate_of,
+        unseal(e.attributes, 'events.attributes', e.receipt), e.cause, e.depth, e.audience, e.previous,
+        unseal(b.body, 'events.body', b.receipt), unseal(p.memory, 'plans.memory', p.event_seq, p.plugin), p.fingerprint
      FROM events e LEFT JOIN plans p ON p.event_seq = e.seq AND p.plugin = ?3
         LEFT JOIN versions v ON v.id = p.version_id LEFT JOIN events b ON b.receipt = e.previous
-     WHERE e.seq BETWEEN ?1 AND ?2 AND e.received_at_ms >= ?4 AND e.duplicate_of IS NULL ORDER BY e.seq DESC";
+     WHERE e.seq BETWEEN ?1 AND ?2 AND e.received_at_ms >= ?4 AND e.duplicate_of IS NULL AND e.erased_at_ms IS NULL
+     ORDER BY e.seq DESC";
 
 pub(super) fn page(db: &Connection, query: &PastQuery) -> anyhow::Result<PastPage> {
     let (first, last) = bounds(db)?;

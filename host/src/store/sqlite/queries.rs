@@ -32,9 +32,11 @@ fn asks_due_of(
     rows_max: usize,
 ) -> anyhow::Result<Vec<DueAsk>> {
     let mut statement = db.prepare_cached(
-        "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256, e.body, p.plugin, p.attempt, v.version, e.kind,
-                e.subject, e.findings, e.arrival, e.duplicate_of, e.attributes, e.cause, e.depth, e.audience,
-                e.previous, b.body, p.pinned IS NOT NULL
+        "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256,
+                unseal(e.body, 'events.body', e.receipt), p.plugin, p.attempt, v.version, e.kind,
+                e.subject, unseal(e.findings, 'events.findings', e.receipt), e.arrival, e.duplicate_of,
+                unseal(e.attributes, 'events.attributes', e.receipt), e.cause, e.depth, e.audience,
+                e.previous, unseal(b.body, 'events.body', b.receipt), p.pinned IS NOT NULL
          FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = coalesce(p.pinned, p.version_id)
                 LEFT JOIN events b ON b.receipt = e.previous
          WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms, p.event_seq LIMIT ?2",
@@ -60,7 +62,8 @@ pub(super) fn upcoming_due(
     rows_max: usize,
 ) -> anyhow::Result<Vec<DueUpcoming>> {
     let mut statement = db.prepare_cached(
-        "SELECT seq, record FROM upcoming WHERE due_at_ms <= ?1 ORDER BY due_at_ms, seq LIMIT ?2",
+        "SELECT seq, unseal(record, 'upcoming.record', cause) FROM upcoming WHERE due_at_ms <= ?1
+         ORDER BY due_at_ms, seq LIMIT ?2",
     )?;
     let mut rows = statement.query(params![now_ms.cast_signed(), limit(rows_max)])?;
     let mut due = Vec::new();

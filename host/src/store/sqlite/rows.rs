@@ -18,7 +18,7 @@ const CAUSED_MAX: i64 = 500;
 
 pub(super) const EVENT_COLUMNS: &str =
     "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
-     pulled_at_ms, decided_at_ms, findings, arrival, previous, cause";
+     pulled_at_ms, decided_at_ms, unseal(findings, 'events.findings', receipt), arrival, previous, cause";
 
 pub(super) fn event(db: &Connection, receipt: Receipt) -> anyhow::Result<Option<EventRow>> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE receipt = ?1");
@@ -44,7 +44,8 @@ fn story(db: &Connection, event: &EventRow) -> anyhow::Result<Story> {
 /// What a plugin is told that differs; nothing for a duplicate and for an event of the host's own.
 fn changed(db: &Connection, event: &EventRow) -> anyhow::Result<Vec<String>> {
     let (Some(previous), None) = (event.previous, event.cause) else { return Ok(Vec::new()) };
-    let mut statement = db.prepare_cached("SELECT body FROM events WHERE receipt = ?1")?;
+    let mut statement =
+        db.prepare_cached("SELECT unseal(body, 'events.body', receipt) FROM events WHERE receipt = ?1")?;
     let mut body = |receipt: Receipt| -> rusqlite::Result<Option<Vec<u8>>> {
         statement.query_row([receipt.to_bytes()], |row| row.get(0)).optional()
     };
@@ -72,8 +73,9 @@ fn caused(db: &Connection, receipt: Receipt) -> anyhow::Result<Vec<CausedRow>> {
             state: state::of_plan(row.get(5)?).to_owned(),
         });
     }
-    let mut statement =
-        db.prepare_cached("SELECT record FROM upcoming WHERE cause = ?1 ORDER BY due_at_ms LIMIT ?2")?;
+    let mut statement = db.prepare_cached(
+        "SELECT unseal(record, 'upcoming.record', cause) FROM upcoming WHERE cause = ?1 ORDER BY due_at_ms LIMIT ?2",
+    )?;
     let mut rows = statement.query(params![receipt.to_bytes(), CAUSED_MAX])?;
     while let Some(row) = rows.next()? {
         let upcoming = Upcoming::from_record(row.get_ref(0)?.as_str()?)?;
@@ -142,8 +144,9 @@ pub(super) fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventR
 
 fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
     let mut statement = db.prepare_cached(
-        "SELECT p.plugin, v.version, p.state, p.attempt, p.asked_us, p.why, p.notes, p.log, p.decided_at_ms,
-                p.due_at_ms
+        "SELECT p.plugin, v.version, p.state, p.attempt, p.asked_us,
+                unseal(p.why, 'plans.why', p.event_seq, p.plugin), unseal(p.notes, 'plans.notes', p.event_seq, p.plugin),
+                unseal(p.log, 'plans.log', p.event_seq, p.plugin), p.decided_at_ms, p.due_at_ms
          FROM plans p JOIN versions v ON v.id = p.version_id WHERE p.event_seq = ?1 ORDER BY p.plugin",
     )?;
     let mut rows = statement.query([seq])?;
@@ -176,7 +179,8 @@ fn plans(db: &Connection, seq: i64) -> anyhow::Result<Vec<PlanRow>> {
 
 fn effects(db: &Connection, seq: i64) -> anyhow::Result<Vec<EffectRow>> {
     let mut statement = db.prepare_cached(
-        "SELECT record, state, attempts, what, at_ms, seq FROM effects WHERE event_seq = ?1 ORDER BY seq",
+        "SELECT unseal(record, 'effects.record', event_seq, plugin), state, attempts, what, at_ms, seq FROM effects
+         WHERE event_seq = ?1 ORDER BY seq",
     )?;
     let mut rows = statement.query([seq])?;
     let mut effects = Vec::new();

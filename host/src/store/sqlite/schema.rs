@@ -1,6 +1,7 @@
 //! The tables, and how a file of an older version becomes one of this. Keys are in order of arrival: no
 //! random value stands in an index of a table that grows.
 
+use super::seal::StoreKeys;
 use anyhow::Context as _;
 use rusqlite::Connection;
 use std::path::Path;
@@ -106,17 +107,20 @@ const MIGRATIONS: [&str; 5] = [
 ];
 
 /// A connection with the settings that every connection needs.
-pub(super) fn connect(path: &Path) -> anyhow::Result<Connection> {
+pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connection> {
     let db = Connection::open(path).with_context(|| format!("open {}", path.display()))?;
     db.busy_timeout(Duration::from_secs(10))?;
     db.set_prepared_statement_cache_capacity(64);
-    // The page size holds from the first write on; FULL makes each commit wait for the disk.
+    // Page size and auto-vacuum hold from the first write on; FULL makes each commit wait for the disk. What is deleted is
+    // overwritten, so that nothing of a person who is to be forgotten stays between the rows.
     db.execute_batch(
-        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;
+         PRAGMA journal_size_limit = 67108864; PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -65536;",
     )
     .with_context(|| format!("prepare {}", path.display()))?;
+    keys.give_to(&db)?;
     Ok(db)
 }
 

@@ -13,7 +13,8 @@ use tidegate_envelope::{Digest, Receipt};
 pub(super) fn read(db: &Connection, key: &SubjectKey) -> anyhow::Result<SubjectState> {
     let row = db
         .prepare_cached(
-            "SELECT s.receipt, s.kind, s.mark_us, s.sha256, s.deleted, s.expected, e.body
+            "SELECT s.receipt, s.kind, s.mark_us, s.sha256, s.deleted,
+                    unseal(s.expected, 'subjects.expected', s.source, s.subject), unseal(e.body, 'events.body', e.receipt)
              FROM subjects s LEFT JOIN events e ON e.receipt = s.receipt WHERE s.source = ?1 AND s.subject = ?2",
         )?
         .query_row(params![key.source.as_str(), &*key.subject], |row| {
@@ -43,8 +44,10 @@ fn mark(row: &Row<'_>) -> rusqlite::Result<Mark> {
 }
 
 fn memories(db: &Connection, key: &SubjectKey) -> anyhow::Result<BTreeMap<PluginName, Memory>> {
-    let mut statement =
-        db.prepare_cached("SELECT plugin, place, body FROM memories WHERE source = ?1 AND subject = ?2")?;
+    let mut statement = db.prepare_cached(
+        "SELECT plugin, place, unseal(body, 'memories.body', source, subject, plugin) FROM memories
+         WHERE source = ?1 AND subject = ?2",
+    )?;
     let mut rows = statement.query(params![key.source.as_str(), &*key.subject])?;
     let mut memories = BTreeMap::new();
     while let Some(row) = rows.next()? {

@@ -43,3 +43,16 @@ CREATE TABLE drifts (
     PRIMARY KEY (event_seq, plugin, version_id)
 ) WITHOUT ROWID;
 CREATE INDEX drifts_by_plugin ON drifts (plugin, event_seq);
+
+-- When the body and all that was made of it were erased, because a person named in it was to be forgotten.
+ALTER TABLE events ADD COLUMN erased_at_ms INTEGER;
+
+-- What was done at a person's word that no event tells of. A row stays. Names are never in it.
+CREATE TABLE audit (
+    seq    INTEGER PRIMARY KEY,
+    at_ms  INTEGER NOT NULL,
+    record TEXT    NOT NULL
+);
+
+-- The keys that something in this file is encrypted with, by their fingerprints: that one is missing is noticed at the start.
+CREATE TABLE store_keys (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;

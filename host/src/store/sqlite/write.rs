@@ -4,6 +4,7 @@ use super::intervene;
 use super::lane::{self, About, event_state, update_event};
 use super::outbox;
 use super::schema::state;
+use super::seal::{Sealing, StoreKeys};
 use super::tally::{Counted, Tally};
 use super::versions;
 use crate::event::Arrival;
@@ -14,7 +15,8 @@ use crate::store::{Batch, EventSeq, Recorded, Replan, Stray, SubjectChange};
 use crate::subject::Memory;
 use crate::upcoming::Upcoming;
 use anyhow::Context as _;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
 
 const INSERT_EVENT: &str = "
@@ -36,10 +38,11 @@ const SET_MARK: &str = "
 /// Writes these batches in their order.
 pub(super) fn all<'a>(
     db: &mut Connection,
+    keys: &StoreKeys,
     versions: &mut HashMap<Version, i64>,
     batches: impl Iterator<Item = &'a Batch>,
 ) -> anyhow::Result<()> {
-    let written = transaction(db, versions, batches);
+    let written = transaction(Sealing::begin(db, keys)?, versions, batches);
     if written.is_err() {
         // What was rolled back may have made the versions that are remembered here.
         versions.clear();
@@ -48,11 +51,10 @@ pub(super) fn all<'a>(
 }
 
 fn transaction<'a>(
-    db: &mut Connection,
+    transaction: Sealing<'_>,
     versions: &mut HashMap<Version, i64>,
     batches: impl Iterator<Item = &'a Batch>,
 ) -> anyhow::Result<()> {
-    let transaction = db.transaction().context("begin a transaction")?;
     let mut writing = Writing::begin(&transaction, versions)?;
     for batch in batches {
         writing.batch(batch)?;
@@ -64,7 +66,7 @@ fn transaction<'a>(
 
 /// A transaction under way, with what each event takes: those statements are looked up once and not for every row.
 struct Writing<'t> {
-    db: &'t Transaction<'t>,
+    db: &'t Sealing<'t>,
     versions: &'t mut HashMap<Version, i64>,
     tally: Tally,
     insert_event: CachedStatement<'t>,
@@ -74,7 +76,7 @@ struct Writing<'t> {
 }
 
 impl<'t> Writing<'t> {
-    fn begin(db: &'t Transaction<'t>, versions: &'t mut HashMap<Version, i64>) -> anyhow::Result<Self> {
+    fn begin(db: &'t Sealing<'t>, versions: &'t mut HashMap<Version, i64>) -> anyhow::Result<Self> {
         Ok(Self {
             db,
             versions,
@@ -102,7 +104,10 @@ impl<'t> Writing<'t> {
         let interventions = &mut batch.interventions.iter();
         interventions
             .try_for_each(|it| intervene::write(db, &mut self.tally, it))
-            .context("write what a person did")
+            .context("write what a person did")?;
+        super::remove::write(db, &batch.removal)?;
+        super::erase::write(db, &mut self.tally, &batch.erasure)?;
+        batch.audit.iter().try_for_each(|it| super::erase::audit(db, it)).context("write an audit")
     }
 
     fn record(&mut self, recorded: &Recorded) -> anyhow::Result<()> {
@@ -118,8 +123,12 @@ impl<'t> Writing<'t> {
             _ => None,
         };
         let cause = event.cause.as_ref();
+        let (db, receipt) = (self.db, event.receipt.to_bytes());
+        let row = [ValueRef::Blob(&receipt)];
+        let findings = json_unless_empty(&event.findings)?;
+        let attributes = json_unless_empty(&event.attributes)?;
         let inserted = self.insert_event.execute(params![
-            event.receipt.to_bytes(),
+            receipt,
             event.source.as_str(),
             event.kind,
             event.subject,
@@ -131,11 +140,11 @@ impl<'t> Writing<'t> {
             recorded.decided_at_ms.cast_signed(),
             event.content_type,
             event.sha256.as_bytes(),
-            event.body,
-            json_unless_empty(&event.findings)?,
+            db.seal("events.body", &row, event.body.as_slice())?,
+            db.seal("events.findings", &row, findings.as_deref())?,
             state::of_arrival(event.arrival),
             event.previous.as_ref().map(|snapshot| snapshot.receipt.to_bytes()),
-            json_unless_empty(&event.attributes)?,
+            db.seal("events.attributes", &row, attributes.as_deref())?,
             cause.and_then(|cause| cause.audience.as_ref()).map(PluginName::as_str),
             cause.map(|cause| cause.receipt.to_bytes()),
             cause.map_or(0, |cause| cause.depth),
@@ -195,9 +204,12 @@ impl<'t> Writing<'t> {
             ])?;
         }
         if let Some(expected) = &change.expected {
+            let row = [about.source.as_str().into(), about.subject.as_str().into()];
+            let expected = json_unless_empty(expected)?;
+            let expected = self.db.seal("subjects.expected", &row, expected.as_deref())?;
             self.db
                 .prepare_cached("UPDATE subjects SET expected = ?3 WHERE source = ?1 AND subject = ?2")?
-                .execute(params![about.source, about.subject, json_unless_empty(expected)?])?;
+                .execute(params![about.source, about.subject, expected])?;
         }
         Ok(())
     }
@@ -207,10 +219,14 @@ impl<'t> Writing<'t> {
         let (due_at_ms, why, notes) = match &plan.verdict {
             Verdict::Decided(decided) => (None, None, decided.notes.as_slice()),
             Verdict::Skipped | Verdict::Held => (None, None, &[][..]),
-            Verdict::Waiting { due_at_ms, why } => (Some(due_at_ms.cast_signed()), Some(why), &[][..]),
-            Verdict::Parked { why, .. } => (None, Some(why), &[][..]),
+            Verdict::Waiting { due_at_ms, why } => {
+                (Some(due_at_ms.cast_signed()), Some(why.as_str()), &[][..])
+            }
+            Verdict::Parked { why, .. } => (None, Some(why.as_str()), &[][..]),
         };
         let log = if plan.log.is_empty() { None } else { Some(serde_json::to_string(&plan.log)?) };
+        let notes = json_unless_empty(notes)?;
+        let (db, row) = (self.db, [ValueRef::Integer(about.seq.0), plan.plugin.as_str().into()]);
         let version = self.version_id(&plan.version)?;
         // Asked once, it is asked of the same version again.
         let is_pinned = plan.attempt > 0 && matches!(plan.verdict, Verdict::Waiting { .. });
@@ -222,13 +238,13 @@ impl<'t> Writing<'t> {
             plan.attempt,
             plan.asked_us.cast_signed(),
             due_at_ms,
-            why,
-            json_unless_empty(notes)?,
+            db.seal("plans.why", &row, why)?,
+            db.seal("plans.notes", &row, notes.as_deref())?,
             decided_at_ms.cast_signed(),
-            log,
+            db.seal("plans.log", &row, log.as_deref())?,
             matches!(plan.verdict, Verdict::Waiting { .. } | Verdict::Held).then_some(&about.source),
             is_pinned.then_some(version),
-            plan.basis.memory,
+            db.seal("plans.memory", &row, plan.basis.memory.as_deref())?,
             plan.basis.fingerprint.as_ref().map(Fingerprint::as_bytes),
         ])?;
         match &plan.verdict {
@@ -246,7 +262,7 @@ impl<'t> Writing<'t> {
         for effect in &decided.effects {
             self.tally.add(Counted::Effect, state::WAITING);
             outbox::write_effect(
-                &mut self.insert_effect,
+                (self.db, &mut self.insert_effect),
                 about.seq.0,
                 plugin.as_str(),
                 effect,
@@ -278,37 +294,36 @@ impl<'t> Writing<'t> {
     }
 }
 
-fn stray(db: &Transaction<'_>, tally: &mut Tally, stray: &Stray) -> anyhow::Result<()> {
+fn stray(db: &Sealing<'_>, tally: &mut Tally, stray: &Stray) -> anyhow::Result<()> {
     let sha256 = tidegate_envelope::Digest::of(stray.body.as_bytes());
+    let row = [ValueRef::Blob(sha256.as_bytes())];
     let inserted = db
         .prepare_cached(
             "INSERT INTO strays (sha256, body, why, pulled_at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         )?
-        .execute(params![sha256.as_bytes(), stray.body, stray.why, stray.pulled_at_ms.cast_signed()])?;
+        .execute(params![
+            sha256.as_bytes(),
+            db.seal("strays.body", &row, stray.body.as_str())?,
+            db.seal("strays.why", &row, stray.why.as_str())?,
+            stray.pulled_at_ms.cast_signed()
+        ])?;
     if inserted > 0 {
         tally.add(Counted::Stray, state::PARKED);
     }
     Ok(())
 }
 
-pub(super) fn write_upcoming(
-    db: &Transaction<'_>,
-    tally: &mut Tally,
-    upcoming: &Upcoming,
-) -> anyhow::Result<()> {
-    db.prepare_cached("INSERT INTO upcoming (due_at_ms, record, cause) VALUES (?1, ?2, ?3)")?.execute(
-        params![upcoming.due_at_ms.cast_signed(), upcoming.to_record(), upcoming.cause.receipt.to_bytes()],
-    )?;
+pub(super) fn write_upcoming(db: &Sealing<'_>, tally: &mut Tally, upcoming: &Upcoming) -> anyhow::Result<()> {
+    let (record, cause) = (upcoming.to_record(), upcoming.cause.receipt.to_bytes());
+    let record = db.seal("upcoming.record", &[ValueRef::Blob(&cause)], record.as_str())?;
+    db.prepare_cached("INSERT INTO upcoming (due_at_ms, record, cause) VALUES (?1, ?2, ?3)")?
+        .execute(params![upcoming.due_at_ms.cast_signed(), record, cause])?;
     tally.add(Counted::Upcoming, 0);
     Ok(())
 }
 
-fn write_memory(
-    db: &Transaction<'_>,
-    about: &About,
-    plugin: &PluginName,
-    memory: &Memory,
-) -> anyhow::Result<()> {
+fn write_memory(db: &Sealing<'_>, about: &About, plugin: &PluginName, memory: &Memory) -> anyhow::Result<()> {
+    let row = [about.source.as_str().into(), about.subject.as_str().into(), plugin.as_str().into()];
     db.prepare_cached(
         "INSERT INTO memories (source, subject, plugin, place, body) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET place = ?4, body = ?5",
@@ -318,7 +333,7 @@ fn write_memory(
         about.subject,
         plugin.as_str(),
         memory.place.as_bytes(),
-        memory.body
+        db.seal("memories.body", &row, memory.body.as_deref())?,
     ])?;
     Ok(())
 }

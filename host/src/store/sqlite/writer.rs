@@ -2,6 +2,7 @@
 //! many callers share one flush of the disk, and writes them in the order they came in. Knows nothing of what a batch
 //! is made of.
 
+use super::seal::StoreKeys;
 use super::write;
 use crate::plugin::Version;
 use crate::store::{Batch, RETRY, StoreError, Submitted};
@@ -36,8 +37,8 @@ enum Answer {
 
 impl Writer {
     /// Starts the thread; it ends when the last handle is gone and all that was handed over is written.
-    pub(super) fn start(db: Connection, batches_waiting_max: usize) -> anyhow::Result<Self> {
-        let (writer, thread) = Self::halves(db, batches_waiting_max);
+    pub(super) fn start(db: Connection, keys: StoreKeys, batches_waiting_max: usize) -> anyhow::Result<Self> {
+        let (writer, thread) = Self::halves(db, keys, batches_waiting_max);
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
@@ -47,15 +48,16 @@ impl Writer {
 
     /// Without a thread: what was handed over is written when the other half is told to.
     pub(super) fn in_steps(db: Connection, batches_waiting_max: usize) -> (Self, Disk) {
-        let (writer, thread) = Self::halves(db, batches_waiting_max);
+        let (writer, thread) = Self::halves(db, StoreKeys::default(), batches_waiting_max);
         (writer, Disk(thread))
     }
 
-    fn halves(db: Connection, batches_waiting_max: usize) -> (Self, Thread) {
+    fn halves(db: Connection, keys: StoreKeys, batches_waiting_max: usize) -> (Self, Thread) {
         let (batches, receiver) = mpsc::channel::<Waiting>(batches_waiting_max);
         let durable = std::sync::Arc::new(AtomicU64::new(0));
         let thread = Thread {
             db,
+            keys,
             versions: HashMap::new(),
             receiver,
             waiting: VecDeque::new(),
@@ -118,6 +120,7 @@ impl Disk {
 
 struct Thread {
     db: Connection,
+    keys: StoreKeys,
     versions: HashMap<Version, i64>,
     receiver: mpsc::Receiver<Waiting>,
     /// Taken and not written, in order.
@@ -167,7 +170,7 @@ impl Thread {
 
     fn write_together(&mut self) -> anyhow::Result<()> {
         let batches = self.waiting.iter().map(|waiting| &waiting.batch);
-        write::all(&mut self.db, &mut self.versions, batches)?;
+        write::all(&mut self.db, &self.keys, &mut self.versions, batches)?;
         for written in std::mem::take(&mut self.waiting) {
             self.tell(written.answer);
         }
@@ -177,7 +180,9 @@ impl Thread {
     /// One batch that cannot be written takes no other with it, unless it must come first.
     fn write_one_by_one(&mut self) -> anyhow::Result<()> {
         while let Some(next) = self.waiting.pop_front() {
-            match (write::all(&mut self.db, &mut self.versions, [&next.batch].into_iter()), next.answer) {
+            let batch = [&next.batch].into_iter();
+            let written = write::all(&mut self.db, &self.keys, &mut self.versions, batch);
+            match (written, next.answer) {
                 (Ok(()), answer) => self.tell(answer),
                 (Err(error), Answer::May(tell)) => {
                     // The caller may have gone; then nobody is told.

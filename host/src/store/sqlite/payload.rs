@@ -1,0 +1,177 @@
+//! What people wrote or plugins decided, row by row, from whatever table: for whoever looks for a person.
+
+use super::queries::limit;
+use crate::plugin::PluginName;
+use crate::store::keeping::{Payload, Place, Table};
+use crate::store::{EffectSeq, EventSeq, UpcomingSeq};
+use crate::subject::SubjectKey;
+use crate::upcoming::Upcoming;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params};
+use tidegate_envelope::SourceName;
+
+/// Rows of this table behind this one.
+pub(super) fn read(
+    db: &Connection,
+    table: Table,
+    after: Option<&Place>,
+    rows_max: usize,
+) -> anyhow::Result<Vec<Payload>> {
+    let cursor = Cursor::of(after);
+    let max = limit(rows_max);
+    let mut statement = db.prepare_cached(sql(table))?;
+    let mut rows = match table {
+        Table::Plans | Table::Recalled => statement.query(params![max, cursor.seq, cursor.plugin])?,
+        Table::Drifts => statement.query(params![max, cursor.seq, cursor.plugin, cursor.version])?,
+        Table::Memories => statement.query(params![max, cursor.source, cursor.subject, cursor.plugin])?,
+        Table::Expected => statement.query(params![max, cursor.source, cursor.subject])?,
+        Table::Events | Table::Effects | Table::Upcoming | Table::Strays | Table::Interventions => {
+            statement.query(params![max, cursor.seq])?
+        }
+    };
+    let mut payloads = Vec::new();
+    while let Some(row) = rows.next()? {
+        payloads.push(match table {
+            Table::Upcoming => upcoming(db, row)?,
+            _ => payload(table, row)?,
+        });
+    }
+    Ok(payloads)
+}
+
+/// Every one gives: seq, source, subject, plugin, then the texts.
+const fn sql(table: Table) -> &'static str {
+    match table {
+        Table::Events => {
+            "SELECT seq, source, subject, NULL, unseal(body, 'events.body', receipt),
+                    unseal(findings, 'events.findings', receipt), unseal(attributes, 'events.attributes', receipt)
+             FROM events WHERE seq > ?2 AND erased_at_ms IS NULL ORDER BY seq LIMIT ?1"
+        }
+        Table::Plans => {
+            "SELECT p.event_seq, e.source, e.subject, p.plugin, unseal(p.why, 'plans.why', p.event_seq, p.plugin),
+                    unseal(p.notes, 'plans.notes', p.event_seq, p.plugin), unseal(p.log, 'plans.log', p.event_seq, p.plugin)
+             FROM plans p JOIN events e ON e.seq = p.event_seq WHERE (p.event_seq, p.plugin) > (?2, ?3)
+             ORDER BY p.event_seq, p.plugin LIMIT ?1"
+        }
+        Table::Recalled => {
+            "SELECT p.event_seq, e.source, e.subject, p.plugin, unseal(p.memory, 'plans.memory', p.event_seq, p.plugin)
+             FROM plans p JOIN events e ON e.seq = p.event_seq
+             WHERE (p.event_seq, p.plugin) > (?2, ?3) AND p.memory IS NOT NULL ORDER BY p.event_seq, p.plugin LIMIT ?1"
+        }
+        Table::Drifts => {
+            "SELECT d.event_seq, e.source, e.subject, d.plugin,
+                    unseal(d.record, 'drifts.record', d.event_seq, d.plugin, d.version_id), d.version_id
+             FROM drifts d JOIN events e ON e.seq = d.event_seq WHERE (d.event_seq, d.plugin, d.version_id) > (?2, ?3, ?4)
+             ORDER BY d.event_seq, d.plugin, d.version_id LIMIT ?1"
+        }
+        Table::Effects => {
+            "SELECT f.seq, e.source, e.subject, NULL, unseal(f.record, 'effects.record', f.event_seq, f.plugin), f.what,
+                    (SELECT group_concat(what, char(10)) FROM attempts WHERE effect_seq = f.seq)
+             FROM effects f JOIN events e ON e.seq = f.event_seq WHERE f.seq > ?2 ORDER BY f.seq LIMIT ?1"
+        }
+        Table::Memories => {
+            "SELECT NULL, source, subject, plugin, unseal(body, 'memories.body', source, subject, plugin)
+             FROM memories WHERE (source, subject, plugin) > (?2, ?3, ?4) ORDER BY source, subject, plugin LIMIT ?1"
+        }
+        Table::Expected => {
+            "SELECT NULL, source, subject, NULL, unseal(expected, 'subjects.expected', source, subject)
+             FROM subjects WHERE (source, subject) > (?2, ?3) ORDER BY source, subject LIMIT ?1"
+        }
+        Table::Upcoming => {
+            "SELECT seq, unseal(record, 'upcoming.record', cause) FROM upcoming WHERE seq > ?2 ORDER BY seq LIMIT ?1"
+        }
+        Table::Strays => {
+            "SELECT seq, NULL, NULL, NULL, unseal(body, 'strays.body', sha256), unseal(why, 'strays.why', sha256)
+             FROM strays WHERE seq > ?2 ORDER BY seq LIMIT ?1"
+        }
+        Table::Interventions => {
+            "SELECT seq, NULL, NULL, NULL, reason FROM interventions WHERE seq > ?2 ORDER BY seq LIMIT ?1"
+        }
+    }
+}
+
+fn payload(table: Table, row: &Row<'_>) -> anyhow::Result<Payload> {
+    let seq = row.get::<_, Option<i64>>(0)?.unwrap_or_default();
+    let source: Option<String> = row.get(1)?;
+    let source = source.map(|name| SourceName::new(&name)).transpose()?;
+    let subject: Option<String> = row.get(2)?;
+    let subject = source.clone().zip(subject.filter(|subject| !subject.is_empty()));
+    let subject = subject.map(|(source, subject)| SubjectKey { source, subject: subject.into() });
+    let plugin: Option<String> = row.get(3)?;
+    let plugin = plugin.map(|name| PluginName::new(&name)).transpose()?;
+    let place = match (table, &subject, plugin) {
+        (Table::Plans, _, Some(plugin)) => Place::Plan(EventSeq(seq), plugin),
+        (Table::Recalled, _, Some(plugin)) => Place::Recalled(EventSeq(seq), plugin),
+        (Table::Drifts, _, Some(plugin)) => Place::Drift(EventSeq(seq), plugin, row.get(5)?),
+        (Table::Memories, Some(key), Some(plugin)) => Place::Memory(key.clone(), plugin),
+        (Table::Expected, Some(key), _) => Place::Expected(key.clone()),
+        (Table::Effects, ..) => Place::Effect(EffectSeq(seq)),
+        (Table::Strays, ..) => Place::Stray(seq),
+        (Table::Interventions, ..) => Place::Intervention(seq),
+        (Table::Events, ..) => Place::Event(EventSeq(seq)),
+        (table, ..) => anyhow::bail!("a row of {table:?} has no key"),
+    };
+    let mut texts = Vec::new();
+    for column in 4..row.as_ref().column_count() {
+        if let ValueRef::Text(text) | ValueRef::Blob(text) = row.get_ref(column)? {
+            texts.push(text.to_vec());
+        }
+    }
+    Ok(Payload { place, source, subject, texts, is_of_erased: false })
+}
+
+/// An event that is to come: its body is in base64, so it is read.
+fn upcoming(db: &Connection, row: &Row<'_>) -> anyhow::Result<Payload> {
+    let Upcoming { source, subject, body, attributes, cause, .. } =
+        Upcoming::from_record(row.get_ref(1)?.as_str()?)?;
+    let is_of_erased = db
+        .prepare_cached("SELECT 1 FROM events WHERE receipt = ?1 AND erased_at_ms IS NOT NULL")?
+        .exists([cause.receipt.to_bytes()])?;
+    let key = SubjectKey { source: source.clone(), subject: subject.as_str().into() };
+    let values = attributes.into_iter().map(|(_, value)| value.into_bytes());
+    Ok(Payload {
+        place: Place::Upcoming(UpcomingSeq(row.get(0)?)),
+        source: Some(source),
+        subject: (!subject.is_empty()).then_some(key),
+        texts: values.chain([body]).collect(),
+        is_of_erased,
+    })
+}
+
+/// The keys of a row; a table uses its own.
+#[derive(Default)]
+struct Cursor {
+    seq: i64,
+    source: String,
+    subject: String,
+    plugin: String,
+    version: i64,
+}
+
+impl Cursor {
+    fn of(place: Option<&Place>) -> Self {
+        let of = |key: &SubjectKey| Self {
+            source: key.source.to_string(),
+            subject: key.subject.to_string(),
+            ..Self::default()
+        };
+        match place {
+            None => Self::default(),
+            Some(
+                Place::Event(EventSeq(seq))
+                | Place::Effect(EffectSeq(seq))
+                | Place::Upcoming(UpcomingSeq(seq))
+                | Place::Stray(seq)
+                | Place::Intervention(seq),
+            ) => Self { seq: *seq, ..Self::default() },
+            Some(Place::Plan(seq, plugin) | Place::Recalled(seq, plugin)) => {
+                Self { seq: seq.0, plugin: plugin.to_string(), ..Self::default() }
+            }
+            Some(Place::Drift(seq, plugin, version)) => {
+                Self { seq: seq.0, plugin: plugin.to_string(), version: *version, ..Self::default() }
+            }
+            Some(Place::Memory(key, plugin)) => Self { plugin: plugin.to_string(), ..of(key) },
+            Some(Place::Expected(key)) => of(key),
+        }
+    }
+}
