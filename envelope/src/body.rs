@@ -30,7 +30,9 @@ impl Digest {
         &self.0
     }
 
-    fn from_hex(text: &str) -> Option<Self> {
+    /// The hash as it is written: 64 hexadecimal digits. `None` when the text is none.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if text.len() != 64 {
             return None;

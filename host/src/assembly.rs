@@ -1,6 +1,13 @@
 //! Puts the parts of a host together. The one place, with the commands and the tests, that names adapters.
 
+mod settings;
+
+pub(crate) use settings::rules;
+
 use anyhow::Context as _;
+use settings::{
+    effects_retry, executor_config, gate_bounds, pipeline_bounds, pump_bounds, rollout_rules, sandbox_config,
+};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,29 +18,23 @@ use tidegate::admin::{self, Admin};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::comparison::{self, Comparisons};
 use tidegate::config::Config;
-use tidegate::config::given::{self, GivenCertificate, GivenSecret};
+use tidegate::config::given::{self, GivenSecret};
 use tidegate::deploy::Deployer;
 use tidegate::dryrun::DryRun;
 use tidegate::edge::EdgeClient;
-use tidegate::effect::EffectLimits;
+use tidegate::executor::Executor;
 use tidegate::executor::secret::{self, SecretValue};
-use tidegate::executor::{ClientCertificate, Executor, ExecutorConfig};
-use tidegate::gate::{Gate, GateBounds};
 use tidegate::forget::Forgetter;
+use tidegate::gate::Gate;
 use tidegate::keep::{self, Keeper};
 use tidegate::outbox::{self, Outbox};
 use tidegate::overseer::{self, Overseer};
-use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
-use tidegate::plan::{DecisionLimits, PlanRules};
-use tidegate::poll::PollPolicy;
-use tidegate::pump::{self, PumpBounds};
+use tidegate::pipeline::{Parts, Pipeline};
+use tidegate::pump;
 use tidegate::queue::Queue;
 use tidegate::retention::Retention;
-use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
-use tidegate::rollout::RolloutRules;
-use tidegate::sandbox::compiler::Compiler;
-use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::sandbox::Sandbox;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
@@ -126,6 +127,7 @@ impl Host {
         let dry_run = Arc::new(DryRun::new(Arc::clone(&versions), rules(config)));
         let gate = Gate::new(Arc::clone(&dry_run), gate_bounds(config));
         let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms).with_gate(gate);
+        let deployer = deployer.trusting(given::trust(&config.plugins)?);
         let deployer = Arc::new(deployer);
         let registry = deployer.restore().await.context("bring back the deployed plugins")?;
         tracing::info!(plugins = registry.standings().count(), "restored");
@@ -240,57 +242,6 @@ impl Host {
     }
 }
 
-fn sandbox_config(config: &Config, data: &Path) -> anyhow::Result<SandboxConfig> {
-    Ok(SandboxConfig {
-        instances_max: config.sandbox.instances_max,
-        loaded_max: config.sandbox.loaded_max,
-        compiler: Compiler::this_program().context("find this program, which compiles")?,
-        compile_time_ms_max: config.sandbox.compile_time_ms_max,
-        compile_memory_bytes_max: config.sandbox.compile_memory_bytes_max,
-        memory_bytes_max: config.limits.memory_bytes,
-        table_elements_max: config.limits.table_elements,
-        wall_time_ms_max: config.limits.wall_time_ms,
-        ..SandboxConfig::new(data.join("compiled"))
-    })
-}
-
-const fn rollout_rules(config: &Config) -> RolloutRules {
-    let rollout = &config.rollout;
-    RolloutRules {
-        window_ms: rollout.window_ms,
-        asks_min: rollout.asks_min,
-        faults_max: rollout.faults_max,
-        canary_step_ms: rollout.canary_step_ms,
-        canary_asks_min: rollout.canary_asks_min,
-        canary_faults_max: rollout.canary_faults_max,
-        canary_refusals_max: rollout.canary_refusals_max,
-        canary_time_percent_max: rollout.canary_time_percent_max,
-        canary_drift_max: rollout.canary_drift_max,
-    }
-}
-
-fn pipeline_bounds(config: &Config) -> PipelineBounds {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    PipelineBounds {
-        asking_max: if config.sandbox.asking_max == 0 { cores() } else { config.sandbox.asking_max },
-        share_ms_max: config.sandbox.share_ms_max,
-        effects_per_minute_max: config.decisions.effects_per_minute_max,
-        subjects_bytes_max: config.store.subjects_bytes_max,
-        recent_events_max: config.store.recent_events_max,
-        fetching_max: config.edge.bodies_max,
-    }
-}
-
-const fn gate_bounds(config: &Config) -> GateBounds {
-    GateBounds {
-        events_max: config.gate.events_max,
-        time_ms_max: config.gate.time_ms_max,
-        faults_max: config.gate.faults_max,
-        wall_time_percent_max: config.gate.wall_time_percent_max,
-        memory_percent_max: config.gate.memory_percent_max,
-    }
-}
-
 async fn serve_admin(
     config: &Config,
     admin: Admin<SqliteStore>,
@@ -334,73 +285,6 @@ fn target(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<Target>> 
         return Ok(None);
     }
     Target::new(&config.alerts.url, secrets.alerts_secret.as_deref()).map(Some)
-}
-
-/// The rules that plans follow.
-pub(crate) fn rules(config: &Config) -> PlanRules {
-    PlanRules {
-        retry: RetryPolicy { attempts_max: config.retry.asks_max, ..retry(config) },
-        effect: EffectLimits::default(),
-        decisions: DecisionLimits {
-            wake_after_ms_max: config.decisions.wake_after_ms_max,
-            memory_bytes_max: config.decisions.memory_bytes_max,
-            chain_depth_max: config.decisions.chain_depth_max,
-        },
-    }
-}
-
-fn retry(config: &Config) -> RetryPolicy {
-    RetryPolicy { first_ms: config.retry.first_ms, cap_ms: config.retry.cap_ms, factor: 2, attempts_max: 1 }
-}
-
-/// When effects and alerts are tried again.
-fn effects_retry(config: &Config) -> RetryPolicy {
-    RetryPolicy { attempts_max: config.retry.effects_max, ..retry(config) }
-}
-
-/// How effects are performed: with these secrets, and never against what listens here.
-fn executor_config(
-    config: &Config,
-    secrets: secret::Secrets,
-    own: Vec<SocketAddr>,
-    certificates: Vec<GivenCertificate>,
-) -> anyhow::Result<ExecutorConfig> {
-    let ca_file = &config.executor.ca_file;
-    let roots_pem = match ca_file.as_os_str().is_empty() {
-        true => None,
-        false => Some(read(ca_file).context("executor.ca_file")?),
-    };
-    let certificates = certificates.into_iter().map(|given| {
-        let mut pem = read(&given.certificate).context("client_certificate_file in [[targets]]")?;
-        pem.push(b'\n');
-        pem.extend(read(&given.key).context("client_key_file in [[targets]]")?);
-        Ok(ClientCertificate { host: given.host, pem })
-    });
-    Ok(ExecutorConfig {
-        allow_loopback: config.executor.allow_loopback,
-        own,
-        deadline_ms: config.executor.deadline_ms,
-        response_bytes_max: config.executor.response_bytes_max,
-        retry_after_ms_max: config.executor.retry_after_ms_max,
-        roots_pem,
-        client_certificates: certificates.collect::<anyhow::Result<_>>()?,
-        secrets,
-        ..ExecutorConfig::default()
-    })
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("read {}", path.display()))
-}
-
-/// The bounds of each of so many pumps: together they hold what the operator allows.
-fn pump_bounds(config: &Config, pumps: usize) -> PumpBounds {
-    PumpBounds {
-        in_flight_max: (config.pump.in_flight_max / pumps.max(1)).max(1),
-        batch_max: config.queue.batch_max,
-        poll: PollPolicy { busy_ms: config.pump.poll_busy_ms, idle_ms: config.pump.poll_idle_ms, factor: 2 },
-        permanent_retry_ms: config.pump.poll_idle_ms,
-    }
 }
 
 /// The wall clock: the one place where it enters.

@@ -76,6 +76,7 @@ sections! {
         gate: GateSection = GateSection::default(),
         retry: RetrySection = RetrySection::default(),
         executor: ExecutorSection = ExecutorSection::default(),
+        plugins: PluginsSection = PluginsSection::default(),
         dev: DevSection = DevSection::default(),
     }
     /// The queue that events are pulled from.
@@ -163,6 +164,12 @@ sections! {
         requests_per_second: Option<u32> = None,
         client_certificate_file: PathBuf = PathBuf::new(),
         client_key_file: PathBuf = PathBuf::new(),
+    }
+    /// Which versions are let in.
+    PluginsSection {
+        trusted_keys: Vec<String> = Vec::new(),
+        signatures_required: bool = false,
+        digests: Vec<String> = Vec::new(),
     }
     /// `tidegate dev`.
     DevSection {
@@ -252,6 +259,7 @@ impl Config {
             None => {
                 given::secrets(self)?;
                 given::targets(self)?;
+                given::trust(&self.plugins)?;
                 Ok(())
             }
         }

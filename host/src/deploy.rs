@@ -9,6 +9,7 @@ use crate::gate::{self, Gate, GateError};
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::registry::{Active, Registry, Standing, Switchboard};
 use crate::rights::{self, RightChange};
+use crate::signature::{self, Evidence, Trust, Untrusted};
 use crate::store::versions::{NewVersion, Provenance, VersionQuery, VersionState};
 use crate::store::{Batch, Store, StoreError};
 use crate::versions::{VersionError, Versions};
@@ -26,6 +27,8 @@ pub struct Deployer<S> {
     pub now_ms: fn() -> u64,
     /// What a version runs through before it goes to work; `None`: it is asked about nothing before.
     gate: Option<Gate<S>>,
+    /// What the operator lets in.
+    trust: Trust,
     /// Held while something changes: each change begins where the one before ended.
     turn: Mutex<()>,
 }
@@ -39,6 +42,8 @@ pub struct Candidate {
     pub component: Vec<u8>,
     /// Where it comes from.
     pub provenance: Provenance,
+    /// What speaks for it.
+    pub evidence: Evidence,
 }
 
 /// What a version is to do.
@@ -102,6 +107,9 @@ pub enum DeployError {
     /// It does not pass a gate.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// Nobody whom the operator trusts stands for it.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// What was asked for cannot be done with what is at work.
     #[error("{0}")]
     Refused(String),
@@ -114,7 +122,7 @@ impl Candidate {
     /// A version of which nobody says where it comes from.
     #[must_use]
     pub fn new(manifest: Manifest, component: Vec<u8>) -> Self {
-        Self { manifest, component, provenance: Provenance::default() }
+        Self { manifest, component, provenance: Provenance::default(), evidence: Evidence::default() }
     }
 }
 
@@ -122,7 +130,8 @@ impl<S: Store> Deployer<S> {
     /// What switches this board.
     #[must_use]
     pub fn new(versions: Arc<Versions<S>>, switchboard: Arc<Switchboard>, now_ms: fn() -> u64) -> Self {
-        Self { versions, switchboard, now_ms, gate: None, turn: Mutex::default() }
+        let trust = Trust::default();
+        Self { versions, switchboard, now_ms, gate: None, trust, turn: Mutex::default() }
     }
 
     /// The same, and each version is asked about real events before it goes to work.
@@ -131,12 +140,21 @@ impl<S: Store> Deployer<S> {
         Self { gate: Some(gate), ..self }
     }
 
+    /// The same, which lets in what the operator trusts alone.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust, ..self }
+    }
+
     /// Records a version, which changes nothing about what is at work. One that is known already stays as it is.
     ///
     /// # Errors
-    /// When its manifest or its component is refused, or the store cannot record it.
+    /// When nobody whom the operator trusts stands for it, its manifest or its component is refused, or the store cannot
+    /// record it.
     pub async fn record(&self, candidate: Candidate) -> Result<Version, DeployError> {
-        let Candidate { manifest, component, provenance } = candidate;
+        let Candidate { manifest, component, mut provenance, evidence } = candidate;
+        // What who brings it says of that does not count.
+        provenance.signed_by = signature::check(&self.trust, &component, &evidence)?;
         let version = Version::of(&component, &manifest);
         let new = NewVersion { version, manifest, component, provenance, made_at_ms: (self.now_ms)() };
         let admitted = self.versions.admit(&new).await?;

@@ -22,6 +22,7 @@ use crate::store::parked::Intervention;
 use crate::store::{self, Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
 use crate::subject::SubjectKey;
 use crate::subjects::{Subjects, Taken};
+use crate::turn::Turn;
 use crate::versions::Versions;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
@@ -198,10 +199,11 @@ impl<S: Store> Pipeline<S> {
     /// The story of a batch. Each delivery is recorded with all that was decided about it in one transaction,
     /// and only then acknowledged: die before and the lease brings it back, die after and its receipt is known.
     ///
-    /// Cancel-safe: the leases of what was not acknowledged run out, and it comes again.
-    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>) {
+    /// A batch takes its subjects when its turn has come. Cancel-safe: the leases of what was not acknowledged run out, and
+    /// it comes again.
+    pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>, turn: Turn) {
         let Contents { incoming, strays, leases, elsewhere } = self.open(deliveries);
-        if self.record(incoming, strays, Vec::new()).await.is_ok() {
+        if self.record(incoming, strays, Vec::new(), turn).await.is_ok() {
             acknowledge(queue, leases).await;
         }
         // After the others, which need not wait for these.
@@ -222,7 +224,7 @@ impl<S: Store> Pipeline<S> {
             event: upcoming.into_event(),
             came: Some(seq),
         });
-        self.record(incoming.collect(), Vec::new(), Vec::new()).await
+        self.record(incoming.collect(), Vec::new(), Vec::new(), Turn::alone()).await
     }
 
     /// Decides what is asked about now and writes it down with all the rest; durable when this returns.
@@ -231,10 +233,14 @@ impl<S: Store> Pipeline<S> {
         incoming: Vec<Incoming>,
         strays: Vec<Stray>,
         interventions: Vec<Intervention>,
+        mut turn: Turn,
     ) -> Result<(), StoreError> {
         let incoming = self.without_recorded(incoming).await?;
         let keys = incoming.iter().filter_map(|incoming| subject_key(&incoming.event)).collect();
+        // Batches that were pulled one after the other: an asset's events are not overtaken by later ones.
+        turn.come().await;
         let taken = self.take(keys).await;
+        drop(turn);
         // The subjects before the permit: whoever has a permit waits for nothing.
         let (mut batch, taken) =
             self.off_the_runtime(&self.asking, move |this| this.decide(incoming, strays, taken)).await;

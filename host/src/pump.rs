@@ -4,6 +4,7 @@ use crate::pipeline::Pipeline;
 use crate::poll::{self, PollPolicy};
 use crate::queue::{PollHint, Pulled, Queue, QueueError};
 use crate::store::Store;
+use crate::turn::{Turn, Turns};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -32,7 +33,7 @@ pub async fn run<Q: Queue, S: Store>(
     mut stop: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(bounds.in_flight_max));
-    let mut batches = JoinSet::new();
+    let (mut batches, mut turns) = (JoinSet::new(), Turns::default());
     let mut wait_ms = 0;
     loop {
         let held = tokio::select! {
@@ -47,7 +48,7 @@ pub async fn run<Q: Queue, S: Store>(
         wait_ms = match pulled {
             Ok(pulled) => {
                 let wait_ms = poll::next(&bounds.poll, wait_ms, pulled.deliveries.len(), pulled.again);
-                start(&mut batches, &queue, &pipeline, pulled, held);
+                start(&mut batches, (&queue, &pipeline), pulled, held, turns.next_turn());
                 wait_ms
             }
             Err(error) => wait_after(&error, &bounds, wait_ms),
@@ -76,10 +77,10 @@ async fn permits_for_a_batch(permits: &Arc<Semaphore>, batch_max: usize) -> Owne
 /// Starts the work on what was pulled, and gives back the permits that the pull did not fill.
 fn start<Q: Queue, S: Store>(
     batches: &mut JoinSet<()>,
-    queue: &Arc<Q>,
-    pipeline: &Arc<Pipeline<S>>,
+    (queue, pipeline): (&Arc<Q>, &Arc<Pipeline<S>>),
     pulled: Pulled,
     mut held: OwnedSemaphorePermit,
+    turn: Turn,
 ) {
     if pulled.deliveries.is_empty() {
         return;
@@ -87,7 +88,7 @@ fn start<Q: Queue, S: Store>(
     drop(held.split(held.num_permits().saturating_sub(pulled.deliveries.len())));
     let (queue, pipeline) = (Arc::clone(queue), Arc::clone(pipeline));
     batches.spawn(async move {
-        pipeline.process(queue.as_ref(), pulled.deliveries).await;
+        pipeline.process(queue.as_ref(), pulled.deliveries, turn).await;
         drop(held);
     });
 }

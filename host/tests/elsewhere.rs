@@ -19,6 +19,7 @@ use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::parked::ParkedQuery;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{EventRow, Store as _};
+use tidegate::turn::Turn;
 use tidegate::versions::Versions;
 use tidegate_envelope::{Digest, Receipt, SourceName, Unsealed, VaultBody};
 use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
@@ -119,7 +120,7 @@ impl Stage {
         self.queues.send(&self.queue_id, vec![NewMessage::text(text)]).await.expect("the queue takes it");
         let pulled = self.queue.pull(10).await.expect("the queue delivers");
         assert_eq!(pulled.deliveries.len(), 1);
-        self.pipeline.process(&self.queue, pulled.deliveries).await;
+        self.pipeline.process(&self.queue, pulled.deliveries, Turn::alone()).await;
     }
 
     async fn event(&self, receipt: Receipt) -> Option<EventRow> {

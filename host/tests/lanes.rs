@@ -196,3 +196,12 @@ async fn a_wake_up_is_told_the_same_however_often_it_is_asked_about() {
     let notes = stage.notes(1).await;
     assert!(notes.contains(&"changed ".to_owned()), "its body is no state of the asset: {notes:?}");
 }
+
+#[tokio::test]
+async fn a_batch_is_not_overtaken_by_one_that_was_pulled_later() {
+    let stage = Stage::set("").await;
+    let batches = [[event(1, 1, "count")], [event(1, 2, "count")], [event(1, 3, "count")]];
+    stage.deliver_backwards(&batches.each_ref().map(|batch| &batch[..])).await;
+    assert_eq!(stage.classes(1).await, ["first", "first", "first"]);
+    assert_eq!(stage.notes(1).await, ["count 1", "count 2", "count 3"]);
+}

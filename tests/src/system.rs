@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod parts;
 pub mod process;
+pub mod registry;
 
 use crate::edge::root;
 use anyhow::{Context as _, ensure};
@@ -111,6 +112,14 @@ impl Dev {
     /// # Errors
     /// As [`Dev::start`].
     pub async fn start_with(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_as(dir, &[], env).await
+    }
+
+    /// Starts it with more arguments and environment.
+    ///
+    /// # Errors
+    /// As [`Dev::start`].
+    pub async fn start_as(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let build = root().join("worker/build");
         let build = build.to_str().context("the repository's path is UTF-8")?;
         ensure!(
@@ -118,6 +127,7 @@ impl Dev {
             "{build}/index.js is missing; type: cargo xtask edge"
         );
         let mut command = command(dir, &["dev", "--json", "--data", "data"], env)?;
+        command.args(args);
         command.env("TIDEGATE_DEV_WORKER_BUILD", build);
         let mut process = Process::start("tidegate dev", command, &dir.join("dev.log"))?;
         let line = process.line().await?;

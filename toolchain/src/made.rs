@@ -8,8 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files beside a plugin's sources that do not go into its component.
-const NOT_SOURCES: [&str; 6] =
-    ["plugin.wasm", "mirror.wasm", "guest.wasm", "plugin.toml", "README.md", "Cargo.lock"];
+const NOT_SOURCES: [&str; 7] = [
+    "plugin.wasm",
+    "plugin.wasm.minisig",
+    "mirror.wasm",
+    "guest.wasm",
+    "plugin.toml",
+    "README.md",
+    "Cargo.lock",
+];
 
 /// Folders beside a plugin's sources that do not go into its component: its cases, and what builds leave. Nor does any
 /// whose name starts with a dot.

@@ -13,10 +13,12 @@ pub(crate) const PINNED: &str = include_str!("../../tools.toml");
 pub struct Tool {
     /// What it is called here.
     pub name: String,
-    /// Its npm package; a tool has this or `pypi`.
+    /// Its npm package; a tool has this, `pypi` or `debian`.
     pub npm: Option<String>,
     /// Its PyPI package.
     pub pypi: Option<String>,
+    /// Its Debian package: for programs that nobody puts elsewhere.
+    pub debian: Option<String>,
     /// Its exact version.
     pub version: String,
     /// The file that is used, from the tool's folder.
@@ -32,6 +34,8 @@ pub enum Origin<'a> {
     Npm(&'a str),
     /// Python's.
     PyPi(&'a str),
+    /// Debian's, unpacked without being installed.
+    Debian(&'a str),
 }
 
 #[derive(Deserialize)]
@@ -81,12 +85,13 @@ impl Tool {
     /// Where it comes from.
     ///
     /// # Errors
-    /// When `tools.toml` names no registry for it, or both.
+    /// When `tools.toml` names no registry for it, or several.
     pub fn origin(&self) -> anyhow::Result<Origin<'_>> {
-        match (&self.npm, &self.pypi) {
-            (Some(package), None) => Ok(Origin::Npm(package)),
-            (None, Some(package)) => Ok(Origin::PyPi(package)),
-            _ => bail!("tools.toml: `{}` needs either `npm` or `pypi`", self.name),
+        match (&self.npm, &self.pypi, &self.debian) {
+            (Some(package), None, None) => Ok(Origin::Npm(package)),
+            (None, Some(package), None) => Ok(Origin::PyPi(package)),
+            (None, None, Some(package)) => Ok(Origin::Debian(package)),
+            _ => bail!("tools.toml: `{}` needs one of `npm`, `pypi` and `debian`", self.name),
         }
     }
 

@@ -17,6 +17,13 @@ const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 /// Lines of what a program said that are repeated when it failed.
 const REASON_LINES: usize = 4;
 
+/// Unpacks the Debian package $2 into the folder $1, as any user: apt's lists are read anew into that folder, so the
+/// machine's own are neither needed nor changed.
+const UNPACK: &str = "set -e; mkdir -p \"$1/apt/lists/partial\" \"$1/apt/archives/partial\"; cd \"$1\"; \
+    set -- \"$2\" -qq -o Dir::State=\"$PWD/apt\" -o Dir::Cache=\"$PWD/apt\" -o Dir::State::status=/var/lib/dpkg/status \
+    -o APT::Sandbox::User=root; package=$1; shift; apt-get \"$@\" update; apt-get \"$@\" download \"$package\"; \
+    dpkg -x ./*.deb .; rm -r apt ./*.deb";
+
 /// The pinned tools.
 pub struct Tools(Vec<Tool>);
 
@@ -50,7 +57,7 @@ impl Tools {
     /// The file of a tool, which is fetched first when it is missing. What is done is said before.
     ///
     /// # Errors
-    /// When npm or pip is missing or fails; the error has the line to type.
+    /// When npm, pip or apt is missing or fails; the error has the line to type.
     pub fn fetch(&self, name: &str, say: &mut dyn FnMut(Progress)) -> anyhow::Result<PathBuf> {
         let tool = tool::of(&self.0, name)?;
         let path = tool.path()?;
@@ -92,7 +99,7 @@ impl Tools {
         Ok(tool.dir()?.with_file_name(format!("{}-{}-cache", tool.name, tool.version)))
     }
 
-    /// Installs whatever is missing: tools by npm and pip, targets by rustup.
+    /// Installs whatever is missing: tools by npm, pip and apt, targets by rustup.
     ///
     /// # Errors
     /// The first that cannot be installed.
@@ -219,7 +226,7 @@ fn install(tool: &Tool, say: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
     let fresh = dir.with_file_name(format!(".{}-{}-{}", tool.name, tool.version, std::process::id()));
     fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
     let (registry, package, mut command) = installer(tool, &fresh)?;
-    let (_, _, by_hand) = installer(tool, &dir)?;
+    let by_hand = by_hand(tool, &dir)?;
     say(Progress::Fetching {
         what: what.clone(),
         from: registry,
@@ -242,9 +249,8 @@ fn install(tool: &Tool, say: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
         fs::remove_dir_all(&fresh).with_context(|| format!("remove {}", fresh.display()))?;
     }
     if let Err(why) = outcome {
-        let line = shell::line(&by_hand);
         bail!(
-            "{what} is not on this machine and could not be fetched: {why}\nto fetch it by hand, type: {line}"
+            "{what} is not on this machine and could not be fetched: {why}\nto fetch it by hand, type: {by_hand}"
         );
     }
     ensure!(moved, "{} cannot be made; remove what is there and try again", dir.display());
@@ -263,6 +269,7 @@ fn last_lines(printed: &[u8]) -> String {
 fn remedy(registry: &str) -> &'static str {
     match registry {
         "npm" => "install Node with npm (apt-get install npm) and try again",
+        "apt-get" => "it is a package of Debian's; elsewhere, bring the program and name it in its variable",
         _ => "install Python 3 with pip (apt-get install python3 python3-pip) and try again",
     }
 }
@@ -286,7 +293,23 @@ fn installer(tool: &Tool, dir: &Path) -> anyhow::Result<(&'static str, String, C
             command.envs([("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")]);
             Ok(("pip", package, command))
         }
+        Origin::Debian(name) => {
+            let package = format!("{name}={}", tool.version);
+            let mut command = Command::new("sh");
+            command.args(["-c", UNPACK, "unpack"]).arg(dir).arg(&package);
+            Ok(("apt-get", package, command))
+        }
     }
+}
+
+/// What a person types to the same end.
+fn by_hand(tool: &Tool, dir: &Path) -> anyhow::Result<String> {
+    if let Origin::Debian(name) = tool.origin()? {
+        let (version, dir) = (&tool.version, dir.display());
+        return Ok(format!("apt-get download {name}={version} && dpkg -x {name}_*.deb {dir}"));
+    }
+    let (_, _, command) = installer(tool, dir)?;
+    Ok(shell::line(&command))
 }
 
 /// The first line a program prints; `None` when it does not run or fails.

@@ -6,9 +6,21 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use tidegate_toolchain::tools::Tools;
 
+/// What the tests start beside what they build.
+const TOOLS: [&str; 8] = [
+    "workerd",
+    "node",
+    "wrangler",
+    "cloudflare",
+    "standardwebhooks",
+    "standardwebhooks-python",
+    "docker-registry",
+    "oras",
+];
+
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
-    for tool in ["workerd", "node", "wrangler", "cloudflare", "standardwebhooks", "standardwebhooks-python"] {
+    for tool in TOOLS {
         tools.ensure(tool)?;
     }
     shell::run(shell::cargo(root).args(["fmt", "--all", "--check"]))?;

@@ -5,6 +5,7 @@ use crate::deploy::{By, Candidate, DeployError, Deployed, Role};
 use crate::deployment::{Deployment, Roles};
 use crate::plugin::{Manifest, PluginName, Version};
 use crate::rights::RightChange;
+use crate::signature::Evidence;
 use crate::store::Store;
 use crate::store::versions::{DriftRow, KeptVersion, Provenance, VersionQuery, VersionState};
 use crate::versions::VersionError;
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows of a plugin's history, and of its versions, that are shown.
@@ -24,10 +26,19 @@ const ROWS_MAX: usize = 100;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeployRequest {
-    /// The text of `plugin.toml`.
+    /// The text of `plugin.toml`, as its author wrote it: it may be signed.
     pub manifest: String,
+    /// Settings over the manifest's.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Hosts that it may reach beside the manifest's.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// The component, in base64.
     pub component: String,
+    /// The text of the component's signature, which speaks of the manifest too.
+    #[serde(default)]
+    pub signature: Option<String>,
     /// Where it comes from.
     #[serde(default)]
     pub provenance: Provenance,
@@ -155,11 +166,19 @@ fn unprocessable(error: &dyn std::fmt::Display) -> Refused {
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 fn candidate(request: &mut DeployRequest) -> Result<Candidate, Refused> {
-    let manifest = Manifest::parse(&request.manifest).map_err(|error| unprocessable(&error))?;
+    let mut manifest = Manifest::parse(&request.manifest).map_err(|error| unprocessable(&error))?;
+    let evidence = Evidence {
+        manifest: std::mem::take(&mut request.manifest),
+        signature: request.signature.take(),
+        adds_hosts: !request.hosts.is_empty(),
+    };
+    manifest.settings.append(&mut request.settings);
+    manifest.hosts.append(&mut request.hosts);
+    manifest.grants(&Arc::default()).map_err(|error| unprocessable(&format!("--host: {error}")))?;
     let component = STANDARD
         .decode(std::mem::take(&mut request.component))
         .map_err(|error| unprocessable(&format!("component: {error}")))?;
-    Ok(Candidate { manifest, component, provenance: std::mem::take(&mut request.provenance) })
+    Ok(Candidate { manifest, component, provenance: std::mem::take(&mut request.provenance), evidence })
 }
 
 /// Runs to its end though the client goes away: a version is recorded and switched, or neither.

@@ -3,7 +3,8 @@
 mod state;
 
 use crate::assembly::{Host, HostParts, Secrets};
-use anyhow::{Context as _, bail};
+use crate::command::plugin::reload;
+use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 use state::State;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use tidegate::retention::Retention;
 use tidegate_queue::{Behavior, ServeError, ServeOptions, Server};
 use tidegate_toolchain::tool;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// The name of the embedded queue.
 const QUEUE_NAME: &str = "tidegate";
@@ -27,10 +29,17 @@ const EDGE_RESTARTS_MAX: u32 = 25;
 #[derive(clap::Args)]
 #[command(after_help = "\
 All state is in --data DIR: start it again and it goes on where it was, at the same URLs. Plugins may reach loopback \
-addresses here, which a host in production refuses.")]
+addresses here, which a host in production refuses.
+
+Example: tidegate dev --watch plugins/notify    # build and deploy it, now and whenever a source changes")]
 pub(crate) struct Args {
+    /// Build the plugin in this directory and put it to work, now and whenever its sources change; one without [build] in its
+    /// plugin.toml, whenever its component does. When that fails, the version at work stays. May be given several times.
+    #[arg(long, value_name = "DIR")]
+    watch: Vec<PathBuf>,
     /// Print one JSON object when ready, for programs: request_url, edge_url, edge_token, admin_url, admin_token,
-    /// queue_url, account_id, queue_id, queue_token, data.
+    /// queue_url, account_id, queue_id, queue_token, data. Then one for each reload: v, watched, plugin, version, before,
+    /// error, took_ms.
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +60,9 @@ struct Ready<'a> {
 }
 
 pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::Result<()> {
+    for dir in &args.watch {
+        ensure!(dir.is_dir(), "--watch {}: there is no such directory", dir.display());
+    }
     let workerd = tool::find("workerd")?;
     config.executor.allow_loopback = true;
     let mut state = State::load_or_make(data)?;
@@ -111,11 +123,14 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     let stopped = super::stopped()?;
     tokio::pin!(stopped);
     announce(&ready, args.json)?;
+    let reloads = args.watch.into_iter().map(|dir| reload::run(dir, host.admin.clone(), args.json));
+    let mut reloads: JoinSet<_> = reloads.collect();
 
     loop {
         tokio::select! {
             () = &mut stopped => break,
             error = host.failed() => return Err(error),
+            Some(ended) = reloads.join_next() => ended.context("watch a plugin")??,
             served = &mut serving => bail!("the queue stopped: {served:?}"),
             status = running.wait() => {
                 tracing::error!("workerd ended ({}), starting it again", status?);
@@ -123,7 +138,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
             }
         }
     }
-    drop(note);
+    drop((note, reloads));
     tracing::info!("stopping: the edge first, then what was pulled");
     running.stop().await?;
     host.stop().await;

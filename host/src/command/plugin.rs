@@ -9,6 +9,9 @@ mod explain;
 mod generate;
 mod manage;
 mod new;
+mod origin;
+mod push;
+pub(crate) mod reload;
 mod run;
 mod show;
 mod test;
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     Deploy(deploy::Args),
     /// What a version would have decided on real events of the past, against what was decided: nothing is performed.
     Diff(diff::Args),
+    /// Put a plugin into an OCI registry, from where any host's operator can deploy it.
+    Push(push::Args),
     /// Make the canary, or else the shadow, the active version; or raise a canary's share.
     Promote(manage::PromoteArgs),
     /// Bring back what was at work before: in one step, however the version at work behaves.
@@ -90,6 +95,7 @@ pub(crate) async fn run(
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Deploy(args) => deploy::run(args, &data()).await.map(done),
         Command::Diff(args) => diff::run(&args, &data()).await,
+        Command::Push(args) => push::run(&args).await.map(done),
         Command::Promote(args) => manage::promote(&args, &data()).await.map(done),
         Command::Rollback(args) => manage::rollback(&args, &data()).await.map(done),
         Command::End(args) => manage::change(&args, "end", &data()).await.map(done),

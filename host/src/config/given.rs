@@ -1,12 +1,14 @@
 //! The lists of tables in `tidegate.toml`, read into what they mean: secrets by name, targets by host.
 
-use super::{Config, ExecutorSection, SecretSection, TargetSection};
+use super::{Config, ExecutorSection, PluginsSection, SecretSection, TargetSection};
 use crate::effect::HostGrant;
 use crate::effect::secret::{NamedSecret, SecretName};
 use crate::outbox::TargetRules;
+use crate::signature::{Trust, TrustedKey};
 use crate::target::TargetLimits;
 use anyhow::{Context as _, ensure};
 use std::path::PathBuf;
+use tidegate_envelope::Digest;
 
 /// A secret and where its value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,33 @@ pub struct GivenCertificate {
     pub certificate: PathBuf,
     /// The file of its key, PEM.
     pub key: PathBuf,
+}
+
+/// What stands in `[plugins]`.
+///
+/// # Errors
+/// Says which key or digest is none.
+pub fn trust(section: &PluginsSection) -> anyhow::Result<Trust> {
+    let key = |text: &String| {
+        TrustedKey::parse(text).with_context(|| {
+            format!("plugins.trusted_keys: `{text}` is no key of minisign's: it is the second line of minisign.pub, RW...")
+        })
+    };
+    let digest = |text: &String| {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        Digest::from_hex(digits).with_context(|| {
+            format!("plugins.digests: `{text}` is no SHA-256: it has 64 hexadecimal digits, as `sha256sum plugin.wasm` prints")
+        })
+    };
+    ensure!(
+        !section.signatures_required || !section.trusted_keys.is_empty(),
+        "plugins.signatures_required: name the keys whose signatures count in plugins.trusted_keys"
+    );
+    Ok(Trust {
+        keys: section.trusted_keys.iter().map(key).collect::<anyhow::Result<_>>()?,
+        is_required: section.signatures_required,
+        digests: section.digests.iter().map(digest).collect::<anyhow::Result<_>>()?,
+    })
 }
 
 /// What stands in `[[targets]]`, under what `[executor]` says of all of them.

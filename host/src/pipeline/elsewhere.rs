@@ -5,6 +5,7 @@ use super::{Elsewhere, Incoming, Pipeline, acknowledge};
 use crate::queue::{Lease, Queue};
 use crate::read;
 use crate::store::{Store, Stray};
+use crate::turn::Turn;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_envelope::{Body, Digest, Envelope};
@@ -55,7 +56,7 @@ impl<S: Store> Pipeline<S> {
             Fetched::Later(error) => return retry(queue, lease, attempts, &error).await,
         }
         let parked = !strays.is_empty();
-        if self.record(incoming, strays, Vec::new()).await.is_err() {
+        if self.record(incoming, strays, Vec::new(), Turn::alone()).await.is_err() {
             return;
         }
         acknowledge(queue, vec![lease]).await;

@@ -10,6 +10,7 @@ use crate::store::parked::{Action, Intervention, ParkedDetail, ParkedId, ParkedQ
 use crate::store::versions::{VersionQuery, VersionState};
 use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
+use crate::turn::Turn;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -162,7 +163,7 @@ impl<S: Store> Pipeline<S> {
             event.map(|event| Incoming { event, queued_at_ms: pulled_at_ms, pulled_at_ms, came: None });
         let intervention =
             Intervention { id: id.clone(), action: Action::Redrive { version: None }, at_ms: pulled_at_ms };
-        self.record(incoming.into_iter().collect(), Vec::new(), vec![intervention]).await?;
+        self.record(incoming.into_iter().collect(), Vec::new(), vec![intervention], Turn::alone()).await?;
         if let (Some(edge), Some((source, receipt))) = (&self.edge, fetched)
             && let Err(error) = edge.drop_body(&source, receipt).await
         {

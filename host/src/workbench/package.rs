@@ -84,12 +84,31 @@ impl Package {
     /// When one is not of that form, or there is no manifest to set it in.
     pub fn set(&mut self, settings: &[String]) -> anyhow::Result<()> {
         for setting in settings {
-            let (name, value) =
-                setting.split_once('=').with_context(|| format!("--set {setting}: write NAME=VALUE"))?;
+            let (name, value) = self::setting(setting)?;
             let manifest = self.manifest.as_mut().context("--set: there is no plugin.toml to set it over")?;
             manifest.settings.insert(name.to_owned(), value.to_owned());
         }
         Ok(())
+    }
+
+    /// Where the manifest is, or would be.
+    #[must_use]
+    pub fn manifest_file(&self) -> PathBuf {
+        self.dir.join(MANIFEST)
+    }
+
+    /// The text of the component's signature, which stands beside it; `None` when it is not signed.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn signature(&self) -> anyhow::Result<Option<String>> {
+        let mut path = self.component.clone().into_os_string();
+        path.push(".minisig");
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("read {}", PathBuf::from(path).display())),
+        }
     }
 
     /// The component's bytes.
@@ -112,9 +131,24 @@ impl Package {
     }
 }
 
-fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
-    let text = fs::read_to_string(path).with_context(|| {
+/// A setting that is written as `NAME=VALUE`.
+///
+/// # Errors
+/// When it is not.
+pub fn setting(text: &str) -> anyhow::Result<(&str, &str)> {
+    text.split_once('=').with_context(|| format!("--set {text}: write NAME=VALUE"))
+}
+
+/// The text of a manifest's file.
+///
+/// # Errors
+/// When it is not there.
+pub fn manifest_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| {
         format!("read {}: a plugin is described by a {MANIFEST} beside its component", path.display())
-    })?;
-    Manifest::parse(&text).with_context(|| format!("read {}", path.display()))
+    })
+}
+
+fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
+    Manifest::parse(&manifest_text(path)?).with_context(|| format!("read {}", path.display()))
 }

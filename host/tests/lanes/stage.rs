@@ -22,6 +22,7 @@ use tidegate::store::listing::EventQuery;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::stats::Stats;
 use tidegate::store::{Batch, EventRow, Store as _, Stray};
+use tidegate::turn::{Turn, Turns};
 use tidegate::versions::Versions;
 use tidegate_envelope::{Receipt, SourceName, Unsealed};
 use tidegate_queue::{Behavior, NewMessage, QueueId, Queues, system_clock};
@@ -234,7 +235,25 @@ impl Stage {
         let queue = EmbeddedQueue::new(self.queues.clone(), self.queue_id, 60_000);
         let pulled = queue.pull(100).await.expect("the queue delivers");
         assert_eq!(pulled.deliveries.len(), events.len());
-        self.host().pipeline.process(&queue, pulled.deliveries).await;
+        self.host().pipeline.process(&queue, pulled.deliveries, Turn::alone()).await;
+    }
+
+    /// Queues these batches and has the pipeline work on the last of them first; each has its turn.
+    pub(crate) async fn deliver_backwards(&self, batches: &[&[Delivered]]) {
+        let queue = EmbeddedQueue::new(self.queues.clone(), self.queue_id, 60_000);
+        let (mut turns, mut pulled) = (Turns::default(), Vec::new());
+        for events in batches {
+            let sealed = events.iter().map(|event| NewMessage::text(Self::seal(event)));
+            self.queues.send(&self.queue_id, sealed.collect()).await.expect("the queue takes them");
+            pulled.push((queue.pull(100).await.expect("the queue delivers").deliveries, turns.next_turn()));
+        }
+        let mut working = tokio::task::JoinSet::new();
+        for (deliveries, turn) in pulled.into_iter().rev() {
+            let (pipeline, queue) = (Arc::clone(&self.host().pipeline), queue.clone());
+            working.spawn(async move { pipeline.process(&queue, deliveries, turn).await });
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        working.join_all().await;
     }
 
     /// Lets the host do what is due until nothing is, now or later.

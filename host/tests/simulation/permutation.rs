@@ -14,6 +14,7 @@ use tidegate::queue::Queue as _;
 use tidegate::store::Store as _;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::subject::SubjectKey;
+use tidegate::turn::Turn;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 use tokio::sync::Notify;
 
@@ -78,7 +79,7 @@ impl Stage {
         let queue = BadQueue::new(posted.collect(), self.store.clone());
         while !queue.is_empty() {
             let pulled = queue.pull(rng.usize(1..=6)).await.expect("a calm queue");
-            self.pipeline.process(&queue, pulled.deliveries).await;
+            self.pipeline.process(&queue, pulled.deliveries, Turn::alone()).await;
         }
         self.read(&source).await
     }

@@ -49,7 +49,7 @@ pub(crate) struct Args {
 
 /// What `--json` prints, version 1.
 #[derive(Serialize)]
-struct Report {
+pub(super) struct Report {
     v: u32,
     plugin: String,
     /// `null` when a command of its own makes it.
@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.watch {
         return keep_building(&args).await;
     }
-    let report = attempt(&args).await?;
+    let report = attempt(&args.plugin).await?;
     show_report(&args, &report)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -78,16 +78,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn keep_building(args: &Args) -> anyhow::Result<ExitCode> {
     let stopped = stopped()?;
     tokio::pin!(stopped);
-    let look = || {
-        let manifest = args.plugin.join("plugin.toml");
-        watch::look(build::sources(&args.plugin).unwrap_or_default().into_iter().chain([manifest]).collect())
-    };
+    let look = || sources(&args.plugin);
     let mut is_first = true;
     loop {
         let seen = look();
         let attempt = tokio::select! {
             () = &mut stopped => return Ok(ExitCode::SUCCESS),
-            attempt = attempt(args) => attempt,
+            attempt = attempt(&args.plugin) => attempt,
         };
         match attempt {
             // A compiler may write beside the sources: no news.
@@ -104,9 +101,15 @@ async fn keep_building(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The files that a plugin is made of, as they are now.
+pub(super) fn sources(plugin: &Path) -> watch::Files {
+    let manifest = plugin.join("plugin.toml");
+    watch::look(build::sources(plugin).unwrap_or_default().into_iter().chain([manifest]).collect())
+}
+
 /// Builds once, beside saying what is done. Not cancel-safe: compilers go on.
-async fn attempt(args: &Args) -> anyhow::Result<Report> {
-    let package = Package::find(&args.plugin)?;
+pub(super) async fn attempt(plugin: &Path) -> anyhow::Result<Report> {
+    let package = Package::find(plugin)?;
     let manifest = package.manifest()?.clone();
     let site = site::find(&package)?;
     let (say, mut said) = mpsc::channel(WORDS_MAX);

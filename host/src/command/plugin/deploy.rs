@@ -1,18 +1,13 @@
 //! `tidegate plugin deploy`: hands a version to the running host.
 
-use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::origin::{OriginArgs, OverArgs};
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-use tidegate::admin::plugins::DeployRequest;
 use tidegate::deploy::{By, Deployed, Role};
 use tidegate::deployment::{Action, Share};
 use tidegate::plugin::Version;
 use tidegate::rights;
-use tidegate::store::versions::Provenance;
-use tidegate::workbench::package::Package;
 
 /// How long nothing is said while the host works.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -21,21 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[command(after_help = "\
 Example: tidegate plugin deploy
          tidegate plugin deploy plugins/rust --set notice_url=http://127.0.0.1:9000/notices
+         tidegate plugin deploy oci://ghcr.io/you/loan-notice:1.2.0
          tidegate plugin deploy --canary 5 --steps 25,100   # five assets in a hundred, then more by itself
          tidegate plugin deploy --shadow                    # compared with the active version, without effect
 
 Without --data it is the host that works in .tidegate here, or else the `tidegate dev` that was started last, from whatever
-directory.")]
+directory. What is in an OCI registry is fetched here: a tag is resolved to a digest, which `plugin show` then has; who you are to
+it is what `docker login` has written. plugin.wasm.minisig beside the component (or pushed with it) is sent along: the host checks
+it, as its tidegate.toml says.")]
 pub(crate) struct Args {
-    /// A plugin's directory (with plugin.toml), or a component whose plugin.toml stands beside it.
-    #[arg(default_value = ".")]
-    path: PathBuf,
-    /// Sets one of the plugin's settings over its manifest, as NAME=VALUE. May be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    settings: Vec<String>,
-    /// Grants a host over its manifest, as HOST or HOST:PORT. May be given several times.
-    #[arg(long = "host", value_name = "HOST")]
-    hosts: Vec<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
+    #[command(flatten)]
+    over: OverArgs,
     #[command(flatten)]
     role: RoleArgs,
     #[command(flatten)]
@@ -98,7 +91,8 @@ pub(super) fn operator() -> By {
 }
 
 pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
-    let request = package(&args)?;
+    let brought = args.origin.read().await?;
+    let request = brought.request(&args.over, args.role.role()?, args.by.by())?;
     let client = crate::command::client(data)?;
     let deploying = client.post("/api/v1/plugins", &request);
     tokio::pin!(deploying);
@@ -147,30 +141,4 @@ pub(super) fn told(deployed: &Deployed) -> String {
         text.push_str(&format!("  against the version before:\n  {}\n", lines.join("\n  ")));
     }
     text
-}
-
-fn package(args: &Args) -> anyhow::Result<DeployRequest> {
-    let request = request(&args.path, &args.settings, &args.hosts, args.by.by())?;
-    Ok(DeployRequest { role: args.role.role()?, ..request })
-}
-
-/// The manifest, with what the command line sets over it, and the component it names.
-pub(super) fn request(
-    path: &Path,
-    settings: &[String],
-    hosts: &[String],
-    by: By,
-) -> anyhow::Result<DeployRequest> {
-    let mut package = Package::find(path)?;
-    package.manifest()?;
-    super::warn_of_newer_source(&package);
-    package.set(settings)?;
-    let component = STANDARD.encode(package.read()?);
-    let mut manifest = package.manifest.clone().context("it has a manifest")?;
-    manifest.hosts.extend(hosts.iter().cloned());
-    let origin = std::path::absolute(&package.component).ok().map(|path| path.display().to_string());
-    let who = Some(by.who.clone()).filter(|who| !who.is_empty());
-    let provenance = Provenance { who, note: by.why.clone(), origin, signed_by: None };
-    let role = Role::default();
-    Ok(DeployRequest { manifest: toml::to_string(&manifest)?, component, provenance, role, by })
 }

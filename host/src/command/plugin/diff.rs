@@ -3,8 +3,9 @@
 mod file;
 mod shown;
 
-use super::deploy::{operator, request};
+use super::deploy::operator;
 use super::manage::of;
+use super::origin::{self, OverArgs};
 use crate::command::{client, moment, print, print_json};
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
@@ -15,9 +16,10 @@ use std::time::Instant;
 use tidegate::admin::client::Client;
 use tidegate::admin::dryrun::{DryRunPage, DryRunRequest, GivenEvent};
 use tidegate::admin::plugins::{PluginDetail, RecordedVersion};
+use tidegate::deploy::Role;
 use tidegate::dryrun::tally::{Outcome, Tally};
-use tidegate::plugin::Version;
-use tidegate::workbench::package::Package;
+use tidegate::oci::reference::SCHEME;
+use tidegate::plugin::{Manifest, Version};
 use tidegate::workbench::said::SHAPE_VERSION;
 
 /// Events in one request: progress is told after each.
@@ -51,7 +53,7 @@ Exit code, as of diff(1): 0 nothing differs, 1 something does, 2 trouble.")]
 pub(crate) struct Args {
     /// What is tried: a plugin's directory or its component, or a plugin's NAME (its canary, or else its shadow) or
     /// NAME@VERSION of what was recorded; NAME@active is the active one.
-    #[arg(default_value = ".", value_name = "DIR|FILE|NAME[@VERSION]")]
+    #[arg(default_value = ".", value_name = "DIR|FILE|oci://...|NAME[@VERSION]")]
     candidate: String,
     /// What it is compared with: `recorded`, `active`, how a recorded version begins, or a plugin's directory or component.
     #[arg(long, value_name = "WHAT", default_value = "recorded")]
@@ -65,12 +67,8 @@ pub(crate) struct Args {
     /// The events of this file instead, as `tidegate events export` writes them.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "since"])]
     file: Option<PathBuf>,
-    /// Sets one of the candidate's settings over its manifest, as NAME=VALUE. May be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    settings: Vec<String>,
-    /// Grants the candidate a host over its manifest, as HOST or HOST:PORT. May be given several times.
-    #[arg(long = "host", value_name = "HOST")]
-    hosts: Vec<String>,
+    #[command(flatten)]
+    over: OverArgs,
     /// Differences of each kind that are shown in detail.
     #[arg(long, value_name = "N", default_value_t = 3)]
     details: usize,
@@ -221,14 +219,11 @@ impl Found<'_> {
 /// The plugin, and how the version that is tried begins.
 async fn candidate(client: &Client, args: &Args) -> anyhow::Result<(String, String)> {
     let path = Path::new(&args.candidate);
-    if path.exists() {
-        let request = request(path, &args.settings, &args.hosts, operator())?;
-        let plugin = Package::find(path)?.manifest()?.name.to_string();
-        let recorded: RecordedVersion = client.post("/api/v1/plugins/versions", &request).await?;
-        return Ok((plugin, recorded.version.as_str().to_owned()));
+    if is_brought(&args.candidate) {
+        return record(client, &args.candidate, &args.over).await;
     }
     ensure!(
-        args.settings.is_empty() && args.hosts.is_empty(),
+        args.over.is_empty(),
         "--set and --host are for a plugin's directory or component, and there is no {}",
         path.display()
     );
@@ -249,19 +244,30 @@ async fn candidate(client: &Client, args: &Args) -> anyhow::Result<(String, Stri
 
 /// How the version that it is compared with begins; nothing for what was recorded.
 async fn against(client: &Client, args: &Args, plugin: &str) -> anyhow::Result<Option<String>> {
-    let path = Path::new(&args.against);
     match args.against.as_str() {
         "recorded" => Ok(args.file.is_some().then(|| "active".to_owned())),
-        text if text != "active" && path.exists() => {
-            let request = request(path, &[], &[], operator())?;
-            let named = Package::find(path)?.manifest()?.name.to_string();
+        text if text != "active" && is_brought(text) => {
+            let (named, version) = record(client, text, &OverArgs::default()).await?;
             ensure!(
                 named == plugin,
                 "--against {text} is the plugin `{named}`, and the candidate is `{plugin}`"
             );
-            let recorded: RecordedVersion = client.post("/api/v1/plugins/versions", &request).await?;
-            Ok(Some(recorded.version.as_str().to_owned()))
+            Ok(Some(version))
         }
         text => Ok(Some(text.to_owned())),
     }
+}
+
+/// Whether this is a plugin that can be read here: files, or a reference to a registry.
+fn is_brought(text: &str) -> bool {
+    text.starts_with(SCHEME) || Path::new(text).exists()
+}
+
+/// Brings a version to the host, which gives it nothing to do. Gives its plugin's name with it.
+async fn record(client: &Client, text: &str, over: &OverArgs) -> anyhow::Result<(String, String)> {
+    let brought = origin::read(text, None).await?;
+    let plugin = Manifest::parse(&brought.manifest)?.name.to_string();
+    let request = brought.request(over, Role::Active, operator())?;
+    let recorded: RecordedVersion = client.post("/api/v1/plugins/versions", &request).await?;
+    Ok((plugin, recorded.version.as_str().to_owned()))
 }

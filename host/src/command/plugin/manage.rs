@@ -104,7 +104,7 @@ pub(super) async fn show(args: &ShowArgs, data: &Path) -> anyhow::Result<()> {
         return print_json([&detail]);
     }
     let rows: Vec<_> = detail.versions.iter().map(|row| version_cells(row, &detail.roles)).collect();
-    let headings = ["version", "role", "recorded", "by", "size", "from", "note"];
+    let headings = ["version", "role", "recorded", "by", "size", "from", "signed by", "note"];
     let mut text = format!("{}\n\n{}", detail.plugin, table::render(&headings, &rows));
     if !detail.drifts.is_empty() {
         let rows: Vec<_> = detail.drifts.iter().take(DRIFTS_SHOWN).map(drift_cells).collect();
@@ -183,6 +183,7 @@ fn version_cells(row: &VersionRow, roles: &Roles) -> Vec<String> {
         said(&row.provenance.who),
         size(bytes),
         said(&row.provenance.origin),
+        said(&row.provenance.signed_by),
         said(&row.provenance.note),
     ]
 }

@@ -1,12 +1,14 @@
 //! Versions and what is at work of each plugin, in the tables. Few rows, written when somebody deploys.
 
 use super::queries::limit;
+use super::seal::Sealing;
 use crate::comparison::NewDrift;
 use crate::deployment::{Action, Deployment};
 use crate::plugin::{PluginName, Version};
 use crate::store::Batch;
 use crate::store::versions::{DriftRow, KeptVersion, NewVersion, VersionQuery, VersionState};
 use anyhow::Context as _;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, Transaction, params};
 use std::ops::DerefMut;
 use tidegate_envelope::{Digest, Receipt};
@@ -16,7 +18,7 @@ const VERSION_COLUMNS: &str =
 const DEPLOYMENT_COLUMNS: &str = "id, plugin, roles, action, who, why, at_ms";
 
 /// Versions before the deployments that name them.
-pub(super) fn write(db: &Transaction<'_>, batch: &Batch) -> anyhow::Result<()> {
+pub(super) fn write(db: &Sealing<'_>, batch: &Batch) -> anyhow::Result<()> {
     batch.versions.iter().try_for_each(|it| write_version(db, it)).context("write a version")?;
     let deployments = &mut batch.deployments.iter();
     deployments.try_for_each(|it| write_deployment(db, it)).context("write a deployment")?;
@@ -27,25 +29,33 @@ pub(super) fn write(db: &Transaction<'_>, batch: &Batch) -> anyhow::Result<()> {
     batch.drifts.iter().try_for_each(|it| write_drift(db, it)).context("write a difference")
 }
 
-/// Nothing where the event is gone.
-fn write_drift(db: &Transaction<'_>, new: &NewDrift) -> anyhow::Result<()> {
+/// Nothing where the event is gone, or was erased meanwhile.
+fn write_drift(db: &Sealing<'_>, new: &NewDrift) -> anyhow::Result<()> {
+    let place = db
+        .prepare_cached(
+            "SELECT e.seq, v.id FROM events e, versions v WHERE e.receipt = ?1 AND e.erased_at_ms IS NULL AND v.version = ?2",
+        )?
+        .query_row(params![new.receipt.to_bytes(), new.version.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
+    let Some((event_seq, version_id)) = place.optional()? else { return Ok(()) };
+    let (plugin, record) = (new.plugin.as_str(), serde_json::to_string(&new.drift)?);
+    let row = [ValueRef::Integer(event_seq), plugin.into(), ValueRef::Integer(version_id)];
     db.prepare_cached(
-        "INSERT INTO drifts (event_seq, plugin, version_id, record, at_ms)
-         SELECT e.seq, ?2, v.id, ?4, ?5 FROM events e, versions v WHERE e.receipt = ?1 AND v.version = ?3
+        "INSERT INTO drifts (event_seq, plugin, version_id, record, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO NOTHING",
     )?
     .execute(params![
-        new.receipt.to_bytes(),
-        new.plugin.as_str(),
-        new.version.as_str(),
-        serde_json::to_string(&new.drift)?,
+        event_seq,
+        plugin,
+        version_id,
+        db.seal("drifts.record", &row, record.as_str())?,
         new.at_ms.cast_signed(),
     ])?;
     Ok(())
 }
 
 pub(super) fn drifts(db: &Connection, plugin: &PluginName, rows_max: usize) -> anyhow::Result<Vec<DriftRow>> {
-    let sql = "SELECT e.receipt, e.subject, v.version, d.record, d.at_ms
+    let sql = "SELECT e.receipt, e.subject, v.version,
+                 unseal(d.record, 'drifts.record', d.event_seq, d.plugin, d.version_id), d.at_ms
                FROM drifts d JOIN events e ON e.seq = d.event_seq JOIN versions v ON v.id = d.version_id
                WHERE d.plugin = ?1 ORDER BY d.event_seq DESC LIMIT ?2";
     rows(db.prepare_cached(sql)?, params![plugin.as_str(), limit(rows_max)], |row| {

@@ -14,7 +14,7 @@ fn sealed(keys: &StoreKeys, value: &Value) -> Value {
     let stored = keys.seal("a", &[ValueRef::Integer(1)], value.into()).expect("seals");
     match stored {
         ToSqlOutput::Owned(value) => value,
-        ToSqlOutput::Borrowed(value) => value.into(),
+        ToSqlOutput::Borrowed(value) => Value::try_from(value).expect("text is UTF-8"),
         other => panic!("{other:?}"),
     }
 }
