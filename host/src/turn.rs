@@ -47,14 +47,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn turns_come_in_the_order_in_which_they_were_handed_out() {
         let mut turns = Turns::default();
-        let (come, mut came) = tokio::sync::mpsc::unbounded_channel();
+        let (come, mut came) = tokio::sync::mpsc::channel(5);
         let handed_out: Vec<_> = (0..5_u64).map(|number| (number, turns.next_turn())).collect();
         for (number, mut turn) in handed_out.into_iter().rev() {
             let come = come.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(7 * (5 - number))).await;
                 turn.come().await;
-                come.send(number).expect("somebody listens");
+                come.send(number).await.expect("somebody listens");
             });
         }
         drop(come);

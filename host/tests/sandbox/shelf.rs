@@ -53,6 +53,6 @@ fn code_that_the_cache_has_lost_is_said_to_be_gone() {
         fs::remove_file(file.expect("a file").path()).expect("is removed");
     }
     assert!(!bench.sandbox.is_at_hand(&digest, &Limits::default()));
-    let error = bench.sandbox.load(&found).err().expect("it is gone").to_string();
+    let error = bench.sandbox.load(&found).expect_err("it is gone").to_string();
     assert!(error.contains("find the compiled code"), "{error}");
 }

@@ -18,8 +18,7 @@ use tidegate::admin::dryrun::{DryRunPage, DryRunRequest, GivenEvent};
 use tidegate::admin::plugins::{PluginDetail, RecordedVersion};
 use tidegate::deploy::Role;
 use tidegate::dryrun::tally::{Outcome, Tally};
-use tidegate::oci::reference::SCHEME;
-use tidegate::plugin::{Manifest, Version};
+use tidegate::plugin::Version;
 use tidegate::workbench::said::SHAPE_VERSION;
 
 /// Events in one request: progress is told after each.
@@ -52,8 +51,8 @@ another; repeats and events that plugins caused are left out.
 Exit code, as of diff(1): 0 nothing differs, 1 something does, 2 trouble.")]
 pub(crate) struct Args {
     /// What is tried: a plugin's directory or its component, or a plugin's NAME (its canary, or else its shadow) or
-    /// NAME@VERSION of what was recorded; NAME@active is the active one.
-    #[arg(default_value = ".", value_name = "DIR|FILE|oci://...|NAME[@VERSION]")]
+    /// NAME@VERSION of what was recorded; NAME@active is the active one. Or a plugin in a registry, as `plugin deploy` has it.
+    #[arg(default_value = ".", value_name = "DIR|FILE|NAME[@VERSION]")]
     candidate: String,
     /// What it is compared with: `recorded`, `active`, how a recorded version begins, or a plugin's directory or component.
     #[arg(long, value_name = "WHAT", default_value = "recorded")]
@@ -138,7 +137,7 @@ async fn report(args: &Args, data: &Path) -> anyhow::Result<Report> {
     };
     let Found { tally, versions, .. } = found;
     let (candidate, against) = versions.context("there is no event to ask about")?;
-    let (events, seconds) = (tally.events(), started.elapsed().as_secs_f64().max(1e-3));
+    let (events, took) = (tally.events(), started.elapsed());
     Ok(Report {
         v: SHAPE_VERSION,
         plugin,
@@ -147,22 +146,12 @@ async fn report(args: &Args, data: &Path) -> anyhow::Result<Report> {
         is_same: tally.count(Outcome::Same) == events,
         events,
         left_out,
-        events_per_second: rate(events, seconds),
+        events_per_second: events.saturating_mul(1_000)
+            / u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1),
         candidate_p99_us: tally.candidate.p99_us(),
         base_p99_us: tally.base.p99_us(),
         tally,
     })
-}
-
-/// Events per second.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "for people"
-)]
-fn rate(events: u64, seconds: f64) -> u64 {
-    (events as f64 / seconds) as u64
 }
 
 /// What was found so far, page by page.
@@ -219,8 +208,12 @@ impl Found<'_> {
 /// The plugin, and how the version that is tried begins.
 async fn candidate(client: &Client, args: &Args) -> anyhow::Result<(String, String)> {
     let path = Path::new(&args.candidate);
-    if is_brought(&args.candidate) {
-        return record(client, &args.candidate, &args.over).await;
+    if origin::is_one(&args.candidate) {
+        let brought = origin::read(&args.candidate, None).await?;
+        let plugin = brought.plugin.to_string();
+        let request = brought.request(&args.over, Role::default(), operator())?;
+        let recorded: RecordedVersion = client.post("/api/v1/plugins/versions", &request).await?;
+        return Ok((plugin, recorded.version.as_str().to_owned()));
     }
     ensure!(
         args.over.is_empty(),
@@ -246,28 +239,17 @@ async fn candidate(client: &Client, args: &Args) -> anyhow::Result<(String, Stri
 async fn against(client: &Client, args: &Args, plugin: &str) -> anyhow::Result<Option<String>> {
     match args.against.as_str() {
         "recorded" => Ok(args.file.is_some().then(|| "active".to_owned())),
-        text if text != "active" && is_brought(text) => {
-            let (named, version) = record(client, text, &OverArgs::default()).await?;
+        text if text != "active" && origin::is_one(text) => {
+            let brought = origin::read(text, None).await?;
+            let named = brought.plugin.to_string();
+            let request = brought.request(&OverArgs::default(), Role::default(), operator())?;
             ensure!(
                 named == plugin,
                 "--against {text} is the plugin `{named}`, and the candidate is `{plugin}`"
             );
-            Ok(Some(version))
+            let recorded: RecordedVersion = client.post("/api/v1/plugins/versions", &request).await?;
+            Ok(Some(recorded.version.as_str().to_owned()))
         }
         text => Ok(Some(text.to_owned())),
     }
-}
-
-/// Whether this is a plugin that can be read here: files, or a reference to a registry.
-fn is_brought(text: &str) -> bool {
-    text.starts_with(SCHEME) || Path::new(text).exists()
-}
-
-/// Brings a version to the host, which gives it nothing to do. Gives its plugin's name with it.
-async fn record(client: &Client, text: &str, over: &OverArgs) -> anyhow::Result<(String, String)> {
-    let brought = origin::read(text, None).await?;
-    let plugin = Manifest::parse(&brought.manifest)?.name.to_string();
-    let request = brought.request(over, Role::Active, operator())?;
-    let recorded: RecordedVersion = client.post("/api/v1/plugins/versions", &request).await?;
-    Ok((plugin, recorded.version.as_str().to_owned()))
 }

@@ -9,7 +9,7 @@ use tidegate::admin::plugins::DeployRequest;
 use tidegate::deploy::{By, Role};
 use tidegate::oci;
 use tidegate::oci::reference::{Reference, SCHEME};
-use tidegate::plugin::Manifest;
+use tidegate::plugin::{Manifest, PluginName};
 use tidegate::store::versions::Provenance;
 use tidegate::workbench::package::{self, Package};
 
@@ -36,15 +36,10 @@ pub(super) struct OverArgs {
     hosts: Vec<String>,
 }
 
-impl OverArgs {
-    /// Whether nothing is set.
-    pub(super) fn is_empty(&self) -> bool {
-        self.settings.is_empty() && self.hosts.is_empty()
-    }
-}
-
 /// A plugin, read.
 pub(super) struct Brought {
+    /// Its name.
+    pub(super) plugin: PluginName,
     /// The text of its manifest, which is one.
     pub(super) manifest: String,
     /// Its component.
@@ -55,6 +50,13 @@ pub(super) struct Brought {
     pub(super) origin: Option<String>,
 }
 
+impl OverArgs {
+    /// Whether nothing is set.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.hosts.is_empty()
+    }
+}
+
 impl OriginArgs {
     /// Reads it. What is in a registry is fetched; who one is to it, the Docker configuration says.
     ///
@@ -63,6 +65,11 @@ impl OriginArgs {
     pub(super) async fn read(&self) -> anyhow::Result<Brought> {
         read(&self.path, self.manifest.as_deref()).await
     }
+}
+
+/// Whether a text names a plugin that is read, and not one that a host has.
+pub(super) fn is_one(text: &str) -> bool {
+    text.starts_with(SCHEME) || Path::new(text).exists()
 }
 
 /// Reads the plugin at this path or reference, perhaps with this manifest's file in the place of its own.
@@ -86,6 +93,7 @@ pub(super) fn from_files(package: &Package, manifest: Option<String>) -> anyhow:
         None => read_manifest(&package.manifest_file())?,
     };
     Ok(Brought {
+        plugin: Manifest::parse(&manifest)?.name,
         manifest,
         component: package.read()?,
         signature: package.signature()?,
@@ -101,9 +109,9 @@ async fn from_registry(reference: &Reference, manifest: Option<String>) -> anyho
              both, as `tidegate plugin push` does"
         )
     })?;
-    Manifest::parse(&manifest).with_context(|| format!("read {reference}"))?;
+    let plugin = Manifest::parse(&manifest).with_context(|| format!("read {reference}"))?.name;
     let origin = Some(artifact.pinned.to_string());
-    Ok(Brought { manifest, component: artifact.component, signature: artifact.signature, origin })
+    Ok(Brought { plugin, manifest, component: artifact.component, signature: artifact.signature, origin })
 }
 
 fn read_manifest(path: &Path) -> anyhow::Result<String> {

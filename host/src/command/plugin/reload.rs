@@ -1,5 +1,6 @@
 //! `tidegate dev --watch`: a plugin's sources are built and put to work whenever they change. Knows nothing of languages.
 
+use super::deploy::operator;
 use super::origin::{OverArgs, from_files};
 use super::{build, show, watch};
 use crate::command::{print, print_json};
@@ -56,8 +57,7 @@ async fn reload(dir: &Path, client: &Client) -> anyhow::Result<Deployed> {
     if is_built_here(&package) {
         build::attempt(dir).await?;
     }
-    let who = std::env::var("USER").unwrap_or_default();
-    let by = By { who, why: Some("tidegate dev --watch".to_owned()), approve: true };
+    let by = By { why: Some("tidegate dev --watch".to_owned()), approve: true, ..operator() };
     let request = from_files(&package, None)?.request(&OverArgs::default(), Role::Active, by)?;
     client.post("/api/v1/plugins", &request).await
 }
