@@ -351,6 +351,9 @@ impl<S: Store> Deployer<S> {
         by: By,
     ) -> Result<Deployed, DeployError> {
         let standing = self.standing(plugin, &roles).await?;
+        for active in standing.at_work() {
+            self.versions.warm(active).await?;
+        }
         let usable = roles.versions().map(|version| (version.clone(), VersionState::Usable)).collect();
         let (at_ms, By { who, why, .. }) = ((self.now_ms)(), by);
         let deployment = Deployment { id: 0, plugin: plugin.clone(), roles, action, who, why, at_ms };

@@ -84,7 +84,8 @@ impl Standing {
         }
     }
 
-    fn at_work(&self) -> impl Iterator<Item = &Arc<Active>> {
+    /// All of its versions at work.
+    pub fn at_work(&self) -> impl Iterator<Item = &Arc<Active>> {
         self.active.iter().chain(self.canary.as_ref().map(|(_, canary)| canary)).chain(&self.shadow)
     }
 }

@@ -119,6 +119,17 @@ impl<S: Store> Versions<S> {
         self.compile(component, active.limits).await.map(drop)
     }
 
+    /// Has the code of this version in memory, so that the first event that it decides does not wait for that.
+    ///
+    /// # Errors
+    /// As [`Versions::ready`].
+    pub async fn warm(&self, active: &Arc<Active>) -> Result<(), VersionError> {
+        self.ready(active).await?;
+        let (sandbox, active) = (Arc::clone(&self.sandbox), Arc::clone(active));
+        let loaded = tokio::task::spawn_blocking(move || sandbox.load(&active.code).map(drop)).await;
+        Ok(loaded.expect("loading code does not panic")?)
+    }
+
     async fn make(&self, kept: &KeptVersion) -> Result<Arc<Active>, VersionError> {
         let limits = kept.manifest.limits(&self.limits)?;
         let known = kept.component_sha256.as_ref();
