@@ -150,15 +150,18 @@ pub fn is_runtime(function: &str) -> bool {
     RUNTIME.iter().any(|prefix| function.trim_start_matches('<').starts_with(prefix))
 }
 
-/// A fault's text in one line: what happened, and the innermost function of the author's own.
+/// A fault's text in one line: its name, with what wasm calls it when it is a trap, and the innermost function of the
+/// author's own. Nothing that a plugin said: `None` when the text is no fault's.
 #[must_use]
-pub fn in_a_line(text: &str) -> String {
+pub fn in_a_line(text: &str) -> Option<String> {
+    let trouble = Trouble::in_reason(text)?;
     let mut lines = text.lines().map(str::trim);
-    let what = lines.next().unwrap_or_default();
-    match lines.find(|line| !line.is_empty() && !is_runtime(line)) {
+    let first = lines.next()?;
+    let what = if trouble == Trouble::Trap { first } else { trouble.name() };
+    Some(match lines.find(|line| !line.is_empty() && !is_runtime(line)) {
         Some(function) => format!("{what} in {function}"),
         None => what.to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -166,9 +169,11 @@ mod tests {
     use super::in_a_line;
 
     #[test]
-    fn a_line_names_the_authors_innermost_function() {
+    fn a_line_names_the_fault_and_the_authors_innermost_function_and_says_nothing_that_a_plugin_said() {
         let text = "trap: unreachable\n<std::x as Y>::f\nnotice::decide\nnotice::handle";
-        assert_eq!(in_a_line(text), "trap: unreachable in notice::decide");
-        assert_eq!(in_a_line("wall_time_ms: ran longer"), "wall_time_ms: ran longer");
+        assert_eq!(in_a_line(text).as_deref(), Some("trap: unreachable in notice::decide"));
+        assert_eq!(in_a_line("wall_time_ms: ran longer than 9 ms").as_deref(), Some("wall_time_ms"));
+        assert_eq!(in_a_line("no mail address for John Do"), None);
+        assert_eq!(in_a_line("fuels: John Do"), None);
     }
 }

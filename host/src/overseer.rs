@@ -8,7 +8,7 @@ use crate::fault;
 use crate::plugin::{PluginName, Version};
 use crate::registry::{Active, Standing};
 use crate::rollout::{self, Conduct, RolloutRules, Verdict};
-use crate::store::parked::ParkedQuery;
+use crate::store::parked::{ParkedQuery, ParkedRow};
 use crate::store::watched::{Sending, WatchedBatch};
 use crate::store::{Batch, Store};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -107,10 +107,11 @@ impl<S: Store> Overseer<S> {
 
     /// Takes a version out of work, and tells the operator.
     async fn withdraw(&self, plugin: &PluginName, version: &Version, why: String) {
-        let why = format!("{why}{}", self.examples(plugin, version).await);
+        let conduct = why;
+        let why = format!("{conduct}{}", self.examples(plugin, version).await);
         match self.deployer.withdraw(plugin, version, why.clone()).await {
             Ok(Some(withdrawn)) => {
-                tracing::error!(%plugin, version = version.short(), "withdrew a version: {why}");
+                tracing::error!(%plugin, version = version.short(), "withdrew a version: {conduct}");
                 let alert = Alert::VersionWithdrawn {
                     plugin: plugin.clone(),
                     version: version.clone(),
@@ -149,12 +150,12 @@ impl<S: Store> Overseer<S> {
                 return String::new();
             }
         };
-        let of_it = rows.iter().filter(|row| row.version.as_ref() == Some(version)).take(NAMED_MAX);
-        let example = |row: &crate::store::ParkedRow| {
+        let of_it = rows.iter().filter(|row| row.version.as_ref() == Some(version));
+        let example = |row: &ParkedRow| {
             let subject = row.subject.as_deref().unwrap_or("none");
-            format!("; asset {subject}: {}", fault::in_a_line(&row.why))
+            Some(format!("; asset {subject}: {}", fault::in_a_line(&row.why)?))
         };
-        of_it.map(example).collect()
+        of_it.filter_map(example).take(NAMED_MAX).collect()
     }
 }
 
