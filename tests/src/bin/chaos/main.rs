@@ -26,6 +26,8 @@ use tokio::time::Instant;
 const ASSETS: usize = 500;
 /// The host lives at least and at most so long.
 const LIFE_S: (u64, u64) = (2, 6);
+/// What can still be written to a file of which nothing is there yet when the disk is full.
+const ROOM_BYTES: u64 = 1 << 20;
 /// How long the disk is full.
 const FULL: Duration = Duration::from_secs(8);
 
@@ -128,13 +130,10 @@ async fn make_trouble(parts: &mut Parts, options: &Options, lasts: Duration) -> 
     Ok(parts.kills[2])
 }
 
-/// For a while no file of the host's can grow: to it, the disk is full.
+/// For a while the host can write nothing beyond the beginning of its files: to it, the disk is full. What it logs fits.
 async fn fill_the_disk(parts: &Parts) -> anyhow::Result<()> {
     let id = i32::try_from(parts.host()?.id()?).ok().and_then(Pid::from_raw).context("the host has an id")?;
-    let store = parts.path("host").join("data");
-    let sizes = ["store.sqlite", "store.sqlite-wal"]
-        .map(|name| std::fs::metadata(store.join(name)).map_or(0, |it| it.len()));
-    let now = sizes.into_iter().max().unwrap_or(0);
+    let now = u64::try_from(parts.host()?.log()?.len())? + ROOM_BYTES;
     prlimit(Some(id), Resource::Fsize, Rlimit { current: Some(now), maximum: None })
         .context("fill the disk")?;
     tokio::time::sleep(FULL).await;
