@@ -132,6 +132,8 @@ async fn make_trouble(parts: &mut Parts, options: &Options, lasts: Duration) -> 
 
 /// For a while the host can write nothing beyond the beginning of its files: to it, the disk is full. What it logs fits.
 async fn fill_the_disk(parts: &Parts) -> anyhow::Result<()> {
+    // One that is only starting would end, and say why.
+    until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
     let id = i32::try_from(parts.host()?.id()?).ok().and_then(Pid::from_raw).context("the host has an id")?;
     let now = u64::try_from(parts.host()?.log()?.len())? + ROOM_BYTES;
     prlimit(Some(id), Resource::Fsize, Rlimit { current: Some(now), maximum: None })
