@@ -7,11 +7,6 @@ use url::Url;
 
 /// Before each reference, so that none is taken for a file.
 pub const SCHEME: &str = "oci://";
-/// Docker's own registry, which answers under another name than people write.
-const DOCKER: &str = "docker.io";
-const DOCKER_HOST: &str = "registry-1.docker.io";
-/// What `docker login` writes its credentials under.
-const DOCKER_LOGIN: &str = "https://index.docker.io/v1/";
 /// Characters of the longest tag.
 const TAG_CHARS_MAX: usize = 128;
 /// Characters of the longest repository's name that registries must take.
@@ -51,7 +46,7 @@ impl Reference {
     /// # Errors
     /// When the host is none.
     pub fn base(&self) -> Result<Url, url::ParseError> {
-        let host = if self.host == DOCKER { DOCKER_HOST } else { &self.host };
+        let host = &self.host;
         let plain = Url::parse(&format!("http://{host}/"))?;
         if crate::effect::secret::is_secure(&plain) {
             Ok(plain)
@@ -63,7 +58,7 @@ impl Reference {
     /// What the Docker configuration has this registry's credentials under.
     #[must_use]
     pub fn login(&self) -> &str {
-        if self.host == DOCKER { DOCKER_LOGIN } else { &self.host }
+        &self.host
     }
 }
 
@@ -94,11 +89,7 @@ impl FromStr for Reference {
             (None, Some(tag)) => At::Tag(tag.to_owned()),
             (None, None) => return Err(wrong("it does not say which version")),
         };
-        let repository = match host == DOCKER && !repository.contains('/') {
-            true => format!("library/{repository}"),
-            false => repository.to_owned(),
-        };
-        Ok(Self { host: host.to_owned(), repository, at })
+        Ok(Self { host: host.to_owned(), repository: repository.to_owned(), at })
     }
 }
 
@@ -151,7 +142,7 @@ mod tests {
     #[test]
     fn a_reference_is_read_and_written_the_same() {
         for (text, base) in [
-            ("oci://ghcr.io/you/loan-notice:1.2.0", "https://ghcr.io/"),
+            ("oci://registry.example/you/loan-notice:1.2.0", "https://registry.example/"),
             ("oci://127.0.0.1:5000/loan-notice:latest", "http://127.0.0.1:5000/"),
             ("oci://localhost:5000/a/b__c/d:V_1", "http://localhost:5000/"),
             ("oci://[::1]:5000/a:1", "http://[::1]:5000/"),
@@ -171,28 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn dockers_own_registry_has_other_names() {
-        let reference: Reference = "oci://docker.io/notice:1".parse().expect("a reference");
-        assert_eq!(reference.repository, "library/notice");
-        assert_eq!(reference.base().expect("a URL").as_str(), "https://registry-1.docker.io/");
-        assert_eq!(reference.login(), "https://index.docker.io/v1/");
-    }
-
-    #[test]
     fn what_is_no_reference_is_refused_with_its_reason() {
         for (text, word) in [
-            ("ghcr.io/you/a:1", "oci://"),
-            ("oci://ghcr.io", "repository"),
-            ("oci://ghcr.io/you/a", "which version"),
-            ("oci://you@ghcr.io/a:1", "host"),
+            ("registry.example/you/a:1", "oci://"),
+            ("oci://registry.example", "repository"),
+            ("oci://registry.example/you/a", "which version"),
+            ("oci://you@registry.example/a:1", "host"),
             ("oci:///a:1", "host"),
-            ("oci://ghcr.io/You/a:1", "a to z"),
-            ("oci://ghcr.io/../a:1", "a to z"),
-            ("oci://ghcr.io/a?b:1", "a to z"),
-            ("oci://ghcr.io/a:-1", "tag"),
-            ("oci://ghcr.io/a:1/../2", "tag"),
-            ("oci://ghcr.io/a@sha256:12", "64 hexadecimal"),
-            ("oci://ghcr.io/a@sha512:12", "64 hexadecimal"),
+            ("oci://registry.example/You/a:1", "a to z"),
+            ("oci://registry.example/../a:1", "a to z"),
+            ("oci://registry.example/a?b:1", "a to z"),
+            ("oci://registry.example/a:-1", "tag"),
+            ("oci://registry.example/a:1/../2", "tag"),
+            ("oci://registry.example/a@sha256:12", "64 hexadecimal"),
+            ("oci://registry.example/a@sha512:12", "64 hexadecimal"),
         ] {
             let error = text.parse::<Reference>().expect_err(text).to_string();
             assert!(error.contains(word), "`{error}` should say `{word}`");

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[command(after_help = "\
 Example: tidegate plugin deploy
          tidegate plugin deploy plugins/rust --set notice_url=http://127.0.0.1:9000/notices
-         tidegate plugin deploy oci://ghcr.io/you/loan-notice:1.2.0
+         tidegate plugin deploy oci://registry.example/you/loan-notice:1.2.0
          tidegate plugin deploy --canary 5 --steps 25,100   # five assets in a hundred, then more by itself
          tidegate plugin deploy --shadow                    # compared with the active version, without effect
 

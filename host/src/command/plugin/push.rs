@@ -11,8 +11,8 @@ use tidegate::workbench::said::SHAPE_VERSION;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tidegate plugin push . oci://ghcr.io/you/loan-notice:1.2.0
-         tidegate plugin deploy oci://ghcr.io/you/loan-notice:1.2.0
+Example: tidegate plugin push . oci://registry.example/you/loan-notice:1.2.0
+         tidegate plugin deploy oci://registry.example/you/loan-notice:1.2.0
 
 What is pushed: the component (application/wasm, as `wkg` and `oras` have it), plugin.toml, and plugin.wasm.minisig where it
 stands beside the component. The same files have the same digest whenever they are pushed. Who you are to the registry is what
