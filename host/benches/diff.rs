@@ -3,20 +3,23 @@
 //! event, so that the version that decided is asked, too, and both are compared field by field. Prints one JSON object per
 //! figure.
 
+#[path = "common/decided.rs"]
+mod decided;
+
+use decided::decided;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidegate::arrival;
-use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::dryrun::tally::{Outcome, Tally};
 use tidegate::dryrun::{DryRun, Run};
-use tidegate::plan::{Asked, PlanRules, plan};
+use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
 use tidegate::read::read_fetched;
 use tidegate::registry::Active;
-use tidegate::sandbox::{Call, Question, Sandbox, SandboxConfig};
+use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::past::PastQuery;
 use tidegate::store::sqlite::SqliteStore;
-use tidegate::store::{Batch, Recorded, Store, SubjectChange};
+use tidegate::store::{Batch, Recorded, Store};
 use tidegate::versions::Versions;
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
@@ -35,7 +38,7 @@ async fn measure() {
     let sandbox = Arc::new(Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox"));
     let versions = Arc::new(Versions::new(store.clone(), Arc::clone(&sandbox)));
     let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), || 1);
-    deployer.deploy(candidate(""), By::default()).await.expect("deploys");
+    deployer.deploy(candidate(""), Role::Active, By::default()).await.expect("deploys");
     let active = Arc::clone(deployer.switchboard.current().iter().next().expect("one plugin"));
     for group in 0..EVENTS / GROUP {
         let events = (group * GROUP..(group + 1) * GROUP).map(|n| recorded(&sandbox, &active, n)).collect();
@@ -127,21 +130,5 @@ fn recorded(sandbox: &Sandbox, active: &Active, n: u64) -> Recorded {
         let json = String::from_utf8(self::body(before)).expect("JSON");
         event = event.after(tidegate::event::Snapshot { receipt: receipt(before), json: json.into() });
     }
-    let code = sandbox.load(&active.code).expect("it is there");
-    let question = Question { event: &event, attempt: 1, settings: &active.settings, memory: None };
-    let Call { answer, log, .. } = sandbox.call(&code, &question, &active.limits);
-    let asked = Asked {
-        event: &event,
-        active,
-        attempt: 1,
-        asked_us: 30,
-        memory: None,
-        answer,
-        log,
-        now_ms: 1,
-        jitter: 0.5,
-    };
-    let plans = vec![plan(asked, &PlanRules::default())];
-    let subject = SubjectChange { mark: arrival::advance(None, &event), expected: None };
-    Recorded { event, queued_at_ms: 1, pulled_at_ms: 2, decided_at_ms: 3, plans, subject, came: None }
+    decided(sandbox, active, event, 1)
 }

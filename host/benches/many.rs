@@ -2,11 +2,15 @@
 //! whether an event for one of them is slower than with ten. Fifty components, each as twenty plugins. Prints one JSON
 //! object per figure.
 
+#[path = "common/resident.rs"]
+mod resident;
+
+use resident::resident_mib;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::event::Event;
 use tidegate::plugin::Manifest;
 use tidegate::read::{Opened, read};
@@ -27,12 +31,12 @@ async fn main() {
     deploy(few.path(), code.path(), FEW).await;
     deploy(many.path(), code.path(), PLUGINS).await;
 
-    let before = rss_bytes();
+    let before = resident_mib();
     let (few, few_started) = start(few.path(), code.path()).await;
     let (many, many_started) = start(many.path(), code.path()).await;
     eprintln!(
-        "{PLUGINS} plugins at work after {many_started:.0?} ({FEW}: {few_started:.0?}), {} KiB of memory for both",
-        (rss_bytes() - before) / 1024
+        "{PLUGINS} plugins at work after {many_started:.0?} ({FEW}: {few_started:.0?}), {:.1} MiB of memory for both",
+        resident_mib() - before
     );
     println!("{}", figure("many-start", many_started.as_secs_f64() * 1e3, "ms"));
     let (mut with_few, mut with_many) = (Vec::new(), Vec::new());
@@ -61,7 +65,7 @@ async fn deploy(data: &Path, code: &Path, plugins: usize) {
         );
         let manifest = Manifest::parse(&manifest).expect("well formed");
         let candidate = Candidate::new(manifest, other(&component, number % COMPONENTS));
-        deployer.deploy(candidate, By::default()).await.expect("deploys");
+        deployer.deploy(candidate, Role::Active, By::default()).await.expect("deploys");
     }
 }
 
@@ -127,14 +131,6 @@ fn event(kind: &str) -> Event {
         panic!("the body is inline");
     };
     event
-}
-
-/// What this process has in memory.
-fn rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the kernel says");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has that line");
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib * 1_024
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

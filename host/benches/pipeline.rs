@@ -12,20 +12,25 @@
 //! Time of the processors is of the whole process, whoever produces the events included, and hardly depends on what else
 //! the machine does.
 
+#[path = "common/decided.rs"]
+mod decided;
 #[path = "pipeline/floor.rs"]
 mod floor;
 #[path = "pipeline/host.rs"]
 mod host;
+#[path = "common/resident.rs"]
+mod resident;
 #[path = "pipeline/traffic.rs"]
 mod traffic;
 #[path = "pipeline/usage.rs"]
 mod usage;
 
 use host::{Host, Way};
+use resident::resident_mib;
 use serde_json::json;
 use std::ops::Range;
 use traffic::envelope;
-use usage::{Spent, resident_mib};
+use usage::Spent;
 
 /// As the host has it.
 #[global_allocator]

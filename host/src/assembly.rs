@@ -7,6 +7,7 @@ pub(crate) use settings::rules;
 use anyhow::Context as _;
 use settings::{
     effects_retry, executor_config, gate_bounds, pipeline_bounds, pump_bounds, rollout_rules, sandbox_config,
+    vigil_rules,
 };
 use std::net::SocketAddr;
 use std::path::Path;
@@ -39,7 +40,6 @@ use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
 use tidegate::versions::Versions;
-use tidegate::vigil::VigilRules;
 use tidegate::watch::{self as watching, Watch};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -118,24 +118,12 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let store = SqliteStore::open_with(data, &secrets.store)?;
-        let versions = Arc::new(Versions {
-            limits: config.limits,
-            secrets: secrets.named.named(),
-            accounts: Accounts::new(now_ms()),
-            ..Versions::new(store.clone(), Arc::new(Sandbox::new(sandbox_config(config, data)?)?))
-        });
-        let dry_run = Arc::new(DryRun::new(Arc::clone(&versions), rules(config)));
-        let gate = Gate::new(Arc::clone(&dry_run), gate_bounds(config));
-        let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms).with_gate(gate);
-        let deployer = deployer.trusting(given::trust(&config.plugins)?);
-        let deployer = Arc::new(deployer);
-        let registry = deployer.restore().await.context("bring back the deployed plugins")?;
-        tracing::info!(plugins = registry.standings().count(), "restored");
+        let (deployer, dry_run) = deployer(config, data, &store, &secrets).await?;
         let (comparisons, compared) = Comparisons::new();
         let pipeline = Arc::new(
             Pipeline::new(Parts {
                 store: store.clone(),
-                versions,
+                versions: Arc::clone(&deployer.versions),
                 switchboard: Arc::clone(&deployer.switchboard),
                 rules: rules(config),
                 bounds: pipeline_bounds(config),
@@ -162,9 +150,7 @@ impl Host {
             store: store.clone(),
             edge,
             poll: Duration::from_millis(config.edge.poll_ms),
-            rules: VigilRules {
-                silence_max_ms: Some(config.alerts.silence_max_ms).filter(|max_ms| *max_ms > 0),
-            },
+            rules: vigil_rules(config),
             sending,
             heard,
             report,
@@ -240,6 +226,28 @@ impl Host {
             _ => anyhow::anyhow!("a part of the host stopped"),
         }
     }
+}
+
+/// What puts versions to work, with those that were at work before; and what tries them.
+async fn deployer(
+    config: &Config,
+    data: &Path,
+    store: &SqliteStore,
+    secrets: &Secrets,
+) -> anyhow::Result<(Arc<Deployer<SqliteStore>>, Arc<DryRun<SqliteStore>>)> {
+    let versions = Arc::new(Versions {
+        limits: config.limits,
+        secrets: secrets.named.named(),
+        accounts: Accounts::new(now_ms()),
+        ..Versions::new(store.clone(), Arc::new(Sandbox::new(sandbox_config(config, data)?)?))
+    });
+    let dry_run = Arc::new(DryRun::new(Arc::clone(&versions), rules(config)));
+    let gate = Gate::new(Arc::clone(&dry_run), gate_bounds(config));
+    let deployer = Deployer::new(versions, Arc::default(), now_ms).with_gate(gate);
+    let deployer = deployer.trusting(given::trust(&config.plugins)?);
+    let registry = deployer.restore().await.context("bring back the deployed plugins")?;
+    tracing::info!(plugins = registry.standings().count(), "restored");
+    Ok((Arc::new(deployer), dry_run))
 }
 
 async fn serve_admin(

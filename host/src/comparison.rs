@@ -1,17 +1,16 @@
 //! Compares what one version decided with what another says of the same event: a shadow's answers with the active version's,
 //! the active version's with a canary's. Beside the way of the events: nothing comes of it, nothing waits for it, and when
-//! there is more than it can do, some is left out and counted.
+//! there is more than it can do, some is left out.
 
 use crate::drift::{self, Drift, Kind};
 use crate::event::Event;
 use crate::fingerprint::Fingerprint;
 use crate::pipeline::Pipeline;
-use crate::plan::{Plan, Verdict};
+use crate::plan::Plan;
 use crate::plugin::{PluginName, Version};
 use crate::registry::{Pair, Registry};
 use crate::store::{self, Batch, Recorded, Store};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tidegate_envelope::Receipt;
 use tokio::sync::{mpsc, watch};
@@ -47,17 +46,14 @@ pub struct Comparison {
 }
 
 /// The way to whoever compares.
-pub struct Comparisons {
-    waiting: mpsc::Sender<Comparison>,
-    left_out: AtomicU64,
-}
+pub struct Comparisons(mpsc::Sender<Comparison>);
 
 impl Comparisons {
     /// The way, and its end for [`run`].
     #[must_use]
     pub fn new() -> (Arc<Self>, mpsc::Receiver<Comparison>) {
         let (waiting, end) = mpsc::channel(WAITING_MAX);
-        (Arc::new(Self { waiting, left_out: AtomicU64::default() }), end)
+        (Arc::new(Self(waiting)), end)
     }
 
     /// What of this batch is to be compared.
@@ -75,23 +71,19 @@ impl Comparisons {
     /// Hands them over; what there is no room for is left out.
     pub fn submit(&self, comparisons: Vec<Comparison>) {
         for comparison in comparisons {
-            if self.waiting.try_send(comparison).is_err() {
-                self.left_out.fetch_add(1, Ordering::Relaxed);
+            if self.0.try_send(comparison).is_err() {
+                // The others would find no room either.
+                return;
             }
         }
-    }
-
-    /// How many were left out since the start.
-    #[must_use]
-    pub fn left_out(&self) -> u64 {
-        self.left_out.load(Ordering::Relaxed)
     }
 }
 
 impl Comparison {
     fn new(registry: &Registry, recorded: &Recorded, plan: &Plan) -> Option<Self> {
-        let is_answered = plan.attempt > 0 && !matches!(plan.verdict, Verdict::Held);
-        let pair = registry.standing(&plan.plugin)?.pair(&plan.version).filter(|_| is_answered)?;
+        // One that is held, or asked in turn, has not been asked yet.
+        let was_asked = plan.attempt > 0;
+        let pair = registry.standing(&plan.plugin)?.pair(&plan.version).filter(|_| was_asked)?;
         Some(Self {
             event: recorded.event.clone(),
             attempt: plan.attempt,

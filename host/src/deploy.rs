@@ -7,10 +7,10 @@ use crate::account::AccountRow;
 use crate::deployment::{Action, Canary, Deployment, Roles, Share};
 use crate::gate::{self, Gate, GateError};
 use crate::plugin::{Manifest, PluginName, Version};
-use crate::registry::{Active, Registry, Standing, Switchboard};
+use crate::registry::{Active, CanaryAtWork, Registry, Standing, Switchboard};
 use crate::rights::{self, RightChange};
 use crate::signature::{self, Evidence, Trust, Untrusted};
-use crate::store::versions::{NewVersion, Provenance, VersionQuery, VersionState};
+use crate::store::versions::{NewVersion, Provenance, VersionState};
 use crate::store::{Batch, Store, StoreError};
 use crate::versions::{VersionError, Versions};
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,22 @@ pub struct By {
     pub why: Option<String>,
     /// Whether they approve what the version asks for beyond the active one.
     pub approve: bool,
+}
+
+impl By {
+    /// The host itself, for this reason.
+    #[must_use]
+    pub fn host(why: String) -> Self {
+        Self { who: "tidegate".to_owned(), why: Some(why), approve: true }
+    }
+}
+
+/// A change of what is at work of a plugin, and which version it is about.
+struct Change {
+    before: Roles,
+    roles: Roles,
+    action: Action,
+    version: Option<Version>,
 }
 
 /// What was deployed.
@@ -196,19 +212,17 @@ impl<S: Store> Deployer<S> {
             }
             Role::Shadow => (Roles { shadow: Some(version.clone()), ..before.clone() }, Action::Shadow),
         };
-        let mut deployed = self.change(plugin, roles, action, by).await?;
-        (deployed.version, deployed.before, deployed.changes) =
-            (Some(version.clone()), before.active, changes);
-        Ok(deployed)
+        let change = Change { before, roles, action, version: Some(version.clone()) };
+        Ok(Deployed { changes, ..self.change(plugin, change, by).await? })
     }
 
-    /// Records a version and makes it the active one: [`Deployer::record`], then [`Deployer::assign`].
+    /// Records a version and gives it a role: [`Deployer::record`], then [`Deployer::assign`].
     ///
     /// # Errors
     /// As both.
-    pub async fn deploy(&self, candidate: Candidate, by: By) -> Result<Deployed, DeployError> {
+    pub async fn deploy(&self, candidate: Candidate, role: Role, by: By) -> Result<Deployed, DeployError> {
         let version = self.record(candidate).await?;
-        self.assign(&version, Role::Active, by).await
+        self.assign(&version, role, by).await
     }
 
     /// Makes the canary, or else the shadow, the active version.
@@ -225,8 +239,7 @@ impl<S: Store> Deployer<S> {
             return Err(DeployError::Refused(why));
         }
         let roles = Roles { active: Some(next.clone()), ..Roles::default() };
-        let deployed = self.change(plugin, roles, Action::Promote, by).await?;
-        Ok(Deployed { version: Some(next), before: before.active, ..deployed })
+        self.change(plugin, Change { before, roles, action: Action::Promote, version: Some(next) }, by).await
     }
 
     /// Ends the canary and the shadow: the active version decides about all assets.
@@ -240,8 +253,8 @@ impl<S: Store> Deployer<S> {
             return Err(DeployError::Refused(format!("`{plugin}` has no canary and no shadow")));
         }
         let roles = Roles { active: before.active.clone(), ..Roles::default() };
-        let deployed = self.change(plugin, roles, Action::End, by).await?;
-        Ok(Deployed { version: before.active.clone(), before: before.active, ..deployed })
+        let version = before.active.clone();
+        self.change(plugin, Change { before, roles, action: Action::End, version }, by).await
     }
 
     /// Takes a plugin out of work: it is asked about nothing any more. Its versions and its history stay.
@@ -254,8 +267,8 @@ impl<S: Store> Deployer<S> {
         if before.versions().next().is_none() {
             return Err(DeployError::Refused(format!("`{plugin}` is not at work")));
         }
-        let deployed = self.change(plugin, Roles::default(), Action::Retire, by).await?;
-        Ok(Deployed { before: before.active, ..deployed })
+        let change = Change { before, roles: Roles::default(), action: Action::Retire, version: None };
+        self.change(plugin, change, by).await
     }
 
     /// Brings back what was at work when the host last stopped. Called once, before the first pull.
@@ -305,17 +318,7 @@ impl<S: Store> Deployer<S> {
             return active
                 .ok_or_else(|| DeployError::Refused(format!("no version of `{plugin}` is at work")));
         }
-        let query = VersionQuery { plugin: plugin.clone(), prefix: Some(text.to_owned()), rows_max: 2 };
-        let mut found = self.versions.store.versions(query).await?;
-        match (found.pop(), found.len()) {
-            (Some(found), 0) => Ok(found.version),
-            (None, _) => Err(DeployError::Refused(format!(
-                "no version of `{plugin}` begins with {text}: `tidegate plugin history {plugin}` lists them"
-            ))),
-            _ => Err(DeployError::Refused(format!(
-                "several versions of `{plugin}` begin with {text}: write more of it"
-            ))),
-        }
+        Ok(self.versions.find(plugin, text).await?.version)
     }
 
     /// Leads a version through the gates. Nothing waits for that but the version itself, least of all a rollback.
@@ -342,31 +345,29 @@ impl<S: Store> Deployer<S> {
         Ok(last.into_iter().next().map(|deployment| deployment.roles).unwrap_or_default())
     }
 
-    /// The change itself: recorded, then switched.
-    async fn change(
-        &self,
-        plugin: &PluginName,
-        roles: Roles,
-        action: Action,
-        by: By,
-    ) -> Result<Deployed, DeployError> {
+    /// The change itself: recorded, then switched. A version that is withdrawn is so in the same transaction.
+    async fn change(&self, plugin: &PluginName, change: Change, by: By) -> Result<Deployed, DeployError> {
+        let (Change { before, roles, action, version }, By { who, why, .. }) = (change, by);
         let standing = self.standing(plugin, &roles).await?;
         for active in standing.at_work() {
             self.versions.warm(active).await?;
         }
-        let usable = roles.versions().map(|version| (version.clone(), VersionState::Usable)).collect();
-        let (at_ms, By { who, why, .. }) = ((self.now_ms)(), by);
+        let usable = roles.versions().map(|version| (version.clone(), VersionState::Usable));
+        let withdrawn = version.clone().filter(|_| action == Action::Withdraw);
+        let withdrawn = withdrawn.map(|version| (version, VersionState::Withdrawn));
+        let version_states = usable.chain(withdrawn).collect();
+        let at_ms = (self.now_ms)();
         let deployment = Deployment { id: 0, plugin: plugin.clone(), roles, action, who, why, at_ms };
         let (roles, why) = (deployment.roles.clone(), deployment.why.clone());
-        let batch = Batch { deployments: vec![deployment], version_states: usable, ..Batch::default() };
+        let batch = Batch { deployments: vec![deployment], version_states, ..Batch::default() };
         self.versions.store.commit(batch).await?;
         let manifest = standing.active.as_ref().map(|active| active.manifest.clone());
         self.switchboard.set(vec![standing]);
-        let version = roles.active.as_ref().map_or("none", Version::short);
-        tracing::info!(%plugin, version, action = action.name(), why, "deployed");
+        let active = roles.active.as_ref().map_or("none", Version::short);
+        tracing::info!(%plugin, version = active, action = action.name(), why, "deployed");
         let (kinds, hosts) = manifest.map(|manifest| (manifest.kinds, manifest.hosts)).unwrap_or_default();
-        let (version, before, changes) = (None, None, Vec::new());
-        Ok(Deployed { plugin: plugin.clone(), version, before, roles, action, kinds, hosts, changes })
+        let (plugin, before, changes) = (plugin.clone(), before.active, Vec::new());
+        Ok(Deployed { plugin, version, before, roles, action, kinds, hosts, changes })
     }
 
     async fn standing(&self, plugin: &PluginName, roles: &Roles) -> Result<Standing, DeployError> {
@@ -375,8 +376,8 @@ impl<S: Store> Deployer<S> {
             standing.active = Some(self.versions.get(version).await?);
         }
         if let Some(canary) = &roles.canary {
-            standing.canary = Some((canary.share, self.versions.get(&canary.version).await?));
-            standing.steps.clone_from(&canary.steps);
+            let active = self.versions.get(&canary.version).await?;
+            standing.canary = Some(CanaryAtWork { active, share: canary.share, steps: canary.steps.clone() });
         }
         if let Some(version) = &roles.shadow {
             standing.shadow = Some(self.versions.get(version).await?);

@@ -115,6 +115,13 @@ impl Arrival {
             Self::Echo => "echo",
         }
     }
+
+    /// The other way, but for a duplicate: its word does not say of what.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        let all = [Self::First, Self::Stale, Self::Conflict, Self::AfterDelete, Self::Echo];
+        all.into_iter().find(|arrival| arrival.name() == word)
+    }
 }
 
 /// A typed view of an asset event's body. The sender promises no field, so each may be absent.

@@ -150,6 +150,12 @@ pub fn is_runtime(function: &str) -> bool {
     RUNTIME.iter().any(|prefix| function.trim_start_matches('<').starts_with(prefix))
 }
 
+/// Of a plugin's functions, innermost first, the first that is its author's own; when none is, the first.
+pub fn own_function<'a>(functions: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let mut named = functions.filter(|function| !function.is_empty());
+    named.clone().find(|function| !is_runtime(function)).or_else(|| named.next())
+}
+
 /// A fault's text in one line: its name, with what wasm calls it when it is a trap, and the innermost function of the
 /// author's own. Nothing that a plugin said: `None` when the text is no fault's.
 #[must_use]
@@ -158,7 +164,7 @@ pub fn in_a_line(text: &str) -> Option<String> {
     let mut lines = text.lines().map(str::trim);
     let first = lines.next()?;
     let what = if trouble == Trouble::Trap { first } else { trouble.name() };
-    Some(match lines.find(|line| !line.is_empty() && !is_runtime(line)) {
+    Some(match own_function(lines) {
         Some(function) => format!("{what} in {function}"),
         None => what.to_owned(),
     })

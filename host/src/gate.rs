@@ -121,7 +121,7 @@ fn fields(difference: &Difference) -> String {
 
 fn fault(difference: &Difference) -> String {
     let fault = difference.drift.as_ref().and_then(|drift| drift.fault.as_ref());
-    fault.map_or_else(String::new, |fault| match fault.functions.first() {
+    fault.map_or_else(String::new, |fault| match fault.own_function() {
         Some(function) => format!(": {}, in {function}", fault.text),
         None => format!(": {}", fault.text),
     })
@@ -132,7 +132,7 @@ fn fault(difference: &Difference) -> String {
 /// # Errors
 /// Says what it is.
 pub fn approved(changes: &[RightChange], is_approved: bool) -> Result<(), GateError> {
-    if !is_approved && changes.iter().any(RightChange::is_more) {
+    if !is_approved && changes.iter().any(|change| change.needs_approval) {
         return Err(GateError::Unapproved(changes.to_vec()));
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::deploy::{By, Deployer, Role};
 use crate::deployment::Share;
 use crate::fault;
 use crate::plugin::{PluginName, Version};
-use crate::registry::{Active, Standing};
+use crate::registry::{Active, CanaryAtWork, Standing};
 use crate::rollout::{self, Conduct, RolloutRules, Verdict};
 use crate::store::parked::{ParkedQuery, ParkedRow};
 use crate::store::watched::{Sending, WatchedBatch};
@@ -86,18 +86,17 @@ impl<S: Store> Overseer<S> {
     }
 
     async fn carry_out(&self, standing: &Standing, verdict: Verdict) {
-        let Some((share, canary)) = &standing.canary else { return };
-        let (plugin, version) = (&standing.name, &canary.version);
-        let by = |why: String| By { who: "tidegate".to_owned(), why: Some(why), approve: true };
+        let Some(CanaryAtWork { active, share, steps }) = &standing.canary else { return };
+        let (plugin, version) = (&standing.name, &active.version);
         let done = match verdict {
             Verdict::Stay => return,
             Verdict::Withdraw(why) => return self.withdraw(plugin, version, why).await,
             Verdict::Promote => {
-                self.deployer.promote(plugin, by(format!("did well as a canary for {share}"))).await
+                self.deployer.promote(plugin, By::host(format!("did well as a canary for {share}"))).await
             }
             Verdict::Raise(next) => {
-                let role = Role::Canary { share: next, steps: standing.steps.clone() };
-                self.deployer.assign(version, role, by(format!("did well at {share}"))).await
+                let role = Role::Canary { share: next, steps: steps.clone() };
+                self.deployer.assign(version, role, By::host(format!("did well at {share}"))).await
             }
         };
         if let Err(error) = done {
@@ -166,8 +165,8 @@ impl Seen {
         for standing in standings {
             let key = |active: &Arc<Active>| (standing.name.clone(), active.version.clone());
             actives.extend(standing.active.as_ref().map(key));
-            if let Some((share, canary)) = &standing.canary {
-                canaries.insert((standing.name.clone(), canary.version.clone(), *share));
+            if let Some(canary) = &standing.canary {
+                canaries.insert((standing.name.clone(), canary.active.version.clone(), canary.share));
             }
         }
         self.canaries.retain(|key, _| canaries.contains(key));
@@ -175,23 +174,18 @@ impl Seen {
     }
 
     fn canary(&mut self, standing: &Standing, now_ms: u64, rules: &RolloutRules) -> Option<Verdict> {
-        let (share, canary) = standing.canary.as_ref()?;
+        let CanaryAtWork { active: canary, share, steps } = standing.canary.as_ref()?;
         let active = standing.active.as_ref().map(|active| active.account.conduct()).unwrap_or_default();
         let (conduct, began) = (canary.account.conduct(), self.began(&standing.name, canary));
         let key = (standing.name.clone(), canary.version.clone(), *share);
         let since = *self.canaries.entry(key).or_insert(Since { at_ms: now_ms, canary: began, active });
-        let role = crate::deployment::Canary {
-            version: canary.version.clone(),
-            share: *share,
-            steps: standing.steps.clone(),
-        };
         let conducts = (conduct.since(since.canary), active.since(since.active));
-        Some(rollout::judge_canary(&role, now_ms.saturating_sub(since.at_ms), conducts, rules))
+        Some(rollout::judge_canary((*share, steps), now_ms.saturating_sub(since.at_ms), conducts, rules))
     }
 
     /// What is done at the next share counts from before it is given.
     fn raised(&mut self, standing: &Standing, verdict: &Verdict, now_ms: u64) {
-        let (Verdict::Raise(share), Some((_, canary)), Some(active)) =
+        let (Verdict::Raise(share), Some(CanaryAtWork { active: canary, .. }), Some(active)) =
             (verdict, &standing.canary, &standing.active)
         else {
             return;

@@ -39,18 +39,27 @@ pub struct Standing {
     /// What decides.
     pub active: Option<Arc<Active>>,
     /// What decides in its place for a share of the assets.
-    pub canary: Option<(Share, Arc<Active>)>,
-    /// The shares that the canary is raised to by itself.
-    pub steps: Vec<Share>,
+    pub canary: Option<CanaryAtWork>,
     /// What is asked beside the active one, without effect.
     pub shadow: Option<Arc<Active>>,
+}
+
+/// A version that decides for a share of the assets.
+#[derive(Clone)]
+pub struct CanaryAtWork {
+    /// The version.
+    pub active: Arc<Active>,
+    /// Of how many assets.
+    pub share: Share,
+    /// The shares that it is raised to by itself.
+    pub steps: Vec<Share>,
 }
 
 impl Standing {
     /// Nothing of it is at work.
     #[must_use]
     pub const fn none(name: PluginName) -> Self {
-        Self { name, active: None, canary: None, steps: Vec::new(), shadow: None }
+        Self { name, active: None, canary: None, shadow: None }
     }
 
     /// The version that decides about this event: always the same for one asset, until what is at work changes.
@@ -59,7 +68,9 @@ impl Standing {
         let receipt = event.receipt.to_bytes();
         let subject = if event.subject.is_empty() { &receipt[..] } else { event.subject.as_bytes() };
         match &self.canary {
-            Some((share, canary)) if share.covers(&self.name, event.source.as_str(), subject) => Some(canary),
+            Some(canary) if canary.share.covers(&self.name, event.source.as_str(), subject) => {
+                Some(&canary.active)
+            }
             _ => self.active.as_ref(),
         }
     }
@@ -70,7 +81,7 @@ impl Standing {
     pub fn pair(&self, decided: &Version) -> Option<Pair> {
         let active = self.active.as_ref()?;
         match (&self.canary, &self.shadow) {
-            (Some((_, canary)), _) if canary.version == *decided => Some(Pair {
+            (Some(CanaryAtWork { active: canary, .. }), _) if canary.version == *decided => Some(Pair {
                 decided: Arc::clone(canary),
                 other: Arc::clone(active),
                 judged: Arc::clone(canary),
@@ -86,7 +97,7 @@ impl Standing {
 
     /// All of its versions at work.
     pub fn at_work(&self) -> impl Iterator<Item = &Arc<Active>> {
-        self.active.iter().chain(self.canary.as_ref().map(|(_, canary)| canary)).chain(&self.shadow)
+        self.active.iter().chain(self.canary.as_ref().map(|canary| &canary.active)).chain(&self.shadow)
     }
 }
 
@@ -196,10 +207,7 @@ impl Switchboard {
     pub fn set(&self, changed: Vec<Standing>) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_other = |known: &&Arc<Standing>| changed.iter().all(|standing| standing.name != known.name);
-        let mut plugins: Vec<_> = match current.plugins.is_empty() {
-            true => Vec::new(),
-            false => current.plugins.iter().filter(is_other).cloned().collect(),
-        };
+        let mut plugins: Vec<_> = current.plugins.iter().filter(is_other).cloned().collect();
         plugins.extend(changed.into_iter().map(Arc::new));
         *current = Arc::new(Registry::new(plugins));
     }

@@ -19,14 +19,6 @@ pub struct RightChange {
     pub needs_approval: bool,
 }
 
-impl RightChange {
-    /// Whether somebody must approve it.
-    #[must_use]
-    pub const fn is_more(&self) -> bool {
-        self.needs_approval
-    }
-}
-
 /// What `later` asks for that `earlier` does not, and the other way, under what the operator allows.
 #[must_use]
 pub fn compare(earlier: &Manifest, later: &Manifest, allowed: &Limits) -> Vec<RightChange> {
@@ -103,7 +95,7 @@ fn limits(earlier: &Manifest, later: &Manifest, allowed: &Limits) -> Vec<RightCh
 /// What to say about a version that asks for more than anybody approved.
 #[must_use]
 pub fn unapproved(changes: &[RightChange]) -> String {
-    let more: Vec<_> = changes.iter().filter(|change| change.is_more()).map(line).collect();
+    let more: Vec<_> = changes.iter().filter(|change| change.needs_approval).map(line).collect();
     format!(
         "this version asks for more than the active one:\n{}\nto approve it, deploy it with --approve",
         more.join("\n")
@@ -147,22 +139,22 @@ mod tests {
     #[test]
     fn less_is_shown_and_needs_nobody() {
         let changes = between("hosts = [\"a.example\"]\n[limits]\ndecisions = 9", "[limits]\ndecisions = 2");
-        assert!(changes.iter().all(|change| !change.is_more()), "{changes:?}");
+        assert!(changes.iter().all(|change| !change.needs_approval), "{changes:?}");
         let lines: Vec<_> = changes.iter().map(line).collect();
         assert_eq!(lines, ["  hosts: -a.example", "  limits.decisions: 2 instead of 9"]);
     }
 
     #[test]
     fn a_raised_limit_and_fuel_without_one_are_more() {
-        assert!(between("[limits]\ndecisions = 2", "[limits]\ndecisions = 3")[0].is_more());
-        assert!(between("[limits]\nfuel = 2", "")[0].is_more());
-        assert!(!between("", "[limits]\nfuel = 2")[0].is_more());
+        assert!(between("[limits]\ndecisions = 2", "[limits]\ndecisions = 3")[0].needs_approval);
+        assert!(between("[limits]\nfuel = 2", "")[0].needs_approval);
+        assert!(!between("", "[limits]\nfuel = 2")[0].needs_approval);
     }
 
     #[test]
     fn a_setting_is_shown_and_is_no_right() {
         let changes = between("[settings]\nurl = \"a\"", "[settings]\nurl = \"b\"");
-        assert_eq!((changes.len(), changes[0].is_more()), (1, false));
+        assert_eq!((changes.len(), changes[0].needs_approval), (1, false));
         assert_eq!(line(&changes[0]), "  settings: +url = b -url = a");
     }
 

@@ -1,6 +1,6 @@
 //! Whether a version does well enough to go on, to be given more, or to stay at all. Pure: judges numbers, says why.
 
-use crate::deployment::{Canary, Share};
+use crate::deployment::Share;
 
 /// What a version did in some stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,10 +98,11 @@ pub enum Verdict {
     Withdraw(String),
 }
 
-/// Judges a canary that has stood at its share for so many milliseconds, by what it and the active version did meanwhile.
+/// Judges a canary that has stood at its share for so many milliseconds and is to be raised in these steps, by what it and
+/// the active version did meanwhile.
 #[must_use]
 pub fn judge_canary(
-    canary: &Canary,
+    (share, steps): (Share, &[Share]),
     ran_ms: u64,
     (new, active): (Conduct, Conduct),
     rules: &RolloutRules,
@@ -122,7 +123,7 @@ pub fn judge_canary(
     if ran_ms < rules.canary_step_ms {
         return Verdict::Stay;
     }
-    match canary.steps.iter().find(|step| **step > canary.share) {
+    match steps.iter().find(|step| **step > share) {
         Some(step) if *step == Share::ALL => Verdict::Promote,
         Some(step) => Verdict::Raise(*step),
         None => Verdict::Stay,
@@ -184,15 +185,20 @@ pub fn judge_active(conduct: Conduct, rules: &RolloutRules) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::Version;
 
     fn share(text: &str) -> Share {
         text.parse().expect("a share")
     }
 
-    fn canary(at: &str, steps: &[&str]) -> Canary {
-        let steps = steps.iter().map(|step| share(step)).collect();
-        Canary { version: Version::from_stored("1"), share: share(at), steps }
+    fn judge(
+        at: &str,
+        steps: &[&str],
+        ran_ms: u64,
+        conducts: (Conduct, Conduct),
+        rules: &RolloutRules,
+    ) -> Verdict {
+        let steps: Vec<_> = steps.iter().map(|step| share(step)).collect();
+        judge_canary((share(at), &steps), ran_ms, conducts, rules)
     }
 
     fn conduct(asks: u64, faults: u64) -> Conduct {
@@ -200,19 +206,19 @@ mod tests {
     }
 
     fn judged(new: Conduct, active: Conduct) -> Verdict {
-        judge_canary(&canary("5", &["50", "100"]), 600_000, (new, active), &RolloutRules::default())
+        judge("5", &["50", "100"], 600_000, (new, active), &RolloutRules::default())
     }
 
     #[test]
     fn a_canary_that_does_well_is_raised_step_by_step_and_then_promoted() {
         let rules = RolloutRules::default();
         let well = (conduct(100, 0), conduct(1_000, 0));
-        let at = |at, ran_ms, conducts| judge_canary(&canary(at, &["50", "100"]), ran_ms, conducts, &rules);
+        let at = |at, ran_ms, conducts| judge(at, &["50", "100"], ran_ms, conducts, &rules);
         assert_eq!(at("5", 600_000, well), Verdict::Raise(share("50")));
         assert_eq!(at("50", 600_000, well), Verdict::Promote);
         assert_eq!(at("5", 599_999, well), Verdict::Stay);
         assert_eq!(at("5", 600_000, (conduct(99, 0), conduct(1_000, 0))), Verdict::Stay, "asked too rarely");
-        let by_hand = judge_canary(&canary("5", &[]), u64::MAX, well, &rules);
+        let by_hand = judge("5", &[], u64::MAX, well, &rules);
         assert_eq!(by_hand, Verdict::Stay, "a person raises it");
     }
 
@@ -243,7 +249,7 @@ mod tests {
         let drifts = Conduct { compared: 50, drifted: 6, ..well };
         assert!(!matches!(judged(drifts, well), Verdict::Withdraw(_)), "it is another version");
         let rules = RolloutRules { canary_drift_max: share("10"), ..RolloutRules::default() };
-        let strict = judge_canary(&canary("5", &[]), 0, (drifts, well), &rules);
+        let strict = judge("5", &[], 0, (drifts, well), &rules);
         let why = "6 of 50 answers differ from the active version's (12%, at most 10%)";
         assert_eq!(strict, Verdict::Withdraw(why.into()));
     }

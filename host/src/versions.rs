@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::plugin::{Manifest, ManifestError, PluginName, Version};
 use crate::registry::Active;
 use crate::sandbox::{AdmissionError, Code, Sandbox};
-use crate::store::versions::{KeptVersion, NewVersion, VersionState};
+use crate::store::versions::{KeptVersion, NewVersion, VersionQuery, VersionState};
 use crate::store::{Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -38,6 +38,22 @@ pub enum VersionError {
     /// No such version was ever recorded.
     #[error("version {0} was never recorded here; `tidegate plugin history NAME` lists those that were")]
     Unknown(String),
+    /// No version of the plugin begins like this.
+    #[error("no version of `{plugin}` begins with {prefix}: `tidegate plugin history {plugin}` lists them")]
+    NoneBegins {
+        /// The plugin.
+        plugin: PluginName,
+        /// What was asked for.
+        prefix: String,
+    },
+    /// More than one does.
+    #[error("several versions of `{plugin}` begin with {prefix}: write more of it")]
+    SeveralBegin {
+        /// The plugin.
+        plugin: PluginName,
+        /// What was asked for.
+        prefix: String,
+    },
     /// The manifest is refused: the operator allows less than when it was recorded.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -72,10 +88,13 @@ impl<S: Store> Versions<S> {
     /// As [`Versions::get`], of the first that is refused.
     pub async fn get_all(&self, versions: Vec<Version>) -> Result<Vec<Arc<Active>>, VersionError> {
         let missing = versions.iter().filter(|version| self.alive.find(version).is_none());
+        let missing: Vec<_> = missing.cloned().collect();
         let mut made = HashMap::new();
-        for kept in self.store.kept_versions(missing.cloned().collect()).await? {
-            let active = self.make(&kept).await?;
-            made.insert(kept.version, active);
+        if !missing.is_empty() {
+            for kept in self.store.kept_versions(missing).await? {
+                let active = self.make(&kept).await?;
+                made.insert(kept.version, active);
+            }
         }
         let ready = versions.iter().map(|version| {
             let ready = made.get(version).cloned().or_else(|| self.alive.find(version));
@@ -91,8 +110,32 @@ impl<S: Store> Versions<S> {
     pub async fn pinned(&self, version: &Version) -> Result<Option<Arc<Active>>, VersionError> {
         let kept = self.store.kept_versions(vec![version.clone()]).await?;
         match kept.first() {
-            Some(kept) if kept.state == VersionState::Usable => self.get(version).await.map(Some),
+            Some(kept) if kept.state == VersionState::Usable => match self.alive.find(version) {
+                Some(active) => Ok(Some(active)),
+                None => self.make(kept).await.map(Some),
+            },
             _ => Ok(None),
+        }
+    }
+
+    /// The only version of this plugin that begins like this.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub async fn find(&self, plugin: &PluginName, prefix: &str) -> Result<KeptVersion, VersionError> {
+        let named = || (plugin.clone(), prefix.chars().take(64).collect::<String>());
+        let query = VersionQuery { plugin: plugin.clone(), prefix: Some(prefix.to_owned()), rows_max: 2 };
+        let mut found = self.store.versions(query).await?;
+        match (found.pop(), found.len()) {
+            (Some(found), 0) => Ok(found),
+            (None, _) => {
+                let (plugin, prefix) = named();
+                Err(VersionError::NoneBegins { plugin, prefix })
+            }
+            _ => {
+                let (plugin, prefix) = named();
+                Err(VersionError::SeveralBegin { plugin, prefix })
+            }
         }
     }
 

@@ -48,6 +48,20 @@ pub fn plugin(language: &str) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
+/// A folder `actor` in this directory with the guest that does what its event says, and these lines in its manifest.
+///
+/// # Errors
+/// When the guest is not built; the error says what to type.
+pub fn actor(dir: &Path, manifest: &str) -> anyhow::Result<PathBuf> {
+    let component = root().join("tests/guests/actor/guest.wasm");
+    ensure!(component.exists(), "{} is missing; type: cargo xtask plugins", component.display());
+    let dir = dir.join("actor");
+    std::fs::create_dir_all(&dir)?;
+    std::fs::copy(component, dir.join("plugin.wasm"))?;
+    std::fs::write(dir.join("plugin.toml"), format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}"))?;
+    Ok(dir)
+}
+
 /// `tidegate` with these arguments: in this directory, with nothing of the operator's own settings but the tools.
 fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Command> {
     let mut command = Command::new(tidegate()?);

@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use tidegate::store::stats::Stats;
-use tidegate_tests::edge::root;
 use tidegate_tests::sender::Sender;
-use tidegate_tests::system::{Dev, until};
+use tidegate_tests::system::{Dev, actor, until};
 
 /// Words that are nowhere but in what the tests send.
 const NAME: &str = "Ottokar Quillfeather";
@@ -15,12 +14,7 @@ const ID: &str = "142857142";
 
 /// The guest that does what its event says, and says what it does not know.
 async fn deploy(dev: &Dev, dir: &Path) -> anyhow::Result<()> {
-    let component = root().join("tests/guests/actor/guest.wasm");
-    ensure!(component.exists(), "{} is missing; type: cargo xtask plugins", component.display());
-    let plugin = dir.join("actor");
-    fs::create_dir_all(&plugin)?;
-    fs::copy(component, plugin.join("plugin.wasm"))?;
-    fs::write(plugin.join("plugin.toml"), "name = \"actor\"\nkinds = [\"*\"]\nhosts = [\"127.0.0.1:9\"]\n")?;
+    let plugin = actor(dir, "hosts = [\"127.0.0.1:9\"]\n")?;
     dev.cli.output(&["plugin", "deploy", &plugin.to_string_lossy(), "--approve"]).await.map(drop)
 }
 

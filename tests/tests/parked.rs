@@ -4,24 +4,11 @@
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
 use tidegate::store::parked::ParkedId;
 use tidegate::store::stats::Stats;
 use tidegate_envelope::Receipt;
-use tidegate_tests::edge::root;
 use tidegate_tests::sender::Sender;
-use tidegate_tests::system::{Dev, until};
-
-/// The guest that does what its event says, with this manifest.
-fn plugin(dir: &Path, manifest: &str) -> anyhow::Result<PathBuf> {
-    let component = root().join("tests/guests/actor/guest.wasm");
-    ensure!(component.exists(), "{} is missing; type: cargo xtask plugins", component.display());
-    let dir = dir.join("actor");
-    fs::create_dir_all(&dir)?;
-    fs::copy(component, dir.join("plugin.wasm"))?;
-    fs::write(dir.join("plugin.toml"), format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}"))?;
-    Ok(dir)
-}
+use tidegate_tests::system::{Dev, actor, until};
 
 struct Stage {
     dir: tempfile::TempDir,
@@ -40,7 +27,7 @@ impl Stage {
     }
 
     async fn deploy(&self, manifest: &str) -> anyhow::Result<()> {
-        let plugin = plugin(self.dir.path(), manifest)?;
+        let plugin = actor(self.dir.path(), manifest)?;
         self.dev.cli.output(&["plugin", "deploy", &plugin.to_string_lossy(), "--approve"]).await.map(drop)
     }
 

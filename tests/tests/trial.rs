@@ -3,14 +3,12 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
-use std::fs;
 use tidegate::admin::plugins::PluginDetail;
 use tidegate::deployment::{Action, Share};
 use tidegate::plugin::PluginName;
 use tidegate::store::stats::Stats;
-use tidegate_tests::edge::root;
 use tidegate_tests::sender::Sender;
-use tidegate_tests::system::{Dev, until};
+use tidegate_tests::system::{Dev, actor, until};
 
 struct Stage {
     dir: tempfile::TempDir,
@@ -31,12 +29,7 @@ impl Stage {
 
     /// A version that does this about each event.
     async fn deploy(&self, steps: &str, args: &[&str]) -> anyhow::Result<String> {
-        let dir = self.dir.path().join("actor");
-        fs::create_dir_all(&dir)?;
-        fs::copy(root().join("tests/guests/actor/guest.wasm"), dir.join("plugin.wasm"))
-            .context("find the guest; type: cargo xtask plugins")?;
-        let manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n[settings]\ndo = \"{steps}\"\n");
-        fs::write(dir.join("plugin.toml"), manifest)?;
+        let dir = actor(self.dir.path(), &format!("[settings]\ndo = \"{steps}\"\n"))?;
         let dir = dir.to_string_lossy().into_owned();
         self.dev.cli.output(&[&["plugin", "deploy", dir.as_str()], args].concat()).await
     }

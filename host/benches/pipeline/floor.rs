@@ -1,14 +1,13 @@
 //! The floor: the same rows, written by the store alone.
 
+use super::decided::decided;
 use super::host::{Middle, now_ms};
 use super::usage::{Meter, Spent};
 use super::{EVENTS, GROUP};
-use tidegate::arrival;
-use tidegate::plan::{Asked, Plan, PlanRules, plan};
 use tidegate::read::{Opened, read};
 use tidegate::registry::Active;
-use tidegate::sandbox::{Call, Question, Sandbox};
-use tidegate::store::{Batch, Recorded, Store as _, SubjectChange};
+use tidegate::sandbox::Sandbox;
+use tidegate::store::{Batch, Recorded, Store as _};
 use tidegate_envelope::Envelope;
 
 pub(crate) async fn run(envelopes: &[String]) -> Spent {
@@ -38,21 +37,5 @@ fn decide(sandbox: &Sandbox, active: &Active, text: &str) -> Recorded {
     let Opened::Event(event) = read(Envelope::open(text).expect("an envelope")) else {
         panic!("the body is inline");
     };
-    let code = sandbox.load(&active.code).expect("it is there");
-    let question = Question { event: &event, attempt: 1, settings: &active.settings, memory: None };
-    let Call { answer, log, .. } = sandbox.call(&code, &question, &active.limits);
-    let asked = Asked {
-        event: &event,
-        active,
-        attempt: 1,
-        asked_us: 30,
-        memory: None,
-        answer,
-        log,
-        now_ms: now_ms(),
-        jitter: 0.5,
-    };
-    let plans: Vec<Plan> = vec![plan(asked, &PlanRules::default())];
-    let subject = SubjectChange { mark: arrival::advance(None, &event), expected: None };
-    Recorded { event, queued_at_ms: 1, pulled_at_ms: 2, decided_at_ms: 3, plans, subject, came: None }
+    decided(sandbox, active, event, now_ms())
 }

@@ -6,7 +6,7 @@ use super::usage::{Meter, Spent};
 use std::path::Path;
 use std::sync::Arc;
 use tidegate::comparison::Comparisons;
-use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
@@ -52,7 +52,7 @@ impl Middle {
         let versions = Arc::new(Versions::new(store.clone(), sandbox));
         let deployer = Deployer::new(Arc::clone(&versions), Arc::clone(&switchboard), now_ms);
         let candidate = Candidate::new(Manifest::parse(&manifest).expect("well formed"), component);
-        deployer.deploy(candidate, By::default()).await.expect("deploys");
+        deployer.deploy(candidate, Role::Active, By::default()).await.expect("deploys");
         Self { store, versions, switchboard }
     }
 

@@ -141,13 +141,7 @@ fn past(given: GivenEvent) -> Result<Past, String> {
         sha256: Digest::of(&body),
         body: Body::Inline(Vec::new()),
     };
-    let arrival = match row.class.as_str() {
-        "stale" => Arrival::Stale,
-        "conflict" => Arrival::Conflict,
-        "after-delete" => Arrival::AfterDelete,
-        "echo" => Arrival::Echo,
-        _ => Arrival::First,
-    };
+    let arrival = Arrival::named(&row.class).unwrap_or(Arrival::First);
     let read = read_fetched(envelope, body);
     let event = Event { kind: row.kind, subject: row.subject, findings: row.findings, arrival, ..read };
     let before = row.previous.zip(previous).and_then(|(receipt, payload)| {

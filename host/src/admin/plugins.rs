@@ -191,13 +191,8 @@ pub(super) async fn deploy<S: Store + Clone>(
     Json(mut request): Json<DeployRequest>,
 ) -> Answer<Deployed> {
     let candidate = candidate(&mut request)?;
-    Ok(Json(
-        whole(async move {
-            let version = admin.deployer.record(candidate).await?;
-            admin.deployer.assign(&version, request.role, request.by).await
-        })
-        .await?,
-    ))
+    let deploying = async move { admin.deployer.deploy(candidate, request.role, request.by).await };
+    Ok(Json(whole(deploying).await?))
 }
 
 pub(super) async fn record<S: Store + Clone>(

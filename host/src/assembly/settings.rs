@@ -16,6 +16,7 @@ use tidegate::retry::RetryPolicy;
 use tidegate::rollout::RolloutRules;
 use tidegate::sandbox::SandboxConfig;
 use tidegate::sandbox::compiler::Compiler;
+use tidegate::vigil::VigilRules;
 
 pub(super) fn sandbox_config(config: &Config, data: &Path) -> anyhow::Result<SandboxConfig> {
     Ok(SandboxConfig {
@@ -44,6 +45,10 @@ pub(super) const fn rollout_rules(config: &Config) -> RolloutRules {
         canary_time_percent_max: rollout.canary_time_percent_max,
         canary_drift_max: rollout.canary_drift_max,
     }
+}
+
+pub(super) fn vigil_rules(config: &Config) -> VigilRules {
+    VigilRules { silence_max_ms: Some(config.alerts.silence_max_ms).filter(|max_ms| *max_ms > 0) }
 }
 
 pub(super) fn pipeline_bounds(config: &Config) -> PipelineBounds {

@@ -1,10 +1,10 @@
 //! The way back: to what was at work before, by a person's word or because a version does badly.
 
-use super::{By, DeployError, Deployed, Deployer};
+use super::{By, Change, DeployError, Deployed, Deployer};
 use crate::deployment::{Action, Deployment, Roles};
 use crate::plugin::{PluginName, Version};
+use crate::store::Store;
 use crate::store::versions::VersionState;
-use crate::store::{Batch, Store};
 
 /// Rows of the history that are looked through for what to go back to.
 const HISTORY_ROWS_MAX: usize = 1_000;
@@ -37,8 +37,8 @@ impl<S: Store> Deployer<S> {
                 "`{plugin}` has no {to}: `tidegate plugin history {plugin}` lists what there was"
             ))
         })?;
-        let deployed = self.change(plugin, roles.clone(), Action::Rollback, by).await?;
-        Ok(Deployed { version: roles.active, before: now.active, ..deployed })
+        let version = roles.active.clone();
+        self.change(plugin, Change { before: now, roles, action: Action::Rollback, version }, by).await
     }
 
     /// Takes a version out of work that does badly: a canary or a shadow ends, the active one gives way to the last good
@@ -66,11 +66,8 @@ impl<S: Store> Deployer<S> {
             None
         };
         let Some(roles) = roles else { return Ok(None) };
-        let state = (version.clone(), VersionState::Withdrawn);
-        self.versions.store.commit(Batch { version_states: vec![state], ..Batch::default() }).await?;
-        let by = By { who: "tidegate".to_owned(), why: Some(why), approve: true };
-        let deployed = self.change(plugin, roles, Action::Withdraw, by).await?;
-        Ok(Some(Deployed { version: Some(version.clone()), before: now.active, ..deployed }))
+        let change = Change { before: now, roles, action: Action::Withdraw, version: Some(version.clone()) };
+        self.change(plugin, change, By::host(why)).await.map(Some)
     }
 
     /// What was at work before, going back from the newest: with another active version, which may be asked. A canary that

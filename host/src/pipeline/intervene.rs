@@ -7,10 +7,11 @@ use crate::plugin::Version;
 use crate::queue::DeliveryBody;
 use crate::read::{self, Opened};
 use crate::store::parked::{Action, Intervention, ParkedDetail, ParkedId, ParkedQuery, ParkedRow};
-use crate::store::versions::{VersionQuery, VersionState};
+use crate::store::versions::VersionState;
 use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
 use crate::turn::Turn;
+use crate::versions::VersionError;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -129,16 +130,14 @@ impl<S: Store> Pipeline<S> {
         if named == "same" {
             return Ok(row.version.clone().map(Some).ok_or_else(|| "nobody was asked before".to_owned()));
         }
-        let query = VersionQuery { plugin: plugin.clone(), prefix: Some(named.to_owned()), rows_max: 2 };
-        let mut found = self.store.versions(query).await?;
-        Ok(match (found.pop(), found.len()) {
-            (Some(kept), 0) if kept.state == VersionState::Usable => Ok(Some(kept.version)),
-            (Some(kept), 0) => {
-                Err(format!("version {} of `{plugin}` was taken out of work", kept.version.short()))
+        match self.versions.find(plugin, named).await {
+            Ok(kept) if kept.state == VersionState::Usable => Ok(Ok(Some(kept.version))),
+            Ok(kept) => {
+                Ok(Err(format!("version {} of `{plugin}` was taken out of work", kept.version.short())))
             }
-            (None, _) => Err(format!("no version of `{plugin}` begins with {named}")),
-            _ => Err(format!("several versions of `{plugin}` begin with {named}: write more of it")),
-        })
+            Err(VersionError::Store(error)) => Err(error),
+            Err(error) => Ok(Err(error.to_string())),
+        }
     }
 
     /// Reads a stray as if it had just been delivered. When it is an event now, that is recorded and the stray goes, in one

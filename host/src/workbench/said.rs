@@ -2,7 +2,7 @@
 //! of files.
 
 use crate::decision::{self, HttpRequest};
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::sandbox;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -171,6 +171,14 @@ impl From<&decision::Refusal> for Refusal {
             decision::Refusal::Park(why) => Self::Park(why.clone()),
             decision::Refusal::Other(why) => Self::Other(why.clone()),
         }
+    }
+}
+
+impl FaultSaid {
+    /// The function it happened in, as far as that is the author's own.
+    #[must_use]
+    pub fn own_function(&self) -> Option<&str> {
+        fault::own_function(self.functions.iter().map(String::as_str))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidegate::comparison::Comparisons;
-use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::deployment::Deployment;
 use tidegate::dryrun::DryRun;
 use tidegate::gate::{Gate, GateBounds};
@@ -115,7 +115,7 @@ impl Stage {
         let versions = Arc::new(Versions::new(store.clone(), sandbox));
         let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms);
         if is_new {
-            deployer.deploy(candidate(&self.manifest), approved()).await.expect("deploys");
+            deployer.deploy(candidate(&self.manifest), Role::Active, approved()).await.expect("deploys");
         } else {
             deployer.restore().await.expect("restores");
         }
@@ -142,7 +142,8 @@ impl Stage {
 
     /// Another version of the plugin, with these lines in its manifest, becomes the active one.
     pub(crate) async fn deploy(&self, manifest: &str) -> Version {
-        let deployed = self.deployer().deploy(candidate(manifest), approved()).await.expect("deploys");
+        let deployed =
+            self.deployer().deploy(candidate(manifest), Role::Active, approved()).await.expect("deploys");
         deployed.version.expect("it has one")
     }
 

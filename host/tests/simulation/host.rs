@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate::comparison::Comparisons;
-use tidegate::deploy::{By, Candidate, Deployer};
+use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::limits::Limits;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
@@ -73,7 +73,8 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
             "name = \"{name}\"\nkinds = {kinds:?}\nhosts = [\"target.example\"]\nemits = [\"loan.ended\"]\narrivals = {arrivals}\n"
         );
         let manifest = Manifest::parse(&manifest).expect("a manifest");
-        let deploying = deployer.deploy(Candidate::new(manifest, component.clone()), By::default());
+        let deploying =
+            deployer.deploy(Candidate::new(manifest, component.clone()), Role::Active, By::default());
         let writing = async {
             loop {
                 disk.wait().await;

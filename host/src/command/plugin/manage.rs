@@ -7,7 +7,6 @@ use std::path::Path;
 use tidegate::admin::plugins::{AssignRequest, ChangeRequest, PluginDetail, VersionRow};
 use tidegate::deploy::Deployed;
 use tidegate::deployment::{Deployment, Roles};
-use tidegate::fault::is_runtime;
 use tidegate::plugin::Version;
 use tidegate::store::versions::DriftRow;
 
@@ -121,8 +120,11 @@ fn drift_cells(row: &DriftRow) -> Vec<String> {
     let field = row.drift.fields.first();
     let fault = || {
         let fault = row.drift.fault.as_ref()?;
-        let function = fault.functions.iter().find(|function| !is_runtime(function));
-        Some(function.map_or_else(|| fault.name.clone(), |function| format!("{} in {function}", fault.name)))
+        Some(
+            fault
+                .own_function()
+                .map_or_else(|| fault.name.clone(), |function| format!("{} in {function}", fault.name)),
+        )
     };
     let value = |value: Option<&String>| value.cloned().unwrap_or_else(|| "-".to_owned());
     vec![

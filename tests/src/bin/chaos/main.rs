@@ -16,10 +16,9 @@ use tidegate_envelope::Receipt;
 use tidegate_sender::life::{Life, LifeOptions, Oddities};
 use tidegate_sender::player::Told;
 use tidegate_sender::policy::Answer;
-use tidegate_tests::edge::root;
 use tidegate_tests::play::{keep_log, play};
 use tidegate_tests::system::parts::{Parts, Victim};
-use tidegate_tests::system::until;
+use tidegate_tests::system::{actor, until};
 use tokio::time::Instant;
 
 /// Assets that live at the same time.
@@ -104,14 +103,9 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
 
 async fn deploy(parts: &Parts, steps: &str) -> anyhow::Result<()> {
     let dir = tempfile::tempdir().context("make a folder")?;
-    let guest = root().join("tests/guests/actor/guest.wasm");
-    std::fs::copy(&guest, dir.path().join("plugin.wasm"))
-        .with_context(|| format!("read {}; type: cargo xtask plugins", guest.display()))?;
-    let manifest =
-        format!("name = \"actor\"\nkinds = [\"*\"]\nhosts = [\"127.0.0.1\"]\n[settings]\ndo = {steps:?}\n");
-    std::fs::write(dir.path().join("plugin.toml"), manifest).context("write plugin.toml")?;
-    let dir = dir.path().to_str().context("a path of UTF-8")?;
-    parts.cli.output(&["plugin", "deploy", dir]).await.map(drop)
+    let actor = actor(dir.path(), &format!("hosts = [\"127.0.0.1\"]\n[settings]\ndo = {steps:?}\n"))?;
+    let actor = actor.to_str().context("a path of UTF-8")?;
+    parts.cli.output(&["plugin", "deploy", actor]).await.map(drop)
 }
 
 /// Kills the host again and again; in the middle its disk is full for a while. Says how often it was killed.
