@@ -8,6 +8,8 @@ mod body;
 mod envelope;
 pub mod limit;
 mod receipt;
+#[cfg(feature = "schema")]
+mod schema;
 mod source;
 
 pub use body::Digest;

@@ -5,6 +5,7 @@ use crate::fault::Trouble;
 use crate::plugin::{PluginName, Version};
 use crate::rollout::Conduct;
 use crate::sandbox::{Answer, Usage};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -41,7 +42,7 @@ pub struct Account {
 }
 
 /// An account as it travels.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountRow {
     /// The plugin.
     pub plugin: PluginName,

@@ -7,6 +7,7 @@ pub mod signature;
 mod tests;
 
 use crate::plugin::{PluginName, Version};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -88,7 +89,7 @@ pub struct Trouble {
 }
 
 /// A time in which events may have been lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// Whose.
     pub source: SourceName,
@@ -101,7 +102,7 @@ pub struct Gap {
 }
 
 /// What a gap followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapCause {
     /// So many failures in a row that the sender stops delivering.

@@ -6,16 +6,18 @@ pub(crate) use settings::rules;
 
 use anyhow::Context as _;
 use settings::{
-    effects_retry, executor_config, gate_bounds, pipeline_bounds, pump_bounds, rollout_rules, sandbox_config,
-    vigil_rules,
+    effects_retry, executor_config, gate_bounds, per_second, pipeline_bounds, pump_bounds, rollout_rules,
+    sandbox_config, vigil_rules,
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate::account::Accounts;
 use tidegate::admin::client::Address;
-use tidegate::admin::{self, Admin};
+use tidegate::admin::guard::Guard;
+use tidegate::admin::overview::keep_pace;
+use tidegate::admin::{Admin, route, serve};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::comparison::{self, Comparisons};
 use tidegate::config::Config;
@@ -36,6 +38,7 @@ use tidegate::queue::Queue;
 use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
+use tidegate::store::Store as _;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
@@ -164,6 +167,7 @@ impl Host {
             salt: || fastrand::u128(..),
             report: Mutex::default(),
         });
+        let (token, pace) = (crate::command::random_token()?, Arc::default());
         let admin_parts = Admin {
             store: store.clone(),
             deployer,
@@ -172,9 +176,16 @@ impl Host {
             raised: Arc::clone(&raised),
             forgetter,
             sources,
-            token: crate::command::random_token()?,
+            pace: Arc::clone(&pace),
+            guard: Guard::new(store.tokens().await?, &token, per_second(config)),
+            tokens_turn: tokio::sync::Mutex::default(),
+            started_ms: now_ms(),
+            now_ms,
+            random_token: crate::command::random_token,
+            stopped: stopped.clone(),
         };
-        let (admin, admin_addr) = serve_admin(config, admin_parts, &mut tasks, stopped.clone()).await?;
+        let (admin, admin_addr) =
+            serve_admin(config, admin_parts, token, &mut tasks, stopped.clone()).await?;
         let own = own.into_iter().chain([admin_addr]).collect();
         let (targets, certificates) = given::targets(config)?;
         let outbox = Outbox {
@@ -188,6 +199,7 @@ impl Host {
             recorded: Arc::clone(&recorded),
         };
         admin.write(data)?;
+        tasks.spawn(keep_pace(store.clone(), pace, now_ms, stopped.clone()));
         tasks.spawn(watching::run(watch, stopped.clone()));
         tasks.spawn(overseer::run(overseer, stopped.clone()));
         let comparing =
@@ -253,25 +265,36 @@ async fn deployer(
 async fn serve_admin(
     config: &Config,
     admin: Admin<SqliteStore>,
+    token: String,
     tasks: &mut JoinSet<()>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<(Address, SocketAddr)> {
     let listener = TcpListener::bind(config.admin.listen)
         .await
         .with_context(|| format!("listen on {} (admin.listen)", config.admin.listen))?;
     let addr = listener.local_addr()?;
-    let address = Address { url: format!("http://{addr}"), token: admin.token.clone() };
-    let router = admin::router(admin);
+    let tls = match config.admin.has_tls() {
+        true => Some(serve::tls(&config.admin.certificate_file, &config.admin.key_file).await?),
+        false => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let address = Address { url: format!("{scheme}://{}", reachable(addr)), token };
+    let router = route::router(admin);
     tasks.spawn(async move {
-        let until_stopped = async move {
-            // The sender is dropped only when the whole host is.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until_stopped).await {
-            tracing::error!("failed to serve the admin API: {error}");
+        if let Err(error) = serve::serve(listener, router, tls, stopped).await {
+            tracing::error!("failed to serve the admin API: {error:#}");
         }
     });
     Ok((address, addr))
+}
+
+/// An address that this machine reaches what listens there at.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), addr.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), addr.port()),
+        _ => addr,
+    }
 }
 
 /// The edge, where one is configured.

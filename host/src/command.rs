@@ -16,11 +16,13 @@ pub(crate) mod source;
 pub(crate) mod stats;
 pub(crate) mod store;
 mod table;
+pub(crate) mod token;
 
 use anyhow::Context as _;
+use nearby::Place;
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;
-use tidegate::admin::client::{Address, Client};
+use tidegate::admin::client::Client;
 use tidegate::config::Config;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,9 +32,9 @@ pub(crate) fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
     Config::load(path.or_else(|| usual.exists().then_some(usual)), std::env::vars())
 }
 
-/// Speaks to the host that works in this directory.
-fn client(data: &Path) -> anyhow::Result<Client> {
-    Client::new(Address::read(data)?)
+/// Speaks to this host.
+fn client(host: &Place) -> anyhow::Result<Client> {
+    host.client()
 }
 
 /// Listens for Ctrl-C and SIGTERM from now on, and gives what resolves on the first of them. Called before a

@@ -1,6 +1,8 @@
 //! What the operator sets. Parsed once, at start, into a value that cannot be wrong; a typo has an address.
 
 pub mod given;
+#[cfg(test)]
+mod tests;
 
 use crate::deployment::Share;
 use crate::effect::secret::is_secure;
@@ -24,7 +26,7 @@ const ENV_PREFIX: &str = "TIDEGATE_";
 /// Any free port of this machine.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Variables of other meaning that share the prefix: secrets, tools, and options of the command line.
-const ENV_OTHERS: [&str; 11] = [
+const ENV_OTHERS: [&str; 12] = [
     "QUEUE_TOKEN",
     "EDGE_TOKEN",
     "ALERTS_SECRET",
@@ -35,6 +37,7 @@ const ENV_OTHERS: [&str; 11] = [
     "WORKERD",
     "TOOLS",
     "HOST",
+    "HOST_CA",
     "ADMIN_TOKEN",
 ];
 
@@ -95,7 +98,13 @@ sections! {
     /// How fast it is pulled.
     PumpSection { in_flight_max: usize = 1_000, poll_busy_ms: u64 = 250, poll_idle_ms: u64 = 30_000 }
     /// The admin API.
-    AdminSection { listen: SocketAddr = LOOPBACK }
+    AdminSection {
+        listen: SocketAddr = LOOPBACK,
+        certificate_file: PathBuf = PathBuf::new(),
+        key_file: PathBuf = PathBuf::new(),
+        is_behind_proxy: bool = false,
+        requests_per_second: u32 = 200,
+    }
     /// The store.
     StoreSection {
         recent_events_max: usize = PipelineBounds::default().recent_events_max,
@@ -192,6 +201,14 @@ pub struct SourceRetention {
     pub bytes: u64,
 }
 
+impl AdminSection {
+    /// Whether it speaks TLS itself.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        !self.certificate_file.as_os_str().is_empty()
+    }
+}
+
 impl Config {
     /// The defaults, under the file if there is one, under the environment.
     ///
@@ -216,9 +233,16 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         let rules = [
             (
-                self.admin.listen.ip().is_loopback(),
-                "admin.listen must be a loopback address: the admin API has no TLS",
+                self.admin.listen.ip().is_loopback() || self.admin.has_tls() || self.admin.is_behind_proxy,
+                "admin.listen is no loopback address, and tokens would travel in the clear: set admin.certificate_file and \
+                 admin.key_file, or admin.is_behind_proxy when a proxy of yours does TLS",
             ),
+            (
+                self.admin.certificate_file.as_os_str().is_empty()
+                    == self.admin.key_file.as_os_str().is_empty(),
+                "admin.certificate_file and admin.key_file go together",
+            ),
+            (self.admin.requests_per_second > 0, "admin.requests_per_second must be at least 1"),
             ((1..=100).contains(&self.queue.batch_max), "queue.batch_max must be 1 to 100"),
             (
                 (1_000..=43_200_000).contains(&self.queue.visibility_timeout_ms),
@@ -302,84 +326,4 @@ fn override_from(tables: &mut toml::Table, name: &str, value: &str) -> anyhow::R
             })?,
     };
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str, env: &[(&str, &str)]) -> anyhow::Result<Config> {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), text).expect("write it");
-        Config::load(Some(file.path()), env.iter().map(|(name, value)| ((*name).into(), (*value).into())))
-    }
-
-    #[test]
-    fn nothing_set_gives_the_documented_defaults() {
-        assert_eq!(load("", &[]).expect("loads"), Config::default());
-        assert_eq!(load(DEFAULT_TOML, &[]).expect("loads"), Config::default());
-    }
-
-    #[test]
-    fn every_key_is_documented() {
-        let documented: toml::Table = toml::from_str(DEFAULT_TOML).expect("well formed");
-        let all = toml::Table::try_from(Config::default()).expect("plain data");
-        assert_eq!(documented, all);
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let text = "[queue]\nbatch_max = 7\naccount_id = \"a\"\n";
-        let config = load(text, &[("TIDEGATE_QUEUE_BATCH_MAX", "9"), ("HOME", "/")]).expect("loads");
-        assert_eq!((config.queue.batch_max, config.queue.account_id.as_str()), (9, "a"));
-    }
-
-    #[test]
-    fn a_secret_travels_only_where_it_is_safe() {
-        for (text, safe) in [
-            ("https://edge.example", true),
-            ("https://edge.example/hook?key=1", true),
-            ("http://127.0.0.1:8080", true),
-            ("http://[::1]:8080", true),
-            ("http://localhost/x", true),
-            ("http://edge.example", false),
-            ("http://127.0.0.1.example", false),
-            ("http://10.0.0.1", false),
-            ("ftp://127.0.0.1", false),
-            ("edge.example", false),
-            ("", false),
-        ] {
-            assert_eq!(secure_url(text).is_ok(), safe, "{text}");
-        }
-    }
-
-    #[test]
-    fn secrets_in_the_environment_are_no_keys() {
-        let env =
-            [("TIDEGATE_EDGE_TOKEN", "x"), ("TIDEGATE_ALERTS_SECRET", "x"), ("TIDEGATE_QUEUE_TOKEN", "x")];
-        assert_eq!(load("", &env).expect("loads"), Config::default());
-    }
-
-    #[test]
-    fn a_wrong_key_or_value_has_an_address() {
-        for (text, env, parts) in [
-            ("[queue]\nbatch_max = 7\nbatch_maxx = 7\n", None, &["batch_maxx", "line 3"][..]),
-            ("[queu]\n", None, &["queu", "line 1"]),
-            ("[queue]\n\nbatch_max = \"x\"\n", None, &["batch_max", "line 3"]),
-            ("[queue\n", None, &["line 1"]),
-            ("[queue]\nbatch_max = 101\n", None, &["queue.batch_max", "1 to 100"]),
-            ("[admin]\nlisten = \"0.0.0.0:1\"\n", None, &["admin.listen", "loopback"]),
-            ("[alerts]\nurls = \"\"\n", None, &["urls", "line 2"]),
-            ("[edge]\nurl = \"\"\npoll = 1\n", None, &["poll", "line 3"]),
-            ("[edge]\npoll_ms = 99\n", None, &["edge.poll_ms", "100 to"]),
-            ("", Some(("TIDEGATE_EDGE_URLS", "x")), &["TIDEGATE_EDGE_URLS"]),
-            ("", Some(("TIDEGATE_QUEUE_BATCHES", "1")), &["TIDEGATE_QUEUE_BATCHES"]),
-            ("", Some(("TIDEGATE_QUEUE_BATCH_MAX", "many")), &["TIDEGATE_QUEUE_BATCH_MAX", "many"]),
-        ] {
-            let error = format!("{:#}", load(text, env.as_slice()).expect_err(text));
-            for part in parts {
-                assert!(error.contains(part), "`{error}` should say `{part}`");
-            }
-        }
-    }
 }

@@ -13,6 +13,7 @@ use crate::signature::{self, Evidence, Trust, Untrusted};
 use crate::store::versions::{NewVersion, Provenance, VersionState};
 use crate::store::{Batch, Store, StoreError};
 use crate::versions::{VersionError, Versions};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -47,7 +48,7 @@ pub struct Candidate {
 }
 
 /// What a version is to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Decide.
@@ -66,7 +67,7 @@ pub enum Role {
 }
 
 /// Who changes something, and why.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct By {
     /// Who.
@@ -94,7 +95,7 @@ struct Change {
 }
 
 /// What was deployed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Deployed {
     /// The plugin.
     pub plugin: PluginName,

@@ -1,12 +1,13 @@
 //! What of a plugin is at work: which version decides, which decides for a share of the assets, which is only compared. Pure.
 
 use crate::plugin::{PluginName, Version};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// Which versions of one plugin are at work.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Roles {
     /// It decides. A plugin without one is asked about nothing that has no canary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +29,7 @@ impl Roles {
 }
 
 /// A version that decides for a share of the assets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Canary {
     /// Which version.
     pub version: Version,
@@ -129,7 +130,7 @@ impl From<Share> for String {
 }
 
 /// What was done to a plugin's roles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// A version was made the active one.
@@ -176,7 +177,7 @@ impl Action {
 }
 
 /// One change of what is at work of a plugin: what holds from then on. Never changed itself; all of them are the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deployment {
     /// Its number, from 1; 0 before it is recorded.
     #[serde(default)]

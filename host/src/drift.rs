@@ -2,6 +2,7 @@
 
 use crate::sandbox::Answer;
 use crate::workbench::said::{FaultSaid, Said};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,7 +14,7 @@ pub const VALUE_CHARS_MAX: usize = 200;
 const FUNCTIONS_MAX: usize = 8;
 
 /// How the later answer stands to the earlier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Nothing differs.
@@ -49,7 +50,7 @@ impl Kind {
 }
 
 /// Where two answers part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Drift {
     /// How the later answer stands to the earlier.
     pub kind: Kind,
@@ -65,7 +66,7 @@ pub struct Drift {
 }
 
 /// One field that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Field {
     /// Where it is in the answer as `tidegate plugin run --json` prints it, as a JSON pointer (RFC 6901), which goes on into
     /// texts that are JSON themselves: `/decisions/0/http/body/text/loanee/name`. A decision's number is that of the later

@@ -1,5 +1,6 @@
 //! What is odd about a request that was kept all the same. Pure; knows nothing of what follows from it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +8,7 @@ use tidegate_envelope::{Body, Envelope, VaultBody};
 
 /// One odd thing about an event. The edge refuses nothing of a source that signs nothing, so what would have been a
 /// 4xx elsewhere stands here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Which: one of the codes below. Readers take unknown ones as they are.
     pub code: Cow<'static, str>,

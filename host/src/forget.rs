@@ -6,6 +6,7 @@ use crate::pipeline::Pipeline;
 use crate::store::keeping::{Audit, Erasure, Look, Looked, Payload, Place, Table};
 use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ const ROUNDS_MAX: u32 = 5;
 const REST: u32 = 2;
 
 /// Who is to be forgotten.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgetRequest {
     /// The loanee's id, as text.
@@ -40,7 +41,7 @@ pub struct ForgetRequest {
 }
 
 /// How far it is, and what came of it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ForgetReport {
     /// Whether it is over.
     pub is_done: bool,

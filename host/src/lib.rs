@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` is the map. The story of one batch is [`pipeline::Pipeline::process`].
 
+pub mod access;
 pub mod account;
 pub mod admin;
 pub mod alert;
@@ -34,6 +35,7 @@ pub mod metric;
 pub mod oci;
 pub mod outbox;
 pub mod overseer;
+pub mod pace;
 pub mod person;
 pub mod pipeline;
 pub mod plan;

@@ -1,10 +1,11 @@
 //! The limits one call of a plugin runs under. Each has a name, a default, and a hostile guest in
 //! `tests/guests` that breaks it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits of one call. A manifest may lower them; only the operator's configuration raises them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Total time of one call, in milliseconds.

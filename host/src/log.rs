@@ -1,10 +1,11 @@
 //! A plugin's log: what it wrote to its standard output and error in one call, as lines. Knows nothing of wasm, and not
 //! of the host's own log.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The lines of one call, in the order in which they were finished.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Log {
     /// The lines, up to `log_bytes` of what was written.
     pub lines: Vec<Line>,
@@ -14,7 +15,7 @@ pub struct Log {
 }
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// Where it was written to.
     pub level: Level,
@@ -24,7 +25,7 @@ pub struct Line {
 }
 
 /// How a line was meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Written to standard output.

@@ -28,6 +28,9 @@ struct Cli {
     #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
+    #[command(flatten)]
+    remote: nearby::Remote,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -57,6 +60,13 @@ enum Command {
     Source(command::source::Command),
     /// Erase a person from all that was recorded, and prove it.
     Forget(command::forget::Args),
+    /// Who may ask a host's admin API for what: make tokens, rotate them, take them away.
+    #[command(subcommand)]
+    Token(command::token::Command),
+    /// What people did through the admin API.
+    Audit(command::token::AuditArgs),
+    /// Print what is published of the admin API: OpenAPI 3.1, as JSON.
+    Openapi,
     /// The host's own file: a key to encrypt it with.
     #[command(subcommand)]
     Store(command::store::Command),
@@ -93,21 +103,26 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || command::load_config(cli.config.as_deref());
     let named = cli.data.as_deref();
     let here = named.unwrap_or(Path::new(nearby::USUAL));
-    let found = || nearby::find(named);
+    let found = || nearby::find(&cli.remote, named);
     let code = runtime.block_on(async {
         match cli.command {
             Command::Run(args) => command::run::run(args, &config()?, here).await.map(|()| ExitCode::SUCCESS),
             Command::Dev(args) => command::dev::run(args, config()?, here).await.map(|()| ExitCode::SUCCESS),
             Command::Plugin(command) => command::plugin::run(command, config, found).await,
             Command::Events(command) => {
-                command::events::run(command, &found()).await.map(|()| ExitCode::SUCCESS)
+                command::events::run(command, &found()?).await.map(|()| ExitCode::SUCCESS)
             }
-            Command::Parked(command) => command::parked::run(command, &found()).await,
-            Command::Stats(args) => command::stats::run(args, &found()).await.map(|()| ExitCode::SUCCESS),
+            Command::Parked(command) => command::parked::run(command, &found()?).await,
+            Command::Stats(args) => command::stats::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Source(command) => {
-                command::source::run(command, &config()?, &found()).await.map(|()| ExitCode::SUCCESS)
+                command::source::run(command, &config()?, &found()?).await.map(|()| ExitCode::SUCCESS)
             }
-            Command::Forget(args) => command::forget::run(args, &found()).await,
+            Command::Forget(args) => command::forget::run(args, &found()?).await,
+            Command::Token(command) => {
+                command::token::run(command, &found()?).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Audit(args) => command::token::audit(&args, &found()?).await.map(|()| ExitCode::SUCCESS),
+            Command::Openapi => command::token::openapi().map(|()| ExitCode::SUCCESS),
             Command::Store(command) => command::store::run(&command).map(|()| ExitCode::SUCCESS),
             Command::Queue(command) => command::queue::run(command, here).await,
             Command::Sender(args) => command::sender::run(args).await,

@@ -9,6 +9,7 @@ use crate::effect::secret::{NamedSecret, SecretGrants, SecretName};
 use crate::effect::{Grants, HostGrant};
 use crate::event::{Arrival, Event};
 use crate::limits::Limits;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -115,7 +116,7 @@ impl fmt::Debug for Version {
 }
 
 /// What a plugin says of itself, in `plugin.toml`. Deploying it grants what it asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The plugin's name.
@@ -131,6 +132,7 @@ pub struct Manifest {
     /// The secrets it asks for, by the names that the operator gave them. It never holds one: it writes
     /// `{{secret:NAME}}` into a request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub secrets: Vec<SecretName>,
     /// The kinds of event it asks to emit; `*` is any. The host's own are never among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -152,6 +154,7 @@ pub struct Manifest {
     pub limits: LimitsAsked,
     /// How its component is made. No part of a version: what was made is.
     #[serde(default, skip_serializing)]
+    #[schemars(with = "serde_json::Value")]
     pub build: Build,
 }
 

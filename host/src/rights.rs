@@ -2,10 +2,11 @@
 
 use crate::limits::Limits;
 use crate::plugin::Manifest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that two manifests ask for differently.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RightChange {
     /// The key in plugin.toml: `hosts`, `limits.fuel`.
     pub key: String,

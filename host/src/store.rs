@@ -1,6 +1,8 @@
 //! The seam to what is remembered. Durable before acknowledged, recorded before performed: whatever leaves
 //! the host was written here first. Knows nothing of SQL.
 
+pub mod access;
+pub mod flow;
 pub mod keeping;
 pub mod listing;
 pub mod outbox;
@@ -15,6 +17,7 @@ pub use listing::{EffectRow, EventRow, PlanRow};
 pub use outbox::{DueEffect, EffectOutcome, EffectState};
 pub use parked::ParkedRow;
 
+use crate::access::KeptToken;
 use crate::alert::Gap;
 use crate::arrival::Mark;
 use crate::comparison::NewDrift;
@@ -26,6 +29,8 @@ use crate::plugin::{PluginName, Version};
 use crate::subject::{SubjectKey, SubjectState};
 use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
+use access::{AuditQuery, AuditRow, TokenChange};
+use flow::{EffectQuery, EffectsPage, Flow};
 use keeping::{Audit, Erasure, Keeping, Removal};
 use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
@@ -70,6 +75,8 @@ pub struct Batch {
     pub erasure: Erasure,
     /// What a person did, for whoever asks later.
     pub audit: Vec<Audit>,
+    /// Who may ask the admin API from now on.
+    pub tokens: Vec<TokenChange>,
 }
 
 /// One event with what was decided about it.
@@ -323,6 +330,12 @@ pub trait Store: Keeping + Send + Sync + 'static {
     /// One event, with its story.
     fn event(&self, receipt: Receipt) -> impl Future<Output = Result<Option<EventRow>, StoreError>> + Send;
 
+    /// An event's body, of a large one the first part.
+    fn payload(
+        &self,
+        receipt: Receipt,
+    ) -> impl Future<Output = Result<Option<listing::Payload>, StoreError>> + Send;
+
     /// A page of what is parked, longest parked first.
     fn parked(&self, query: ParkedQuery) -> impl Future<Output = Result<ParkedPage, StoreError>> + Send;
 
@@ -331,6 +344,21 @@ pub trait Store: Keeping + Send + Sync + 'static {
         &self,
         id: ParkedId,
     ) -> impl Future<Output = Result<Option<ParkedDetail>, StoreError>> + Send;
+
+    /// Some of the effects that are asked for; a bounded piece of work.
+    fn effects_listed(
+        &self,
+        query: EffectQuery,
+    ) -> impl Future<Output = Result<EffectsPage, StoreError>> + Send;
+
+    /// What was recorded after this place, at most so many of it, and how long the oldest waits.
+    fn flow(&self, after: i64, rows_max: usize) -> impl Future<Output = Result<Flow, StoreError>> + Send;
+
+    /// All tokens of the admin API. Called once, at start.
+    fn tokens(&self) -> impl Future<Output = Result<Vec<KeptToken>, StoreError>> + Send;
+
+    /// A page of what people did, the newest first.
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
 
     /// How many there are of everything, all at one instant.
     fn stats(&self) -> impl Future<Output = Result<Stats, StoreError>> + Send;

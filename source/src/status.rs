@@ -57,6 +57,7 @@ impl SourceStatus {
 /// What was counted of a source's answers, by the vault and by the Worker that was asked. A success is written down
 /// every ten seconds at most and after each failure, so the time of the last one may be that much older than true.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tally {
     /// Answers since the last 2xx that were not 2xx. Attempts, not events: which of the two its sender counts is
     /// not known, and this is the worse.
@@ -75,6 +76,7 @@ pub struct Tally {
 
 /// What one source's vault holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VaultStatus {
     /// Envelopes that the queue has not taken yet.
     pub messages: u64,

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use tidegate_toolchain::tools::Tools;
 
 /// What the tests start beside what they build.
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "workerd",
     "node",
     "wrangler",
@@ -16,6 +16,7 @@ const TOOLS: [&str; 8] = [
     "standardwebhooks-python",
     "docker-registry",
     "oras",
+    "schemathesis",
 ];
 
 /// Builds what the tests run, then format, lints and tests.

@@ -62,12 +62,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the host at this address.
+    /// A client of the host at this address, which trusts this authority, too.
     ///
     /// # Errors
-    /// When the machine's TLS set-up is broken.
-    pub fn new(address: Address) -> anyhow::Result<Self> {
-        Ok(Self { address, http: reqwest::Client::builder().no_proxy().build()? })
+    /// When the authority's file is none, or the machine's TLS set-up is broken.
+    pub fn new(address: Address, authority: Option<&Path>) -> anyhow::Result<Self> {
+        let mut http = reqwest::Client::builder().no_proxy();
+        if let Some(file) = authority {
+            let pem = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+            for certificate in reqwest::Certificate::from_pem_bundle(&pem)
+                .with_context(|| format!("read {}: it is no PEM", file.display()))?
+            {
+                http = http.add_root_certificate(certificate);
+            }
+        }
+        Ok(Self { address, http: http.build()? })
     }
 
     /// Asks for a resource.
@@ -103,6 +112,14 @@ impl Client {
     /// As [`Client::get`].
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Takes a resource away.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.call(Method::DELETE, path, None::<&()>).await
     }
 
     async fn call<T: DeserializeOwned>(

@@ -1,7 +1,10 @@
 //! The part of the API that asks a version about events of the past, a bounded page in each call. Knows nothing of SQL or
 //! wasm.
 
-use super::{Admin, Refused, plugins};
+use super::Admin;
+use super::extract::{Only, Operate, Path, Sent};
+use super::plugins::{self, OfPlugin};
+use super::refusal::Refused;
 use crate::deploy::{DeployError, Deployer};
 use crate::dryrun::tally::Tally;
 use crate::dryrun::{Page, Run};
@@ -14,8 +17,8 @@ use crate::store::Store;
 use crate::store::listing::{EventRow, Payload};
 use crate::store::past::{Past, PastQuery};
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +33,7 @@ const PAGE: Duration = Duration::from_secs(5);
 const GIVEN: Duration = Duration::from_secs(3_600);
 
 /// What to ask about, as it travels.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DryRunRequest {
     /// How the version begins that is tried, or `active`.
@@ -54,7 +57,7 @@ pub struct DryRunRequest {
 }
 
 /// An event that another host recorded.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GivenEvent {
     /// The event, with its payload.
     pub event: EventRow,
@@ -64,7 +67,7 @@ pub struct GivenEvent {
 }
 
 /// What came of one page.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DryRunPage {
     /// The version that was tried.
     pub candidate: Version,
@@ -80,8 +83,9 @@ pub struct DryRunPage {
 
 pub(super) async fn run<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
-    Path(plugin): Path<PluginName>,
-    Json(mut request): Json<DryRunRequest>,
+    _: Only<Operate>,
+    Path(OfPlugin { plugin }): Path<OfPlugin>,
+    Sent(mut request): Sent<DryRunRequest>,
 ) -> plugins::Answer<DryRunPage> {
     let candidate = ready(&admin.deployer, &plugin, &request.candidate).await?;
     let against = match &request.against {
@@ -92,7 +96,7 @@ pub(super) async fn run<S: Store + Clone>(
     let page = match request.events.take() {
         Some(given) => {
             let events = given.into_iter().map(past).collect::<Result<Vec<_>, _>>();
-            let mut events = events.map_err(|why| Refused(StatusCode::UNPROCESSABLE_ENTITY, why))?;
+            let mut events = events.map_err(Refused::unprocessable)?;
             let is_for = |active: &Arc<Active>, past: &Past| active.manifest.is_for(&past.event);
             // Of the others the export has, neither is asked.
             let versions = || run.against.iter().chain([&run.candidate]);

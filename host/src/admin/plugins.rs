@@ -1,6 +1,11 @@
 //! The part of the API that is about plugins: versions are brought, and given work. Knows nothing of SQL or wasm.
 
-use super::{Admin, Refused};
+use super::Admin;
+use super::extract::{Only, Operate, Path, Sent};
+use super::refusal::Refused;
+use super::veil;
+use crate::access::{Caller, LOCAL};
+use crate::account::AccountRow;
 use crate::deploy::{By, Candidate, DeployError, Deployed, Role};
 use crate::deployment::{Deployment, Roles};
 use crate::plugin::{Manifest, PluginName, Version};
@@ -9,12 +14,11 @@ use crate::signature::Evidence;
 use crate::store::Store;
 use crate::store::versions::{DriftRow, KeptVersion, Provenance, VersionQuery, VersionState};
 use crate::versions::VersionError;
-use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +27,7 @@ use std::sync::Arc;
 const ROWS_MAX: usize = 100;
 
 /// A version to bring, as it travels.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeployRequest {
     /// The text of `plugin.toml`, as its author wrote it: it may be signed.
@@ -51,7 +55,7 @@ pub struct DeployRequest {
 }
 
 /// What a recorded version is to do, as it travels.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssignRequest {
     /// How the version begins.
@@ -65,7 +69,7 @@ pub struct AssignRequest {
 }
 
 /// A change that needs no version, as it travels.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
     /// To go back: the number of the deployment to restore.
@@ -76,8 +80,38 @@ pub struct ChangeRequest {
     pub by: By,
 }
 
+/// A plugin's name in a path.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfPlugin {
+    /// Which plugin.
+    pub(super) plugin: PluginName,
+}
+
+/// A plugin's name in a path, and what is to be done to it.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfChange {
+    /// Which plugin.
+    plugin: PluginName,
+    /// What.
+    action: PluginChange,
+}
+
+/// A change that needs no version.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum PluginChange {
+    /// The canary, or else the shadow, is the active version from now on.
+    Promote,
+    /// No canary and no shadow any more.
+    End,
+    /// What was at work before is again.
+    Rollback,
+    /// Asked about nothing any more.
+    Retire,
+}
+
 /// A version that was recorded and has no work yet.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RecordedVersion {
     /// The version.
     pub version: Version,
@@ -86,7 +120,7 @@ pub struct RecordedVersion {
 }
 
 /// One plugin at work.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PluginRow {
     /// The plugin.
     pub plugin: PluginName,
@@ -103,7 +137,7 @@ pub struct PluginRow {
 }
 
 /// One version as lists show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct VersionRow {
     /// The version.
     pub version: Version,
@@ -122,7 +156,7 @@ pub struct VersionRow {
 }
 
 /// All about one plugin.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PluginDetail {
     /// The plugin.
     pub plugin: PluginName,
@@ -154,19 +188,15 @@ impl From<DeployError> for Refused {
     fn from(error: DeployError) -> Self {
         match error {
             DeployError::Store(error) | DeployError::Version(VersionError::Store(error)) => error.into(),
-            error => unprocessable(&error),
+            error => Refused::unprocessable(error),
         }
     }
-}
-
-fn unprocessable(error: &dyn std::fmt::Display) -> Refused {
-    Refused(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
 }
 
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 fn candidate(request: &mut DeployRequest) -> Result<Candidate, Refused> {
-    let mut manifest = Manifest::parse(&request.manifest).map_err(|error| unprocessable(&error))?;
+    let mut manifest = Manifest::parse(&request.manifest).map_err(Refused::unprocessable)?;
     let evidence = Evidence {
         manifest: std::mem::take(&mut request.manifest),
         signature: request.signature.take(),
@@ -174,11 +204,16 @@ fn candidate(request: &mut DeployRequest) -> Result<Candidate, Refused> {
     };
     manifest.settings.append(&mut request.settings);
     manifest.hosts.append(&mut request.hosts);
-    manifest.grants(&Arc::default()).map_err(|error| unprocessable(&format!("--host: {error}")))?;
+    manifest.grants(&Arc::default()).map_err(|error| Refused::unprocessable(format!("--host: {error}")))?;
     let component = STANDARD
         .decode(std::mem::take(&mut request.component))
-        .map_err(|error| unprocessable(&format!("component: {error}")))?;
+        .map_err(|error| Refused::unprocessable(format!("component: {error}")))?;
     Ok(Candidate { manifest, component, provenance: std::mem::take(&mut request.provenance), evidence })
+}
+
+/// Who does it: on the host's own machine whoever one says one is, else the token's holder.
+fn by(given: By, caller: &Caller) -> By {
+    if caller.name == LOCAL { given } else { By { who: caller.name.clone(), ..given } }
 }
 
 /// Runs to its end though the client goes away: a version is recorded and switched, or neither.
@@ -188,16 +223,19 @@ async fn whole<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static
 
 pub(super) async fn deploy<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
-    Json(mut request): Json<DeployRequest>,
+    Only { caller, .. }: Only<Operate>,
+    Sent(mut request): Sent<DeployRequest>,
 ) -> Answer<Deployed> {
     let candidate = candidate(&mut request)?;
-    let deploying = async move { admin.deployer.deploy(candidate, request.role, request.by).await };
+    let by = by(request.by, &caller);
+    let deploying = async move { admin.deployer.deploy(candidate, request.role, by).await };
     Ok(Json(whole(deploying).await?))
 }
 
 pub(super) async fn record<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
-    Json(mut request): Json<DeployRequest>,
+    _: Only<Operate>,
+    Sent(mut request): Sent<DeployRequest>,
 ) -> Answer<RecordedVersion> {
     let candidate = candidate(&mut request)?;
     let changes = admin.deployer.asks(&candidate.manifest).await?;
@@ -207,25 +245,28 @@ pub(super) async fn record<S: Store + Clone>(
 
 pub(super) async fn assign<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
-    Path(plugin): Path<PluginName>,
-    Json(request): Json<AssignRequest>,
+    Only { caller, .. }: Only<Operate>,
+    Path(OfPlugin { plugin }): Path<OfPlugin>,
+    Sent(request): Sent<AssignRequest>,
 ) -> Answer<Deployed> {
     let version = admin.deployer.find(&plugin, &request.version).await?;
-    Ok(Json(whole(async move { admin.deployer.assign(&version, request.role, request.by).await }).await?))
+    let by = by(request.by, &caller);
+    Ok(Json(whole(async move { admin.deployer.assign(&version, request.role, by).await }).await?))
 }
 
 pub(super) async fn change<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
-    Path((plugin, action)): Path<(PluginName, String)>,
-    Json(ChangeRequest { to, by }): Json<ChangeRequest>,
+    Only { caller, .. }: Only<Operate>,
+    Path(OfChange { plugin, action }): Path<OfChange>,
+    Sent(ChangeRequest { to, by: given }): Sent<ChangeRequest>,
 ) -> Answer<Deployed> {
+    let by = by(given, &caller);
     let changed = whole(async move {
-        match action.as_str() {
-            "promote" => admin.deployer.promote(&plugin, by).await,
-            "end" => admin.deployer.end(&plugin, by).await,
-            "rollback" => admin.deployer.rollback(&plugin, to, by).await,
-            "retire" => admin.deployer.retire(&plugin, by).await,
-            other => Err(DeployError::Refused(format!("`{other}` is nothing that can be done to a plugin"))),
+        match action {
+            PluginChange::Promote => admin.deployer.promote(&plugin, by).await,
+            PluginChange::End => admin.deployer.end(&plugin, by).await,
+            PluginChange::Rollback => admin.deployer.rollback(&plugin, to, by).await,
+            PluginChange::Retire => admin.deployer.retire(&plugin, by).await,
         }
     });
     Ok(Json(changed.await?))
@@ -252,7 +293,8 @@ pub(super) async fn list<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -
 
 pub(super) async fn show<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
-    Path(plugin): Path<PluginName>,
+    Extension(caller): Extension<Caller>,
+    Path(OfPlugin { plugin }): Path<OfPlugin>,
 ) -> Answer<PluginDetail> {
     let history = admin.store.history(plugin.clone(), ROWS_MAX).await?;
     let query = VersionQuery { plugin: plugin.clone(), prefix: None, rows_max: ROWS_MAX };
@@ -261,13 +303,15 @@ pub(super) async fn show<S: Store + Clone>(
     if history.is_empty() && versions.is_empty() {
         let why =
             format!("no plugin was ever called `{plugin}` here: `tidegate plugin list` has those at work");
-        return Err(Refused(StatusCode::NOT_FOUND, why));
+        return Err(Refused::not_found(why));
     }
     let roles = history.first().map(|deployment| deployment.roles.clone()).unwrap_or_default();
     let drifts = admin.store.drifts(plugin.clone(), ROWS_MAX).await?;
-    Ok(Json(PluginDetail { plugin, roles, versions, history, drifts }))
+    let mut detail = PluginDetail { plugin, roles, versions, history, drifts };
+    veil::plugin(&mut detail, caller.role);
+    Ok(Json(detail))
 }
 
-pub(super) async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Response {
-    Json(admin.deployer.usage()).into_response()
+pub(super) async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Json<Vec<AccountRow>> {
+    Json(admin.deployer.usage())
 }

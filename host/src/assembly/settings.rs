@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use tidegate::config::Config;
 use tidegate::config::given::GivenCertificate;
@@ -61,6 +62,11 @@ pub(super) fn pipeline_bounds(config: &Config) -> PipelineBounds {
         recent_events_max: config.store.recent_events_max,
         fetching_max: config.edge.bodies_max,
     }
+}
+
+/// How often one token may ask the admin API within a second.
+pub(super) fn per_second(config: &Config) -> NonZeroU32 {
+    NonZeroU32::new(config.admin.requests_per_second).unwrap_or(NonZeroU32::MIN)
 }
 
 pub(super) const fn gate_bounds(config: &Config) -> GateBounds {

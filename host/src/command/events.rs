@@ -5,7 +5,7 @@ mod timeline;
 
 use super::moment::Range;
 use super::table;
-use std::path::Path;
+use crate::command::nearby::Place;
 use std::time::Duration;
 use tidegate::admin::client::Client;
 use tidegate::store::listing::{EventQuery, EventRow, EventsPage};
@@ -125,8 +125,8 @@ pub(crate) struct List {
     newest_first: bool,
 }
 
-pub(crate) async fn run(command: Command, data: &Path) -> anyhow::Result<()> {
-    let client = super::client(data)?;
+pub(crate) async fn run(command: Command, host: &Place) -> anyhow::Result<()> {
+    let client = super::client(host)?;
     match command {
         Command::List(args) => list(&client, args, None).await,
         Command::Search { text, list: args } => list(&client, args, Some(text)).await,

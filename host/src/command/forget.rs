@@ -1,7 +1,7 @@
 //! `tidegate forget`: a person is forgotten, and it is proven.
 
+use crate::command::nearby::Place;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tidegate::forget::{ForgetReport, ForgetRequest};
@@ -43,8 +43,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) async fn run(args: Args, data: &Path) -> anyhow::Result<ExitCode> {
-    let client = super::client(data)?;
+pub(crate) async fn run(args: Args, host: &Place) -> anyhow::Result<ExitCode> {
+    let client = super::client(host)?;
     let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
     let request = ForgetRequest {
         person: args.person,

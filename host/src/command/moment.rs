@@ -21,6 +21,11 @@ pub(super) fn parse(text: &str) -> Result<u64, String> {
     })
 }
 
+/// A length of time in milliseconds.
+pub(super) fn span(text: &str) -> Result<u64, String> {
+    ago_ms(text).ok_or_else(|| "it is no length of time: type 90s, 30m, 2h or 3d".to_owned())
+}
+
 fn at(text: &str, now_ms: u64) -> Option<u64> {
     if let Some(ago_ms) = ago_ms(text) {
         return Some(now_ms.saturating_sub(ago_ms));

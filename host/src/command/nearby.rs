@@ -7,7 +7,8 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidegate::admin::client::Address;
+use tidegate::admin::client::{Address, Client};
+use tidegate::config::secure_url;
 use tidegate_envelope::Digest;
 use url::Url;
 
@@ -40,16 +41,71 @@ pub(crate) fn leave_note(data: &Path) -> anyhow::Result<Note> {
     Ok(Note(note))
 }
 
-/// The directory of the host to speak to: the one that is named; or the usual one here, when a host works in it; or that
-/// of the `tidegate dev` that was started last. Says on standard error when it is not here.
-pub(crate) fn find(named: Option<&Path>) -> PathBuf {
+/// The host that a command speaks to.
+pub(crate) enum Place {
+    /// The one that works in this directory, on this machine.
+    Here(PathBuf),
+    /// The one at this address, wherever that is.
+    There(Address, Option<PathBuf>),
+}
+
+impl Place {
+    /// Its directory, when it is on this machine.
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Here(dir) => Some(dir),
+            Self::There(..) => None,
+        }
+    }
+
+    /// A client of it.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        match self {
+            Self::Here(dir) => Client::new(Address::read(dir)?, None),
+            Self::There(address, authority) => Client::new(address.clone(), authority.as_deref()),
+        }
+    }
+}
+
+/// A host elsewhere, as the command line names it.
+#[derive(clap::Args)]
+pub(crate) struct Remote {
+    /// Speak to the host at this URL (its admin.listen) instead of one on this machine. The token is read from
+    /// TIDEGATE_ADMIN_TOKEN: `tidegate token new` makes one.
+    #[arg(long, env = "TIDEGATE_HOST", value_name = "URL")]
+    host: Option<String>,
+
+    /// Trust this authority (PEM), too, when speaking to --host.
+    #[arg(long, env = "TIDEGATE_HOST_CA", value_name = "FILE", requires = "host")]
+    host_ca: Option<PathBuf>,
+}
+
+impl Remote {
+    fn place(&self, url: &str) -> anyhow::Result<Place> {
+        let url = secure_url(url).context("--host")?;
+        let token = std::env::var("TIDEGATE_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
+        let token = token.context(
+            "--host takes a token: on the host's machine type `tidegate token new NAME --role operate`, and set \
+             TIDEGATE_ADMIN_TOKEN to what it prints",
+        )?;
+        let url = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Place::There(Address { url, token }, self.host_ca.clone()))
+    }
+}
+
+/// The host to speak to: the one that is named; or the usual one here, when a host works in it; or the `tidegate dev` that was
+/// started last. Says on standard error when it is not here.
+pub(crate) fn find(remote: &Remote, named: Option<&Path>) -> anyhow::Result<Place> {
+    if let Some(url) = &remote.host {
+        return remote.place(url);
+    }
     let here = named.unwrap_or(Path::new(USUAL)).to_owned();
     if named.is_some() || is_alive(&here) {
-        return here;
+        return Ok(Place::Here(here));
     }
-    let Some(elsewhere) = last_started() else { return here };
+    let Some(elsewhere) = last_started() else { return Ok(Place::Here(here)) };
     eprintln!("the host is the `tidegate dev` in {}", elsewhere.display());
-    elsewhere
+    Ok(Place::Here(elsewhere))
 }
 
 /// The directory of the last started `tidegate dev` that is alive. Notes of others are taken away.

@@ -5,7 +5,7 @@ mod show;
 
 use super::moment::Range;
 use super::table;
-use std::path::Path;
+use crate::command::nearby::Place;
 use std::process::ExitCode;
 use tidegate::admin::client::Client;
 use tidegate::fault::Trouble;
@@ -117,8 +117,8 @@ impl Filter {
     }
 }
 
-pub(crate) async fn run(command: Command, data: &Path) -> anyhow::Result<ExitCode> {
-    let client = super::client(data)?;
+pub(crate) async fn run(command: Command, host: &Place) -> anyhow::Result<ExitCode> {
+    let client = super::client(host)?;
     match command {
         Command::List { filter, limit, json } => {
             list(&client, filter.query(), limit, json).await.map(|()| ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ mod watch;
 
 use super::table;
 use crate::assembly;
+use crate::command::nearby::Place;
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,11 +79,11 @@ pub(crate) enum Command {
 }
 
 /// `config` reads the configuration: for the limits that an operator sets. All that put versions to work and list them speak to the host that
-/// works in the directory that `data` finds; all others need no host and no network.
+/// `found` finds; all others need no host and no network.
 pub(crate) async fn run(
     command: Command,
     config: impl Fn() -> anyhow::Result<Config>,
-    data: impl Fn() -> PathBuf,
+    found: impl Fn() -> anyhow::Result<Place>,
 ) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match command {
@@ -93,17 +94,17 @@ pub(crate) async fn run(
         Command::Check(args) => check::run(&args, &bounds(&config()?)?),
         Command::Bench(args) => bench::run(&args, &bounds(&config()?)?),
         Command::Explain(args) => explain::run(&args).map(done),
-        Command::Deploy(args) => deploy::run(args, &data()).await.map(done),
-        Command::Diff(args) => diff::run(&args, &data()).await,
+        Command::Deploy(args) => deploy::run(args, &found()?).await.map(done),
+        Command::Diff(args) => diff::run(&args, &found()?).await,
         Command::Push(args) => push::run(&args).await.map(done),
-        Command::Promote(args) => manage::promote(&args, &data()).await.map(done),
-        Command::Rollback(args) => manage::rollback(&args, &data()).await.map(done),
-        Command::End(args) => manage::change(&args, "end", &data()).await.map(done),
-        Command::Show(args) => manage::show(&args, &data()).await.map(done),
-        Command::History(args) => manage::history(&args, &data()).await.map(done),
-        Command::Retire(args) => manage::change(&args, "retire", &data()).await.map(done),
-        Command::Usage(args) => usage::run(&args, &data()).await.map(done),
-        Command::List { json } => list(json, &data()).await.map(done),
+        Command::Promote(args) => manage::promote(&args, &found()?).await.map(done),
+        Command::Rollback(args) => manage::rollback(&args, &found()?).await.map(done),
+        Command::End(args) => manage::change(&args, "end", &found()?).await.map(done),
+        Command::Show(args) => manage::show(&args, &found()?).await.map(done),
+        Command::History(args) => manage::history(&args, &found()?).await.map(done),
+        Command::Retire(args) => manage::change(&args, "retire", &found()?).await.map(done),
+        Command::Usage(args) => usage::run(&args, &found()?).await.map(done),
+        Command::List { json } => list(json, &found()?).await.map(done),
     }
 }
 
@@ -146,8 +147,8 @@ fn warn_of_newer_source(package: &Package) {
     }
 }
 
-async fn list(json: bool, data: &Path) -> anyhow::Result<()> {
-    let plugins: Vec<PluginRow> = super::client(data)?.get("/api/v1/plugins").await?;
+async fn list(json: bool, host: &Place) -> anyhow::Result<()> {
+    let plugins: Vec<PluginRow> = super::client(host)?.get("/api/v1/plugins").await?;
     if json {
         return super::print_json(&plugins);
     }

@@ -4,7 +4,8 @@ mod list;
 mod sample;
 mod secrets;
 
-use std::path::{Path, PathBuf};
+use crate::command::nearby::Place;
+use std::path::PathBuf;
 use tidegate::config::Config;
 use tidegate_envelope::SourceName;
 
@@ -59,14 +60,14 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, data: &Path) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, host: &Place) -> anyhow::Result<()> {
     match command {
-        Command::List { json } => list::list(json, data).await,
-        Command::Status { name, json } => list::status(name.as_ref(), json, data).await,
-        Command::Gaps { name, json } => list::gaps(name.as_ref(), json, data).await,
-        Command::Alerts { name, json } => list::alerts(name.as_ref(), json, data).await,
-        Command::Test(args) => sample::run(&args, config, data).await,
-        Command::Rotate(args) => secrets::rotate(&args, data).await,
+        Command::List { json } => list::list(json, host).await,
+        Command::Status { name, json } => list::status(name.as_ref(), json, host).await,
+        Command::Gaps { name, json } => list::gaps(name.as_ref(), json, host).await,
+        Command::Alerts { name, json } => list::alerts(name.as_ref(), json, host).await,
+        Command::Test(args) => sample::run(&args, config, host).await,
+        Command::Rotate(args) => secrets::rotate(&args, host).await,
         Command::Check { file } => secrets::check(&file),
     }
 }

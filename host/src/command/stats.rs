@@ -1,7 +1,7 @@
 //! `tidegate stats`: how much came in and what became of it.
 
 use super::table;
-use std::path::Path;
+use crate::command::nearby::Place;
 use tidegate::store::stats::{Effects, Stats};
 
 #[derive(clap::Args)]
@@ -16,8 +16,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
-    let stats: Stats = super::client(data)?.get("/api/v1/stats").await?;
+pub(crate) async fn run(args: Args, host: &Place) -> anyhow::Result<()> {
+    let stats: Stats = super::client(host)?.get("/api/v1/stats").await?;
     if args.json {
         return super::print_json([&stats]);
     }

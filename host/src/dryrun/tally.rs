@@ -2,13 +2,14 @@
 
 use crate::drift::{self, Drift};
 use crate::plugin::Version;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tidegate_envelope::{Receipt, SourceName};
 
 /// How what the candidate says of one event stands to what was said before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The same in every byte.
@@ -86,7 +87,7 @@ impl From<drift::Kind> for Outcome {
 }
 
 /// One event about which the candidate says something else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// What kind of difference.
     pub outcome: Outcome,
@@ -138,7 +139,7 @@ pub struct Judged {
 }
 
 /// What was found so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     /// How many events there are of each outcome; none that did not occur.
     pub outcomes: BTreeMap<Outcome, u64>,
@@ -199,7 +200,7 @@ impl Tally {
 }
 
 /// What calls took. Times are counted in classes that are an eighth wide, so that those of many pages add up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// How many calls.
     pub calls: u64,

@@ -12,13 +12,14 @@ use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
 use crate::turn::Turn;
 use crate::versions::VersionError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tidegate_envelope::Envelope;
 
 /// What a person says about some of what is parked.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// About what. One page of it is dealt with in one go.
@@ -31,7 +32,7 @@ pub struct Order {
 }
 
 /// What became of one page.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Intervened {
     /// How many it was done to.
     pub done: u64,
@@ -42,7 +43,7 @@ pub struct Intervened {
 }
 
 /// Something that is parked still, though a person wanted otherwise.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Failed {
     /// What.
     pub id: ParkedId,

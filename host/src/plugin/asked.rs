@@ -1,10 +1,11 @@
 //! What a manifest may ask for where the operator has the last word. Pure.
 
 use crate::retry::RetryPolicy;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A class of arrival that a plugin may want to be asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is explained where it is found, in `Arrival`")]
 pub enum ArrivalAsked {
@@ -15,7 +16,7 @@ pub enum ArrivalAsked {
 }
 
 /// When a plugin wants to be asked again; what it does not name is the operator's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryAsked {
     /// How often it is asked in all; never more often than the operator allows.
@@ -49,7 +50,7 @@ impl RetryAsked {
 }
 
 /// The limits a manifest names; what it does not name is the operator's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each is explained where it is enforced, in `Limits`")]
 pub struct LimitsAsked {

@@ -152,7 +152,7 @@ pub struct Audit {
 pub type Look = std::sync::Arc<dyn Fn(&[u8]) -> Vec<usize> + Send + Sync>;
 
 /// What was found in one file of the store.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Looked {
     /// The file's name.
     pub file: String,

@@ -6,11 +6,12 @@ use crate::log::Log;
 use crate::plugin::{PluginName, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_envelope::{Receipt, SourceName};
 
 /// Which events to list. All that is given must hold. Times are in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventQuery {
     /// Those after this place, oldest first; from the first on when neither this nor `before` is given.
@@ -47,11 +48,20 @@ const STATES: [&str; 3] = ["waiting", "decided", "parked"];
 
 /// What is asked for is nothing that there could be.
 #[derive(Debug, thiserror::Error)]
-#[error("`{given}` is no {what}; there are {}", .known.join(", "))]
-pub struct QueryError {
-    pub(super) what: &'static str,
-    pub(super) given: String,
-    pub(super) known: &'static [&'static str],
+pub enum QueryError {
+    /// A word is none of those that are known.
+    #[error("`{given}` is no {what}; there are {}", .known.join(", "))]
+    Word {
+        /// What it should be.
+        what: &'static str,
+        /// What it is.
+        given: String,
+        /// What there is.
+        known: &'static [&'static str],
+    },
+    /// A place is none.
+    #[error("`after` is no page's `next`")]
+    Place,
 }
 
 impl QueryError {
@@ -63,7 +73,7 @@ impl QueryError {
     ) -> Result<(), Self> {
         match given.filter(|given| !known.contains(given)) {
             None => Ok(()),
-            Some(given) => Err(Self { what, given: given.chars().take(40).collect(), known }),
+            Some(given) => Err(Self::Word { what, given: given.chars().take(40).collect(), known }),
         }
     }
 }
@@ -81,7 +91,7 @@ impl EventQuery {
 
 /// Some of the events that were asked for. Few or none may be in it though more are to come: each page is a bounded piece
 /// of work.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventsPage {
     /// The events, in the order that was asked for.
     pub events: Vec<EventRow>,
@@ -92,7 +102,7 @@ pub struct EventsPage {
 }
 
 /// What a request's body was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Payload {
     /// What the sender called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +111,14 @@ pub struct Payload {
     pub encoding: String,
     /// The body in that encoding.
     pub content: String,
+    /// How many more bytes it had, when it is a large one and was asked for by itself.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub left_out_bytes: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_none(bytes: &usize) -> bool {
+    *bytes == 0
 }
 
 impl Payload {
@@ -111,7 +129,7 @@ impl Payload {
             Ok(text) => ("text", text),
             Err(error) => ("base64", STANDARD.encode(error.as_bytes())),
         };
-        Self { content_type, encoding: encoding.to_owned(), content }
+        Self { content_type, encoding: encoding.to_owned(), content, left_out_bytes: 0 }
     }
 
     /// The other way.
@@ -128,7 +146,7 @@ impl Payload {
 }
 
 /// What lists leave out of an event.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Story {
     /// JSON pointers to what differs from the snapshot before.
     pub changed: Vec<String>,
@@ -139,7 +157,7 @@ pub struct Story {
 }
 
 /// An event of the host's own that another led to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CausedRow {
     /// Its receipt.
     pub receipt: Receipt,
@@ -156,7 +174,7 @@ pub struct CausedRow {
 }
 
 /// What a person did about something that was parked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InterventionRow {
     /// What was parked, as `tidegate parked` names it.
     pub id: String,
@@ -169,7 +187,7 @@ pub struct InterventionRow {
 }
 
 /// One event as lists and timelines show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct EventRow {
     /// Its place in the order of arrival: lists can go on after it.
     #[serde(default)]
@@ -221,10 +239,13 @@ pub struct EventRow {
     /// Its body, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
+    /// The body of `previous`, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_payload: Option<Payload>,
 }
 
 /// One plan as lists and timelines show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRow {
     /// Which plugin.
     pub plugin: PluginName,
@@ -252,7 +273,7 @@ pub struct PlanRow {
 }
 
 /// One effect as lists and timelines show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct EffectRow {
     /// Its key: what the target sees as `Idempotency-Key`.
     pub key: String,

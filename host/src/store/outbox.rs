@@ -5,6 +5,7 @@ use crate::effect::Effect;
 use crate::retry::Next;
 use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_envelope::SourceName;
 
@@ -42,7 +43,7 @@ pub struct PauseChange {
 }
 
 /// Why an effect that is due is not performed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PauseRow {
     /// Until then its target is left alone, in milliseconds since the Unix epoch.
     pub until_ms: u64,
@@ -51,7 +52,7 @@ pub struct PauseRow {
 }
 
 /// One attempt at an effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TryRow {
     /// Which one, from 1.
     pub attempt: u32,

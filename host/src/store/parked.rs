@@ -5,6 +5,7 @@ use super::EventRow;
 use super::listing::{InterventionRow, QueryError};
 use crate::effect::EffectKey;
 use crate::plugin::{PluginName, Version};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -76,7 +77,7 @@ impl fmt::Display for ParkedId {
 }
 
 /// Something out of the way that needs a person.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedRow {
     /// Its name.
     pub id: ParkedId,
@@ -104,7 +105,7 @@ pub struct ParkedRow {
 }
 
 /// What of all that is parked is meant. All that is given must hold. Times are in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParkedQuery {
     /// What has this name.
@@ -137,16 +138,28 @@ impl ParkedQuery {
     /// # Errors
     /// When `what` is nothing that could be parked: says what there is.
     pub fn check(&self) -> Result<(), QueryError> {
-        QueryError::unless(
-            "kind of what is parked",
-            self.what.as_deref(),
-            &["event", "effect", "stray", "alert"],
-        )
+        let known = &["event", "effect", "stray", "alert"];
+        QueryError::unless("kind of what is parked", self.what.as_deref(), known)?;
+        match self.after.as_deref().map(place_of) {
+            Some(None) => Err(QueryError::Place),
+            _ => Ok(()),
+        }
     }
 }
 
+/// Behind which row a page begins: time, kind, place, plugin.
+pub(super) type Place = (i64, usize, i64, String);
+
+/// What a page's `next` means.
+pub(super) fn place_of(text: &str) -> Option<Place> {
+    let mut parts = text.splitn(4, '.');
+    let mut number = || parts.next()?.parse().ok();
+    let (at_ms, kind, seq) = (number()?, number()?, number()?);
+    Some((at_ms, usize::try_from(kind).ok()?, seq, parts.next()?.to_owned()))
+}
+
 /// A page of what is parked, longest parked first.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedPage {
     /// What is parked.
     pub rows: Vec<ParkedRow>,
@@ -155,7 +168,7 @@ pub struct ParkedPage {
 }
 
 /// All that there is to say about something that is or was parked.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedDetail {
     /// Its name.
     pub id: ParkedId,
@@ -174,7 +187,7 @@ pub struct ParkedDetail {
 }
 
 /// An effect's request. Where it has a secret, that is its mark and not the secret.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RequestRow {
     /// The method.
     pub method: String,

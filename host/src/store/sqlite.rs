@@ -1,7 +1,9 @@
 //! The store on one SQLite file. One thread owns the connection that writes and makes one transaction of
 //! all that waits; reads go past it on a connection of their own (WAL). Knows nothing of plugins or queues.
 
+mod access;
 mod erase;
+mod flow;
 mod intervene;
 mod lane;
 mod listing;
@@ -22,8 +24,10 @@ mod watched;
 mod write;
 mod writer;
 
+use super::access::{AuditQuery, AuditRow};
+use super::flow::{EffectQuery, EffectsPage, Flow};
 use super::keeping::{Keeping, Look, Looked, Pages, Payload, Place, Stored, Table};
-use super::listing::{EventQuery, EventsPage};
+use super::listing::{self as listed, EventQuery, EventsPage};
 use super::outbox::WaitingTarget;
 use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use super::past::{PastPage, PastQuery};
@@ -33,6 +37,7 @@ use super::watched::{AlertRow, DueAlert, LastVigil};
 use super::{
     Batch, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, EventSeq, Store, StoreError, Submitted,
 };
+use crate::access::KeptToken;
 use crate::alert::Gap;
 use crate::deployment::Deployment;
 use crate::plugin::{PluginName, Version};
@@ -247,12 +252,32 @@ impl Store for SqliteStore {
         self.show(move |db| rows::event(db, receipt)).await
     }
 
+    async fn payload(&self, receipt: Receipt) -> Result<Option<listed::Payload>, StoreError> {
+        self.show(move |db| rows::payload(db, receipt)).await
+    }
+
     async fn parked(&self, query: ParkedQuery) -> Result<ParkedPage, StoreError> {
         self.show(move |db| parked::page(db, &query)).await
     }
 
     async fn parked_detail(&self, id: ParkedId) -> Result<Option<ParkedDetail>, StoreError> {
         self.show(move |db| parked::detail(db, id)).await
+    }
+
+    async fn effects_listed(&self, query: EffectQuery) -> Result<EffectsPage, StoreError> {
+        self.show(move |db| flow::effects(db, &query)).await
+    }
+
+    async fn flow(&self, after: i64, rows_max: usize) -> Result<Flow, StoreError> {
+        self.show(move |db| flow::flow(db, after, rows_max)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<KeptToken>, StoreError> {
+        self.read(access::tokens).await
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
+        self.show(move |db| access::audit(db, &query)).await
     }
 
     async fn stats(&self) -> Result<Stats, StoreError> {

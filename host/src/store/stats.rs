@@ -1,10 +1,11 @@
 //! How many there are and were of everything. Knows nothing of SQL, nor of how it is shown.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How much came in and what became of it, at one instant. All of it counts from the store's first day: what retention
 /// removed is still in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Everything that came in, events of the host's own included: always `done` + `waiting` + `parked`.
     pub incoming: u64,
@@ -31,7 +32,7 @@ pub struct Stats {
 }
 
 /// Events that the edge accepted, by how each stood to those before it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     /// Not seen before.
     pub first: u64,
@@ -56,7 +57,7 @@ impl Accepted {
 }
 
 /// Deliveries that are no events.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Strays {
     /// They need a person.
     pub parked: u64,
@@ -65,7 +66,7 @@ pub struct Strays {
 }
 
 /// Plans, by what came of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plans {
     /// The plugin decided.
     pub decided: u64,
@@ -82,7 +83,7 @@ pub struct Plans {
 }
 
 /// Effects, or alerts, by what came of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Effects {
     /// Performed.
     pub done: u64,

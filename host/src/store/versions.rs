@@ -2,6 +2,7 @@
 
 use crate::drift::Drift;
 use crate::plugin::{Manifest, PluginName, Version};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_envelope::{Digest, Receipt};
 
@@ -21,7 +22,7 @@ pub struct NewVersion {
 }
 
 /// Where a version comes from, as far as somebody said so.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Provenance {
     /// Who brought it.
@@ -58,7 +59,7 @@ pub struct KeptVersion {
 }
 
 /// Whether a version may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionState {
     /// It may.
@@ -70,7 +71,7 @@ pub enum VersionState {
 }
 
 /// An event about which another version would have said otherwise than the one that decided.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DriftRow {
     /// The event's receipt.
     pub receipt: Receipt,

@@ -4,6 +4,7 @@ use super::EffectState;
 use crate::alert::{Alert, Gap};
 use crate::rhythm::Rhythm;
 use crate::vigil::{Changes, Memory};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate_envelope::SourceName;
@@ -66,7 +67,7 @@ pub struct AlertOutcome {
 }
 
 /// One alert as lists show it. All times are in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AlertRow {
     /// Its id, as the receiver sees it in `webhook-id`.
     pub id: String,

@@ -3,12 +3,13 @@
 use super::Vigil;
 use super::watched::{Level, Watched};
 use crate::alert;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_envelope::SourceName;
 use tidegate_source::status::{Tally, VaultStatus};
 
 /// What is known of the edge and its sources. All times are in milliseconds since the Unix epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourcesReport {
     /// When this was written.
     pub now_ms: u64,
@@ -19,7 +20,7 @@ pub struct SourcesReport {
 }
 
 /// How the edge answers the host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EdgeReport {
     /// When it last said how its sources are.
     pub asked_ms: Option<u64>,
@@ -30,7 +31,7 @@ pub struct EdgeReport {
 }
 
 /// One source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceRow {
     /// Which.
     pub source: SourceName,
@@ -57,7 +58,7 @@ pub struct SourceRow {
 }
 
 /// How a source is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceState {
     /// Nothing is known against it.
@@ -87,7 +88,7 @@ impl SourceState {
 }
 
 /// When a source usually speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RhythmRow {
     /// Whether there is a week of history: before that its silence surprises nobody.
     pub known: bool,

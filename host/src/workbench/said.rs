@@ -6,6 +6,7 @@ use crate::fault::{self, Fault};
 use crate::sandbox;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of every JSON shape that the author's commands print.
@@ -88,7 +89,7 @@ pub enum Refusal {
 }
 
 /// A fault, by the name that `tidegate plugin explain` knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSaid {
     /// Its name.

@@ -1,17 +1,21 @@
 //! Files of every older schema.
 
 use super::*;
+use tidegate::store::access::AuditQuery;
+use tidegate::store::versions::VersionState;
 use tidegate::subject::SubjectKey;
 
 /// Made by the code of each schema: an event decided by `notice`, one that waits, one that is parked, a duplicate of the
 /// first, and a stray. Since the second schema, two alerts, a gap, and something odd about the first event. Since the third,
 /// what the plugin wrote about it. Since the fourth, what it remembers and what is to come of it, the asset's last state, an
-/// attempt before the last at the effect, a target that is left alone, and a second stray that was dropped.
-pub(crate) const OLDER: [&[u8]; 4] = [
+/// attempt before the last at the effect, a target that is left alone, and a second stray that was dropped. Since the fifth, a
+/// shadow and where it differs, a version that was withdrawn, and a line of the audit.
+pub(crate) const OLDER: [&[u8]; 5] = [
     include_bytes!("../golden/store-v1.sqlite"),
     include_bytes!("../golden/store-v2.sqlite"),
     include_bytes!("../golden/store-v3.sqlite"),
     include_bytes!("../golden/store-v4.sqlite"),
+    include_bytes!("../golden/store-v5.sqlite"),
 ];
 
 #[tokio::test]
@@ -29,6 +33,9 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
         }
         if since >= 4 {
             assert_keeps_the_fourth(&store).await;
+        }
+        if since >= 5 {
+            assert_keeps_the_fifth(&store).await;
         }
         // And it is one of this schema from now on.
         let version = new_version(b"component").version;
@@ -63,6 +70,19 @@ async fn assert_keeps_everything(store: &SqliteStore) {
     assert_eq!(all_parked(store).await.len(), 2);
     let active = store.deployments().await.expect("reads").remove(0).roles.active.expect("it has one");
     assert_eq!(store.component(active).await.expect("reads").expect("is there"), b"component");
+}
+
+async fn assert_keeps_the_fifth(store: &SqliteStore) {
+    let plugin = manifest().name;
+    let now = store.history(plugin.clone(), 1).await.expect("reads").remove(0);
+    let shadow = now.roles.shadow.expect("it has a shadow");
+    let drift = store.drifts(plugin, 10).await.expect("reads").remove(0);
+    assert_eq!((now.action, drift.version, drift.drift.fields_left_out), (Action::Shadow, shadow, 3));
+    let third = store.kept_versions(vec![new_version(b"third").version]).await.expect("reads").remove(0);
+    assert_eq!(third.state, VersionState::Withdrawn);
+    let audit = store.audit(AuditQuery::default()).await.expect("reads");
+    assert_eq!((audit.len(), audit[0].record["forgot"].as_u64()), (1, Some(1)));
+    assert!(store.tokens().await.expect("reads").is_empty());
 }
 
 async fn assert_keeps_the_fourth(store: &SqliteStore) {

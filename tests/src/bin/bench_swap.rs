@@ -100,7 +100,7 @@ impl Swapper {
             let deployed = dev.cli.deploy(&plugin("rust")?, &format!("{url}{path}")).await?;
             versions.insert(0, deployed.version.context("it has a version")?);
         }
-        let client = Client::new(Address::read(&dir.join("data"))?)?;
+        let client = Client::new(Address::read(&dir.join("data"))?, None)?;
         Ok(Self { client, versions: versions.try_into().ok().context("there are two")? })
     }
 

@@ -1,8 +1,8 @@
 //! `tidegate plugin deploy`: hands a version to the running host.
 
 use super::origin::{OriginArgs, OverArgs};
+use crate::command::nearby::Place;
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::time::Duration;
 use tidegate::deploy::{By, Deployed, Role};
 use tidegate::deployment::{Action, Share};
@@ -90,10 +90,10 @@ pub(super) fn operator() -> By {
     By { who: who.unwrap_or_default(), ..By::default() }
 }
 
-pub(super) async fn run(args: Args, data: &Path) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, host: &Place) -> anyhow::Result<()> {
     let brought = args.origin.read().await?;
     let request = brought.request(&args.over, args.role.role()?, args.by.by())?;
-    let client = crate::command::client(data)?;
+    let client = crate::command::client(host)?;
     let deploying = client.post("/api/v1/plugins", &request);
     tokio::pin!(deploying);
     let deployed: Deployed = tokio::select! {

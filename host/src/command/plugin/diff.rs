@@ -6,6 +6,7 @@ mod shown;
 use super::deploy::operator;
 use super::manage::of;
 use super::origin::{self, OverArgs};
+use crate::command::nearby::Place;
 use crate::command::{client, moment, print, print_json};
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
@@ -100,8 +101,8 @@ fn events(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "it is no number of events: type 10000, or last-10000".to_owned())
 }
 
-pub(super) async fn run(args: &Args, data: &Path) -> anyhow::Result<ExitCode> {
-    let report = match report(args, data).await {
+pub(super) async fn run(args: &Args, host: &Place) -> anyhow::Result<ExitCode> {
+    let report = match report(args, host).await {
         Ok(report) => report,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -117,8 +118,8 @@ pub(super) async fn run(args: &Args, data: &Path) -> anyhow::Result<ExitCode> {
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn report(args: &Args, data: &Path) -> anyhow::Result<Report> {
-    let client = client(data)?;
+async fn report(args: &Args, host: &Place) -> anyhow::Result<Report> {
+    let client = client(host)?;
     let (plugin, candidate) = candidate(&client, args).await?;
     let against = against(&client, args, &plugin).await?;
     let told_max = args.details.max(1);

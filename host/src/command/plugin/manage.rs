@@ -2,8 +2,8 @@
 
 use super::deploy::{ByArgs, RoleArgs, told};
 use super::show::size;
+use crate::command::nearby::Place;
 use crate::command::{client, print, print_json, table, time};
-use std::path::Path;
 use tidegate::admin::plugins::{AssignRequest, ChangeRequest, PluginDetail, VersionRow};
 use tidegate::deploy::Deployed;
 use tidegate::deployment::{Deployment, Roles};
@@ -65,8 +65,8 @@ pub(crate) struct ShowArgs {
     json: bool,
 }
 
-pub(super) async fn promote(args: &PromoteArgs, data: &Path) -> anyhow::Result<()> {
-    let (client, path) = (client(data)?, of(&args.plugin));
+pub(super) async fn promote(args: &PromoteArgs, host: &Place) -> anyhow::Result<()> {
+    let (client, path) = (client(host)?, of(&args.plugin));
     let role = args.role.role()?;
     let is_named = args.version.is_some() || !matches!(role, tidegate::deploy::Role::Active);
     let deployed: Deployed = if is_named {
@@ -86,19 +86,19 @@ pub(super) async fn promote(args: &PromoteArgs, data: &Path) -> anyhow::Result<(
     say(&deployed, args.json)
 }
 
-pub(super) async fn rollback(args: &RollbackArgs, data: &Path) -> anyhow::Result<()> {
+pub(super) async fn rollback(args: &RollbackArgs, host: &Place) -> anyhow::Result<()> {
     let request = ChangeRequest { to: args.to, by: args.change.by.by() };
-    let deployed = client(data)?.post(&format!("{}/rollback", of(&args.change.plugin)), &request).await?;
+    let deployed = client(host)?.post(&format!("{}/rollback", of(&args.change.plugin)), &request).await?;
     say(&deployed, args.change.json)
 }
 
-pub(super) async fn change(args: &ChangeArgs, action: &str, data: &Path) -> anyhow::Result<()> {
+pub(super) async fn change(args: &ChangeArgs, action: &str, host: &Place) -> anyhow::Result<()> {
     let request = ChangeRequest { to: None, by: args.by.by() };
-    say(&client(data)?.post(&format!("{}/{action}", of(&args.plugin)), &request).await?, args.json)
+    say(&client(host)?.post(&format!("{}/{action}", of(&args.plugin)), &request).await?, args.json)
 }
 
-pub(super) async fn show(args: &ShowArgs, data: &Path) -> anyhow::Result<()> {
-    let detail: PluginDetail = client(data)?.get(&of(&args.plugin)).await?;
+pub(super) async fn show(args: &ShowArgs, host: &Place) -> anyhow::Result<()> {
+    let detail: PluginDetail = client(host)?.get(&of(&args.plugin)).await?;
     if args.json {
         return print_json([&detail]);
     }
@@ -138,8 +138,8 @@ fn drift_cells(row: &DriftRow) -> Vec<String> {
     ]
 }
 
-pub(super) async fn history(args: &ShowArgs, data: &Path) -> anyhow::Result<()> {
-    let detail: PluginDetail = client(data)?.get(&of(&args.plugin)).await?;
+pub(super) async fn history(args: &ShowArgs, host: &Place) -> anyhow::Result<()> {
+    let detail: PluginDetail = client(host)?.get(&of(&args.plugin)).await?;
     if args.json {
         return print_json(&detail.history);
     }

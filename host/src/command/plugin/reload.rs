@@ -30,7 +30,7 @@ struct Report<'a> {
 /// Puts the plugin in this directory to work at this host, now and after each change, until it is dropped. What is wrong is
 /// said, and what was at work stays: it is being written. Not cancel-safe: compilers go on.
 pub(crate) async fn run(dir: PathBuf, host: Address, json: bool) -> anyhow::Result<()> {
-    let client = Client::new(host)?;
+    let client = Client::new(host, None)?;
     loop {
         let (seen, began) = (look(&dir), Instant::now());
         let reloaded = reload(&dir, &client).await;

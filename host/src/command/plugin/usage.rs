@@ -1,8 +1,8 @@
 //! `tidegate plugin usage`: what each version cost the running host.
 
 use super::show::{size, took};
+use crate::command::nearby::Place;
 use crate::command::{client, print, print_json, table, time};
-use std::path::Path;
 use std::time::Duration;
 use tidegate::account::AccountRow;
 
@@ -18,8 +18,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: &Args, data: &Path) -> anyhow::Result<()> {
-    let rows: Vec<AccountRow> = client(data)?.get("/api/v1/usage").await?;
+pub(super) async fn run(args: &Args, host: &Place) -> anyhow::Result<()> {
+    let rows: Vec<AccountRow> = client(host)?.get("/api/v1/usage").await?;
     if args.json {
         return print_json(&rows);
     }

@@ -1,16 +1,16 @@
 //! What is known of sources, for people and programs.
 
+use crate::command::nearby::Place;
 use crate::command::{client, print, print_json, table, time};
 use anyhow::bail;
 use std::fmt::Write as _;
-use std::path::Path;
 use tidegate::alert::Gap;
 use tidegate::store::watched::AlertRow;
 use tidegate::vigil::report::{SourceRow, SourcesReport};
 use tidegate_envelope::SourceName;
 
-pub(super) async fn list(json: bool, data: &Path) -> anyhow::Result<()> {
-    let report = report(data).await?;
+pub(super) async fn list(json: bool, host: &Place) -> anyhow::Result<()> {
+    let report = report(host).await?;
     if json {
         return print_json(&report.sources);
     }
@@ -36,8 +36,8 @@ fn cells(row: &SourceRow) -> Vec<String> {
     ]
 }
 
-pub(super) async fn status(name: Option<&SourceName>, json: bool, data: &Path) -> anyhow::Result<()> {
-    let mut report = report(data).await?;
+pub(super) async fn status(name: Option<&SourceName>, json: bool, host: &Place) -> anyhow::Result<()> {
+    let mut report = report(host).await?;
     if let Some(name) = name {
         report.sources.retain(|row| row.source == *name);
         if report.sources.is_empty() {
@@ -118,8 +118,8 @@ fn edge(report: &SourcesReport) -> String {
     text
 }
 
-pub(super) async fn gaps(name: Option<&SourceName>, json: bool, data: &Path) -> anyhow::Result<()> {
-    let mut gaps: Vec<Gap> = client(data)?.get("/api/v1/gaps").await?;
+pub(super) async fn gaps(name: Option<&SourceName>, json: bool, host: &Place) -> anyhow::Result<()> {
+    let mut gaps: Vec<Gap> = client(host)?.get("/api/v1/gaps").await?;
     gaps.retain(|gap| name.is_none_or(|name| gap.source == *name));
     if json {
         return print_json(&gaps);
@@ -137,8 +137,8 @@ pub(super) async fn gaps(name: Option<&SourceName>, json: bool, data: &Path) -> 
     print(&table::render(&["source", "from", "to", "long", "after"], &rows))
 }
 
-pub(super) async fn alerts(name: Option<&SourceName>, json: bool, data: &Path) -> anyhow::Result<()> {
-    let mut alerts: Vec<AlertRow> = client(data)?.get("/api/v1/alerts").await?;
+pub(super) async fn alerts(name: Option<&SourceName>, json: bool, host: &Place) -> anyhow::Result<()> {
+    let mut alerts: Vec<AlertRow> = client(host)?.get("/api/v1/alerts").await?;
     alerts.retain(|alert| name.is_none_or(|name| alert.source.as_ref() == Some(name)));
     if json {
         return print_json(&alerts);
@@ -160,8 +160,8 @@ pub(super) async fn alerts(name: Option<&SourceName>, json: bool, data: &Path) -
     print(&table::render(&["raised", "type", "sent", "what"], &rows))
 }
 
-async fn report(data: &Path) -> anyhow::Result<SourcesReport> {
-    client(data)?.get("/api/v1/sources").await
+async fn report(host: &Place) -> anyhow::Result<SourcesReport> {
+    client(host)?.get("/api/v1/sources").await
 }
 
 fn optional(ms: Option<u64>) -> String {

@@ -1,10 +1,10 @@
 //! `tidegate source test`: the sender's sample event, sent the way the sender does and followed to its end.
 
+use crate::command::nearby::Place;
 use crate::command::{client, dev, events, print, print_json};
 use anyhow::{Context as _, bail, ensure};
 use reqwest::{Client as Http, StatusCode, Url, redirect};
 use serde_json::Value;
-use std::path::Path;
 use std::time::Duration;
 use tidegate::admin::client::Client;
 use tidegate::config::{Config, secure_url};
@@ -38,9 +38,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: &Args, config: &Config, data: &Path) -> anyhow::Result<()> {
-    let url = request_url(args, config, data)?;
-    let host = client(data)?;
+pub(super) async fn run(args: &Args, config: &Config, host: &Place) -> anyhow::Result<()> {
+    let url = request_url(args, config, host)?;
+    let host = client(host)?;
     // Asked first: what cannot be followed is not sent.
     let _: SourcesReport = host.get("/api/v1/sources").await?;
     let started = Instant::now();
@@ -61,10 +61,13 @@ const fn since(event: &EventRow) -> u64 {
     event.decided_at_ms.saturating_sub(event.received_at_ms)
 }
 
-fn request_url(args: &Args, config: &Config, data: &Path) -> anyhow::Result<Url> {
+fn request_url(args: &Args, config: &Config, host: &Place) -> anyhow::Result<Url> {
     let known = match &args.url {
         Some(url) => Some(url.clone()),
-        None => dev::request_url(config, data)?.filter(|_| config.dev.source == args.name),
+        None => match host.dir() {
+            Some(dir) => dev::request_url(config, dir)?.filter(|_| config.dev.source == args.name),
+            None => None,
+        },
     };
     let url =
         known.with_context(|| format!("say where {} is: --url https://<your domain>/in/...", args.name))?;

@@ -1,5 +1,6 @@
 //! `tidegate source rotate` and `check`: the file that `wrangler secret put SOURCES` is given.
 
+use crate::command::nearby::Place;
 use crate::command::{client, print, time};
 use anyhow::{Context as _, bail, ensure};
 use std::io::Write as _;
@@ -28,9 +29,9 @@ pub(crate) struct RotateArgs {
     force: bool,
 }
 
-pub(super) async fn rotate(args: &RotateArgs, data: &Path) -> anyhow::Result<()> {
+pub(super) async fn rotate(args: &RotateArgs, host: &Place) -> anyhow::Result<()> {
     let sources = read(&args.file)?;
-    if args.finish { finish(args, sources, data).await } else { begin(args, sources) }
+    if args.finish { finish(args, sources, host).await } else { begin(args, sources) }
 }
 
 fn begin(args: &RotateArgs, mut sources: SourcesFile) -> anyhow::Result<()> {
@@ -48,13 +49,13 @@ fn begin(args: &RotateArgs, mut sources: SourcesFile) -> anyhow::Result<()> {
     ))
 }
 
-async fn finish(args: &RotateArgs, mut sources: SourcesFile, data: &Path) -> anyhow::Result<()> {
+async fn finish(args: &RotateArgs, mut sources: SourcesFile, host: &Place) -> anyhow::Result<()> {
     let name = &args.name;
     let known = sources.sources().find(|(known, _)| *known == name).map(|(_, tokens)| tokens);
     let tokens = known.with_context(|| format!("{} has no source `{name}`", args.file.display()))?;
     ensure!(tokens > 1, "{name} has one token: there is nothing to finish");
     if !args.force {
-        let report: SourcesReport = client(data)?.get("/api/v1/sources").await?;
+        let report: SourcesReport = client(host)?.get("/api/v1/sources").await?;
         let row = report.sources.into_iter().find(|row| row.source == *name);
         let tally = row.and_then(|row| row.tally).with_context(|| {
             format!("the edge does not say which tokens of {name} are used (tidegate source status); --force goes on")

@@ -6,7 +6,9 @@ use super::rows::{self, interventions, ms};
 use super::schema::state;
 use crate::effect::{Effect, EffectKey};
 use crate::plugin::{PluginName, Version};
-use crate::store::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery, ParkedRow, RequestRow};
+use crate::store::parked::{
+    ParkedDetail, ParkedId, ParkedPage, ParkedQuery, ParkedRow, Place, RequestRow, place_of,
+};
 use crate::store::{EffectSeq, EventSeq};
 use anyhow::Context as _;
 use http::{HeaderName, HeaderValue};
@@ -69,9 +71,6 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
-/// Behind which row a page begins: time, kind, place, plugin.
-type Place = (i64, usize, i64, String);
-
 pub(super) fn page(db: &Connection, query: &ParkedQuery) -> anyhow::Result<ParkedPage> {
     if let Some(id) = &query.id {
         return Ok(ParkedPage { rows: one(db, id)?.into_iter().collect(), next: None });
@@ -81,7 +80,12 @@ pub(super) fn page(db: &Connection, query: &ParkedQuery) -> anyhow::Result<Parke
     let after = match after.transpose()? {
         Some(after) => after,
         // Before the first of this time.
-        None => (i64::try_from(query.since_ms.unwrap_or(0))? - 1, KINDS.len(), 0, String::new()),
+        None => (
+            i64::try_from(query.since_ms.unwrap_or(0)).unwrap_or(i64::MAX) - 1,
+            KINDS.len(),
+            0,
+            String::new(),
+        ),
     };
     let mut found = Vec::new();
     for (number, kind) in KINDS.iter().enumerate() {
@@ -98,13 +102,6 @@ pub(super) fn page(db: &Connection, query: &ParkedQuery) -> anyhow::Result<Parke
 
 fn text_of((at_ms, kind, seq, plugin): &Place) -> String {
     format!("{at_ms}.{kind}.{seq}.{plugin}")
-}
-
-fn place_of(text: &str) -> Option<Place> {
-    let mut parts = text.splitn(4, '.');
-    let mut number = || parts.next()?.parse().ok();
-    let (at_ms, kind, seq) = (number()?, number()?, number()?);
-    Some((at_ms, usize::try_from(kind).ok()?, seq, parts.next()?.to_owned()))
 }
 
 fn of_kind(

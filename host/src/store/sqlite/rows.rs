@@ -5,7 +5,7 @@ use super::schema::state;
 use crate::effect::Effect;
 use crate::log::Log;
 use crate::plugin::{PluginName, Version};
-use crate::store::listing::{CausedRow, EffectRow, EventRow, InterventionRow, PlanRow, Story};
+use crate::store::listing::{CausedRow, EffectRow, EventRow, InterventionRow, Payload, PlanRow, Story};
 use crate::store::outbox::TryRow;
 use crate::upcoming::Upcoming;
 use crate::{change, scan};
@@ -15,6 +15,8 @@ use tidegate_envelope::{Receipt, SourceName};
 
 /// Of what one event led to, at most so many of each kind; a plugin's decisions are bounded, too.
 const CAUSED_MAX: i64 = 500;
+/// Bytes of a body that is shown by itself.
+const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 pub(super) const EVENT_COLUMNS: &str =
     "seq, receipt, source, kind, subject, duplicate_of, state, received_at_ms, queued_at_ms,
@@ -27,6 +29,24 @@ pub(super) fn event(db: &Connection, receipt: Receipt) -> anyhow::Result<Option<
     let Some(mut event) = rows.next()?.map(|row| event_row(db, row)).transpose()? else { return Ok(None) };
     event.story = Some(story(db, &event)?);
     Ok(Some(event))
+}
+
+/// An event's body, of a large one the first part.
+pub(super) fn payload(db: &Connection, receipt: Receipt) -> anyhow::Result<Option<Payload>> {
+    let mut statement = db.prepare_cached(
+        "SELECT content_type, unseal(body, 'events.body', receipt) FROM events WHERE receipt = ?1",
+    )?;
+    let mut rows = statement.query([receipt.to_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut body: Vec<u8> = row.get(1)?;
+    let left_out_bytes = body.len().saturating_sub(PAYLOAD_BYTES_MAX);
+    if left_out_bytes > 0 {
+        // Not within a character: text stays text.
+        let end =
+            body.utf8_chunks().next().map_or(0, |chunk| chunk.valid().floor_char_boundary(PAYLOAD_BYTES_MAX));
+        body.truncate(if end == 0 { PAYLOAD_BYTES_MAX } else { end });
+    }
+    Ok(Some(Payload { left_out_bytes, ..Payload::new(row.get(0)?, body) }))
 }
 
 fn story(db: &Connection, event: &EventRow) -> anyhow::Result<Story> {
@@ -139,6 +159,7 @@ pub(super) fn event_row(db: &Connection, row: &Row<'_>) -> anyhow::Result<EventR
         effects,
         story: None,
         payload: None,
+        previous_payload: None,
     })
 }
 

@@ -107,7 +107,8 @@ impl<'t> Writing<'t> {
             .context("write what a person did")?;
         super::remove::write(db, &batch.removal)?;
         super::erase::write(db, &mut self.tally, &batch.erasure)?;
-        batch.audit.iter().try_for_each(|it| super::erase::audit(db, it)).context("write an audit")
+        batch.audit.iter().try_for_each(|it| super::erase::audit(db, it)).context("write an audit")?;
+        super::access::write(db, &batch.tokens).context("write a token")
     }
 
     fn record(&mut self, recorded: &Recorded) -> anyhow::Result<()> {

@@ -1,0 +1,11 @@
+-- Who may ask the admin API: names, and hashes of tokens. The token before counts until its time, as one takes over from
+-- another.
+CREATE TABLE tokens (
+    name            TEXT    PRIMARY KEY,
+    role            TEXT    NOT NULL,
+    sha256          BLOB    NOT NULL,
+    before          BLOB,
+    before_until_ms INTEGER,
+    made_at_ms      INTEGER NOT NULL,
+    until_ms        INTEGER
+) WITHOUT ROWID;
