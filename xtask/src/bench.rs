@@ -22,7 +22,7 @@ enum Kind {
     Command(&'static str),
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench { name: "sandbox", kind: Kind::Target("sandbox") },
     Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
@@ -32,6 +32,7 @@ const BENCHES: [Bench; 9] = [
     Bench { name: "latency", kind: Kind::Command("bench_latency") },
     Bench { name: "many", kind: Kind::Target("many") },
     Bench { name: "swap", kind: Kind::Command("bench_swap") },
+    Bench { name: "look", kind: Kind::Command("bench_look") },
 ];
 
 /// What a figure must reach.
@@ -47,7 +48,7 @@ enum Target {
 }
 
 /// The targets, by the figure's name; `*` at its start stands for any language.
-const TARGETS: [(&str, Target); 24] = [
+const TARGETS: [(&str, Target); 29] = [
     ("sandbox", Target::RatioMost(1.15)),
     ("rust-fresh-p50", Target::RatioMost(1.3)),
     ("c-fresh-p50", Target::RatioMost(1.3)),
@@ -68,6 +69,11 @@ const TARGETS: [(&str, Target); 24] = [
     ("latency-p99", Target::Most(30.0)),
     ("many-start", Target::Most(3_000.0)),
     ("many-event", Target::RatioMost(1.1)),
+    ("look-overview-p95", Target::Most(100.0)),
+    ("look-events-p95", Target::Most(100.0)),
+    ("look-subject-p95", Target::Most(100.0)),
+    ("look-text-p95", Target::Most(100.0)),
+    ("look-parked-p95", Target::Most(100.0)),
     ("swap-p99", Target::RatioMost(1.1)),
     ("swap-promote-to-first", Target::Most(50.0)),
     ("swap-rollback", Target::Most(10.0)),
@@ -102,7 +108,7 @@ struct Figure {
 /// What to measure, and how to show it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, latency, many or swap.
+    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, latency, many, swap or look.
     name: Option<String>,
     /// Events of the run that shows whether the pipeline's memory and cost stay the same (1000000); ten million need 12 GB
     /// of disk.

@@ -52,6 +52,8 @@ enum Command {
     /// Play the host's middle against a bad queue, a bad target and death, all drawn from a seed, and print the story. The
     /// tests do this for 2,000 seeds; one that fails prints its seed.
     Sim(sim::Options),
+    /// Make the documentation a site in target/book: the pages of docs, and those that the code writes itself.
+    Docs,
     /// Say what this machine has of what is needed, and what is missing.
     Tools {
         /// Install what is missing.
@@ -90,6 +92,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo { once } => demo::run(&root, &tools, once),
         Command::Test { filter } => suite::run(&root, &tools, filter.as_deref()),
         Command::Bench(options) => bench::run(&root, &tools, &options),
+        Command::Docs => docs(&root),
         Command::Tools { install: true } => tools.install(),
         Command::Tools { install: false } => tools.print(),
         Command::Build => {
@@ -103,6 +106,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Plugins { languages } => plugins(&root, &tools, &languages),
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+fn docs(root: &Path) -> anyhow::Result<()> {
+    let (tidegate, book) = (shell::build_host(root)?, shell::build_command(root, "tidegate-book")?);
+    let out = shell::target_dir(root).join("book");
+    shell::run(std::process::Command::new(book).arg(tidegate).arg(root.join("docs")).arg(out))
 }
 
 fn plugins(root: &Path, tools: &Tools, languages: &[String]) -> anyhow::Result<()> {

@@ -48,6 +48,13 @@ pub(crate) enum Command {
     ///
     /// Plugins see it and may act on it: the asset's name is "Tidegate test" and its id 0.
     Test(sample::Args),
+    /// Print where a source takes events: the URL to enter at its sender. Only `tidegate dev` knows it; elsewhere the tokens
+    /// are in your sources.json alone.
+    Url {
+        /// Which source.
+        #[arg(value_parser = SourceName::new)]
+        name: SourceName,
+    },
     /// Give a source a new token, and later take the old ones away.
     ///
     /// Both are live until --finish, so that no event meets a URL that is unknown.
@@ -67,6 +74,7 @@ pub(crate) async fn run(command: Command, config: &Config, host: &Place) -> anyh
         Command::Gaps { name, json } => list::gaps(name.as_ref(), json, host).await,
         Command::Alerts { name, json } => list::alerts(name.as_ref(), json, host).await,
         Command::Test(args) => sample::run(&args, config, host).await,
+        Command::Url { name } => sample::url(&name, config, host),
         Command::Rotate(args) => secrets::rotate(&args, host).await,
         Command::Check { file } => secrets::check(&file),
     }

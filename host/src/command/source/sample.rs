@@ -61,13 +61,23 @@ const fn since(event: &EventRow) -> u64 {
     event.decided_at_ms.saturating_sub(event.received_at_ms)
 }
 
+/// Prints where the source takes events.
+pub(super) fn url(name: &SourceName, config: &Config, host: &Place) -> anyhow::Result<()> {
+    let url = known_url(name, config, host)?.with_context(|| {
+        format!("only a `tidegate dev` knows where {name} takes events: https://<your domain>/in/{name}/<token of sources.json>")
+    })?;
+    print(&format!("{url}\n"))
+}
+
+fn known_url(name: &SourceName, config: &Config, host: &Place) -> anyhow::Result<Option<String>> {
+    let Some(dir) = host.dir() else { return Ok(None) };
+    Ok(dev::request_url(config, dir)?.filter(|_| config.dev.source == *name))
+}
+
 fn request_url(args: &Args, config: &Config, host: &Place) -> anyhow::Result<Url> {
     let known = match &args.url {
         Some(url) => Some(url.clone()),
-        None => match host.dir() {
-            Some(dir) => dev::request_url(config, dir)?.filter(|_| config.dev.source == args.name),
-            None => None,
-        },
+        None => known_url(&args.name, config, host)?,
     };
     let url =
         known.with_context(|| format!("say where {} is: --url https://<your domain>/in/...", args.name))?;
