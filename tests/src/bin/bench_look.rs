@@ -99,7 +99,7 @@ fn multiply(store: &Path, events: u64) -> anyhow::Result<()> {
         let by = span * i64::try_from(copy)?;
         transaction.execute_batch(&format!(
             "INSERT INTO events (seq, receipt, {of_event})
-             SELECT seq + {by}, substr(receipt, 1, 6) || randomblob(10), {of_event} FROM events WHERE seq <= {span};
+             SELECT seq + {by}, CAST(substr(receipt, 1, 6) || randomblob(10) AS BLOB), {of_event} FROM events WHERE seq <= {span};
              INSERT INTO plans (event_seq, {of_plan}) SELECT event_seq + {by}, {of_plan} FROM plans WHERE event_seq <= {span};
              INSERT INTO effects (event_seq, {of_effect}) SELECT event_seq + {by}, {of_effect} FROM effects WHERE event_seq <= {span};"
         ))?;
