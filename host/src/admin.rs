@@ -19,6 +19,7 @@ mod veil;
 use crate::deploy::Deployer;
 use crate::dryrun::DryRun;
 use crate::forget::Forgetter;
+use crate::meter::Meter;
 use crate::pace::Pace;
 use crate::pipeline::Pipeline;
 use crate::vigil::report::SourcesReport;
@@ -35,6 +36,8 @@ pub struct Admin<S> {
     pub store: S,
     /// What deploys.
     pub deployer: Arc<Deployer<S>>,
+    /// What reads the metrics.
+    pub meter: Arc<Meter<S>>,
     /// What asks versions about events of the past.
     pub dry_run: Arc<DryRun<S>>,
     /// What carries out what is said about what is parked.

@@ -30,6 +30,7 @@ use tidegate::executor::secret::{self, SecretValue};
 use tidegate::forget::Forgetter;
 use tidegate::gate::Gate;
 use tidegate::keep::{self, Keeper};
+use tidegate::meter::Meter;
 use tidegate::outbox::{self, Outbox};
 use tidegate::overseer::{self, Overseer};
 use tidegate::pipeline::{Parts, Pipeline};
@@ -38,14 +39,17 @@ use tidegate::queue::Queue;
 use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
+use tidegate::signal::Signals;
 use tidegate::store::Store as _;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
+use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
+use tidegate::trace::{Sampling, Told};
 use tidegate::versions::Versions;
 use tidegate::watch::{self as watching, Watch};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// The longest that stopping waits for what is under way. What is not finished then was not acknowledged.
@@ -74,6 +78,9 @@ pub(crate) struct Secrets {
     pub(crate) named: secret::Secrets,
     /// What the store is encrypted with, and what it was before.
     pub(crate) store: StoreKeys,
+    /// What the collector lets in, and what more it is told about this host, as OpenTelemetry's variables have it.
+    pub(crate) otlp_headers: String,
+    pub(crate) otlp_resource: String,
 }
 
 impl Secrets {
@@ -97,6 +104,8 @@ impl Secrets {
             alerts_secret: set("TIDEGATE_ALERTS_SECRET"),
             named: secret::Secrets::new(named.collect::<anyhow::Result<_>>()?),
             store: StoreKeys::parse(key.as_deref(), old_keys.as_deref())?,
+            otlp_headers: set("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default(),
+            otlp_resource: set("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default(),
         })
     }
 }
@@ -118,8 +127,10 @@ impl Host {
     ) -> anyhow::Result<Self> {
         let HostParts { queues, secrets, own, retention } = parts;
         let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
+        let collector = collector(config, &secrets)?;
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
+        let (signals, told) = signals(config);
         let store = SqliteStore::open_with(data, &secrets.store)?;
         let (deployer, dry_run) = deployer(config, data, &store, &secrets).await?;
         let (comparisons, compared) = Comparisons::new();
@@ -136,6 +147,7 @@ impl Host {
                 edge: edge.clone(),
                 heard: Arc::clone(&heard),
                 comparisons,
+                signals: Arc::clone(&signals),
             })
             .await?,
         );
@@ -168,9 +180,19 @@ impl Host {
             report: Mutex::default(),
         });
         let (token, pace) = (crate::command::random_token()?, Arc::default());
+        let meter = Arc::new(Meter {
+            store: store.clone(),
+            deployer: Arc::clone(&deployer),
+            sources: sources.clone(),
+            signals: Arc::clone(&signals),
+            data: data.to_owned(),
+            started_ms: now_ms(),
+            now_ms,
+        });
         let admin_parts = Admin {
             store: store.clone(),
             deployer,
+            meter: Arc::clone(&meter),
             dry_run,
             pipeline: Arc::clone(&pipeline),
             raised: Arc::clone(&raised),
@@ -197,6 +219,7 @@ impl Host {
             now_ms,
             chance: fastrand::f64,
             recorded: Arc::clone(&recorded),
+            signals: Arc::clone(&signals),
         };
         admin.write(data)?;
         tasks.spawn(keep_pace(store.clone(), pace, now_ms, stopped.clone()));
@@ -209,6 +232,11 @@ impl Host {
             let (store, retry) = (store.clone(), effects_retry(config));
             let sender = AlertSender { store, target, retry, now_ms, chance: fastrand::f64, raised };
             tasks.spawn(alert_sender::run(sender, stopped.clone()));
+        }
+        if let Some((collector, told)) = collector.zip(told) {
+            let metrics_every = Duration::from_millis(config.telemetry.metrics_ms);
+            let telemetry = Telemetry { collector, told, meter, signals, metrics_every };
+            tasks.spawn(telemetry::run(telemetry, stopped.clone()));
         }
         tasks.spawn(keep::run(Keeper { store: store.clone(), retention, now_ms }, stopped.clone()));
         tasks.spawn(outbox::run(outbox, stopped.clone()));
@@ -308,6 +336,30 @@ fn edge(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<EdgeClient>
     let token = secrets.edge_token.as_deref();
     let token = token.context("edge.url is set: set TIDEGATE_EDGE_TOKEN to the Worker's HOST_TOKEN, too")?;
     EdgeClient::new(&config.edge.url, token).map(Some)
+}
+
+/// What the parts tell, and what of it goes to the collector, where there is one.
+fn signals(config: &Config) -> (Arc<Signals>, Option<mpsc::Receiver<Told>>) {
+    if config.telemetry.otlp_url.is_empty() {
+        return Default::default();
+    }
+    let (signals, told) = Signals::with_traces(Sampling(config.telemetry.sample_ratio));
+    (Arc::new(signals), Some(told))
+}
+
+/// Where traces and metrics go, if anywhere.
+fn collector(config: &Config, secrets: &Secrets) -> anyhow::Result<Option<Collector>> {
+    let telemetry = &config.telemetry;
+    if telemetry.otlp_url.is_empty() {
+        return Ok(None);
+    }
+    let collector = CollectorConfig {
+        url: telemetry.otlp_url.clone(),
+        headers: secrets.otlp_headers.clone(),
+        service_name: telemetry.service_name.clone(),
+        resource_attributes: secrets.otlp_resource.clone(),
+    };
+    Collector::new(&collector).map(Some)
 }
 
 /// Where alerts go, if anywhere.

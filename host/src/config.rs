@@ -1,6 +1,7 @@
 //! What the operator sets. Parsed once, at start, into a value that cannot be wrong; a typo has an address.
 
 pub mod given;
+pub mod signal;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use crate::rollout::RolloutRules;
 use anyhow::Context as _;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use signal::LogFormat;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use tidegate_envelope::SourceName;
@@ -80,6 +82,8 @@ sections! {
         retry: RetrySection = RetrySection::default(),
         executor: ExecutorSection = ExecutorSection::default(),
         plugins: PluginsSection = PluginsSection::default(),
+        telemetry: TelemetrySection = TelemetrySection::default(),
+        log: LogSection = LogSection::default(),
         dev: DevSection = DevSection::default(),
     }
     /// The queue that events are pulled from.
@@ -180,6 +184,15 @@ sections! {
         signatures_required: bool = false,
         digests: Vec<String> = Vec::new(),
     }
+    /// Where traces and metrics are sent.
+    TelemetrySection {
+        otlp_url: String = String::new(),
+        sample_ratio: Share = Share::ALL,
+        service_name: String = "tidegate".into(),
+        metrics_ms: u64 = 15_000,
+    }
+    /// What the services say on standard error.
+    LogSection { format: LogFormat = LogFormat::Human }
     /// `tidegate dev`.
     DevSection {
         request_listen: SocketAddr = LOOPBACK,
@@ -221,6 +234,8 @@ impl Config {
             let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
             config = toml::from_str(&text).with_context(|| format!("read {}", path.display()))?;
         }
+        let env: Vec<_> = env.collect();
+        config.telemetry.take_standard(&env);
         let mut tables = toml::Table::try_from(&config).expect("a configuration is plain data");
         for (name, value) in env {
             override_from(&mut tables, &name, &value)?;
@@ -268,6 +283,10 @@ impl Config {
             ),
             (self.sandbox.instances_max > 0, "sandbox.instances_max must be at least 1"),
             (self.sandbox.loaded_max > 0, "sandbox.loaded_max must be at least 1"),
+            (
+                (1_000..=3_600_000).contains(&self.telemetry.metrics_ms),
+                "telemetry.metrics_ms must be 1000 to 3600000",
+            ),
             (self.rollout.asks_min > 0, "rollout.asks_min must be at least 1"),
             (
                 (1_000..=3_600_000).contains(&self.sandbox.compile_time_ms_max),

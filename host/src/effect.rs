@@ -163,6 +163,16 @@ impl Effect {
         Self { key: self.key.clone(), request }
     }
 
+    /// The same effect, whose request says its place in a trace, unless the plugin says another.
+    #[must_use]
+    pub fn traced(&self, traceparent: &str) -> Self {
+        let mut traced = self.clone();
+        if let Ok(value) = HeaderValue::from_str(traceparent) {
+            traced.request.headers.entry("traceparent").or_insert(value);
+        }
+        traced
+    }
+
     /// What makes a repeat recognisable.
     #[must_use]
     pub const fn key(&self) -> &EffectKey {

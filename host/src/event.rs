@@ -3,6 +3,7 @@
 use crate::change;
 use crate::finding::Finding;
 use crate::plugin::PluginName;
+use crate::trace::TraceParent;
 use std::sync::Arc;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 
@@ -44,6 +45,8 @@ pub struct Event {
     pub attributes: Vec<(String, String)>,
     /// Why there is this event, when a plugin caused it.
     pub cause: Option<Cause>,
+    /// Where its sender has it in a trace of its own, when traces are told. No plugin is told of it.
+    pub trace: Option<TraceParent>,
 }
 
 impl Event {

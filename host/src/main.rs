@@ -98,9 +98,14 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         // Before anything is made that it could do without.
         return command::compile::run(args);
     }
-    command::log::start(matches!(&cli.command, Command::Dev(_) | Command::Run(_) | Command::Queue(_)));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = || command::load_config(cli.config.as_deref());
+    match &cli.command {
+        Command::Dev(_) | Command::Run(_) | Command::Queue(_) => {
+            command::log::of_service(config()?.log.format)
+        }
+        _ => command::log::of_command(),
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let named = cli.data.as_deref();
     let here = named.unwrap_or(Path::new(nearby::USUAL));
     let found = || nearby::find(&cli.remote, named);

@@ -7,6 +7,7 @@ pub use traffic::TargetRules;
 
 use crate::executor::{Again, Attempt, Executor, Outcome};
 use crate::retry::{self, RetryPolicy};
+use crate::signal::Signals;
 use crate::store::outbox::PauseChange;
 use crate::store::{self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store, StoreError};
 use crate::target::{Pass, Pause, Target};
@@ -40,6 +41,8 @@ pub struct Outbox<S> {
     pub chance: fn() -> f64,
     /// Tells that effects may have been recorded.
     pub recorded: Arc<Notify>,
+    /// What is told of each attempt.
+    pub signals: Arc<Signals>,
 }
 
 /// The outbox at work.
@@ -180,10 +183,18 @@ async fn attempt<S: Store + Clone>(
 ) -> Ended {
     let outbox = &shared.outbox;
     let attempts = due.attempts.saturating_add(1);
-    let attempt = outbox.executor.perform(&due.effect).await;
+    let signals = &outbox.signals;
+    let told = signals.attempt(&due, attempts, (outbox.now_ms)());
+    let attempt = match &told {
+        Some(told) => outbox.executor.perform(&due.effect.traced(&told.traceparent())).await,
+        None => outbox.executor.perform(&due.effect).await,
+    };
     let at_ms = (outbox.now_ms)();
     let (state, what) = judge(&attempt.outcome, &outbox.retry, attempts, at_ms, (outbox.chance)());
     tell(&due, attempts, state, &what);
+    let received_at_ms = due.effect.key().receipt().timestamp_ms();
+    signals.counts.attempted(&target, state, at_ms.saturating_sub(received_at_ms));
+    signals.tell(told.map(|told| told.end(&attempt.outcome, state, at_ms)).into_iter());
     let change = shared.traffic().end(&target, pass, attempt.health, at_ms);
     let pause = change.map(|pause| pause_change(&target, pause, pass, &attempt));
     let again_at = match state {
@@ -205,13 +216,15 @@ async fn attempt<S: Store + Clone>(
 }
 
 fn tell(due: &DueEffect, attempts: u32, state: EffectState, what: &str) {
-    let key = due.effect.key().as_str();
+    let (receipt, plugin, place) = due.effect.key().parts();
     match state {
-        EffectState::Done => tracing::info!(key, attempts, "performed: {what}"),
+        EffectState::Done => tracing::info!(%receipt, %plugin, effect = place, attempts, "performed: {what}"),
         EffectState::Waiting { .. } => {
-            tracing::warn!(key, attempts, "failed to perform, will try again: {what}")
+            tracing::warn!(%receipt, %plugin, effect = place, attempts, "failed to perform, will try again: {what}")
         }
-        EffectState::Parked => tracing::error!(key, attempts, "parked an effect: {what}"),
+        EffectState::Parked => {
+            tracing::error!(%receipt, %plugin, effect = place, attempts, "parked an effect: {what}")
+        }
     }
 }
 

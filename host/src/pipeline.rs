@@ -18,6 +18,7 @@ use crate::read::{self, Opened};
 use crate::recent::Recent;
 use crate::registry::Switchboard;
 use crate::sandbox::Sandbox;
+use crate::signal::Signals;
 use crate::store::parked::Intervention;
 use crate::store::{self, Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
 use crate::subject::SubjectKey;
@@ -89,6 +90,7 @@ pub struct Pipeline<S> {
     edge: Option<EdgeClient>,
     heard: Arc<Heard>,
     comparisons: Arc<Comparisons>,
+    signals: Arc<Signals>,
     /// How long asking takes, where it does not happen on a thread of its own.
     pause: Option<fn() -> Duration>,
 }
@@ -117,6 +119,8 @@ pub struct Parts<S> {
     pub heard: Arc<Heard>,
     /// Given what one version decided and another is to be asked about.
     pub comparisons: Arc<Comparisons>,
+    /// Told of each batch that is durable.
+    pub signals: Arc<Signals>,
 }
 
 /// Which plugin, about whose events.
@@ -185,6 +189,7 @@ impl<S: Store> Pipeline<S> {
             edge: parts.edge,
             heard: parts.heard,
             comparisons: parts.comparisons,
+            signals: parts.signals,
             pause: None,
         })
     }
@@ -204,7 +209,7 @@ impl<S: Store> Pipeline<S> {
     pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>, turn: Turn) {
         let Contents { incoming, strays, leases, elsewhere } = self.open(deliveries);
         if self.record(incoming, strays, Vec::new(), turn).await.is_ok() {
-            acknowledge(queue, leases).await;
+            self.acknowledge(queue, leases).await;
         }
         // After the others, which need not wait for these.
         for delivery in elsewhere {
@@ -246,12 +251,14 @@ impl<S: Store> Pipeline<S> {
             self.off_the_runtime(&self.asking, move |this| this.decide(incoming, strays, taken)).await;
         batch.interventions = interventions;
         let (claims, spans) = (claims(&batch), heard::spans(&batch.events));
+        let signals = self.signals.of_batch(&batch);
         let comparisons = Comparisons::of(&self.switchboard.current(), &batch);
         let submitted = self.store.submit(batch).await?;
         // Before the subjects: whoever takes them next may have a second delivery of the same event.
         self.remember(claims);
         taken.give_back(submitted.ticket, self.store.durable());
         submitted.durable().await?;
+        self.signals.committed(signals, (self.now_ms)());
         self.heard.note(spans);
         self.comparisons.submit(comparisons);
         self.recorded.notify_waiters();
@@ -328,6 +335,22 @@ impl<S: Store> Pipeline<S> {
         tokio::task::spawn_blocking(move || work(&this)).await.expect("asking plugins does not panic")
     }
 
+    async fn acknowledge<Q: Queue>(&self, queue: &Q, leases: Vec<Lease>) {
+        let deliveries = leases.len();
+        match queue.settle(leases.into_iter().map(Lease::ack).collect()).await {
+            Ok(()) => self.signals.counts.acknowledged(deliveries),
+            // The leases run out and the deliveries come again; those recorded are recognised by their receipt.
+            Err(error) => {
+                tracing::warn!("failed to acknowledge a batch, it will be delivered again: {error}")
+            }
+        }
+    }
+
+    /// What is told of what happens here.
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
     fn remember(&self, claims: Vec<Claim>) {
         let mut recent = self.recent();
         for (source, sha256, receipt) in &claims {
@@ -337,13 +360,6 @@ impl<S: Store> Pipeline<S> {
 
     fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn acknowledge<Q: Queue>(queue: &Q, leases: Vec<Lease>) {
-    if let Err(error) = queue.settle(leases.into_iter().map(Lease::ack).collect()).await {
-        // The leases run out and the deliveries come again; those recorded are recognised by their receipt.
-        tracing::warn!("failed to acknowledge a batch, it will be delivered again: {error}");
     }
 }
 

@@ -34,7 +34,7 @@ pub async fn run<Q: Queue, S: Store>(
 ) {
     let permits = Arc::new(Semaphore::new(bounds.in_flight_max));
     let (mut batches, mut turns) = (JoinSet::new(), Turns::default());
-    let mut wait_ms = 0;
+    let (mut wait_ms, counts) = (0, pipeline.signals().counts.queue());
     loop {
         let held = tokio::select! {
             held = permits_for_a_batch(&permits, bounds.batch_max) => held,
@@ -47,11 +47,17 @@ pub async fn run<Q: Queue, S: Store>(
         while batches.try_join_next().is_some() {}
         wait_ms = match pulled {
             Ok(pulled) => {
+                let free = permits.available_permits().saturating_add(held.num_permits());
+                let under_way = bounds.in_flight_max.saturating_sub(free);
+                counts.pulled(pulled.deliveries.len(), pulled.backlog, under_way);
                 let wait_ms = poll::next(&bounds.poll, wait_ms, pulled.deliveries.len(), pulled.again);
                 start(&mut batches, (&queue, &pipeline), pulled, held, turns.next_turn());
                 wait_ms
             }
-            Err(error) => wait_after(&error, &bounds, wait_ms),
+            Err(error) => {
+                counts.failed();
+                wait_after(&error, &bounds, wait_ms)
+            }
         };
         if wait_ms > 0 {
             tokio::select! {

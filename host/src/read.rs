@@ -9,6 +9,7 @@ use crate::event::{Arrival, Asset, Event, Reference};
 use crate::finding::{self, Finding};
 use crate::json;
 use crate::scan;
+use crate::trace::TraceParent;
 use crate::upcoming::OWN_KINDS;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -93,6 +94,11 @@ pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
         changed: Vec::new(),
         attributes: Vec::new(),
         cause: None,
+        trace: envelope
+            .headers
+            .iter()
+            .find(|Header(name, _)| name == "traceparent")
+            .and_then(|it| TraceParent::parse(&it.1)),
     }
 }
 

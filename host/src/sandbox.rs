@@ -170,6 +170,15 @@ impl Call {
     }
 }
 
+/// What is in a sandbox at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Instances of plugins alive.
+    pub instances: u64,
+    /// Plugins whose compiled code is in memory.
+    pub codes_loaded: u64,
+}
+
 /// What one call used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

@@ -94,6 +94,7 @@ impl Stage {
             edge,
             heard: Arc::default(),
             comparisons: Comparisons::new().0,
+            signals: Arc::default(),
         });
         let queues =
             Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");

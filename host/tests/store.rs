@@ -10,6 +10,8 @@ mod listing;
 mod older;
 #[path = "store/parked.rs"]
 mod parked;
+#[path = "store/traced.rs"]
+mod traced;
 #[path = "store/versions.rs"]
 mod versions;
 #[path = "store/watched.rs"]

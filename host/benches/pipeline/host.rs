@@ -78,6 +78,7 @@ impl Middle {
             edge: None,
             heard: Arc::default(),
             comparisons: Comparisons::new().0,
+            signals: Arc::default(),
         };
         Arc::new(Pipeline::new(parts).await.expect("a pipeline"))
     }

@@ -196,6 +196,7 @@ pub(crate) fn sample() -> Event {
         changed: Vec::new(),
         attributes: Vec::new(),
         cause: None,
+        trace: None,
     }
 }
 

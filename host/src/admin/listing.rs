@@ -153,7 +153,7 @@ pub(super) async fn stats<S: Store + Clone>(
 pub(super) async fn metrics<S: Store + Clone>(
     State(admin): State<Arc<Admin<S>>>,
 ) -> Result<Metrics, Refused> {
-    Ok(Metrics(metric::text(&admin.store.stats().await?)))
+    Ok(Metrics(metric::text(&admin.meter.families().await?)))
 }
 
 /// What Prometheus reads.

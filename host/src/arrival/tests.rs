@@ -27,6 +27,7 @@ fn event(n: u64, kind: &str, occurred_at_us: Option<u64>, body: &str) -> Event {
         changed: vec![],
         attributes: vec![],
         cause: None,
+        trace: None,
     }
 }
 

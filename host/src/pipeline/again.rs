@@ -7,6 +7,7 @@ use crate::registry::Active;
 use crate::store::{Batch, DueAsk, Replan, Store, StoreError, SubjectChange};
 use crate::subject::SubjectState;
 use crate::subjects::Taken;
+use crate::trace::Told;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -57,10 +58,12 @@ impl<S: Store> Pipeline<S> {
             taken.put_back(self.store.durable());
             return Ok(());
         }
-        let replans = plans.into_iter().map(|(again, plan)| self.replan(again, plan, &mut taken)).collect();
+        let replans = plans.into_iter().map(|(again, plan)| self.replan(again, plan, &mut taken));
+        let (replans, told): (Vec<_>, Vec<_>) = replans.unzip();
         let submitted = self.store.submit(Batch { replans, ..Batch::default() }).await?;
         taken.give_back(submitted.ticket, self.store.durable());
         submitted.durable().await?;
+        self.signals.recorded(told.into_iter().flatten().collect(), (self.now_ms)());
         self.recorded.notify_waiters();
         Ok(())
     }
@@ -103,7 +106,7 @@ impl<S: Store> Pipeline<S> {
         }
     }
 
-    fn replan(&self, again: Again, mut plan: Plan, taken: &mut Taken) -> Replan {
+    fn replan(&self, again: Again, mut plan: Plan, taken: &mut Taken) -> (Replan, Option<Told>) {
         let Again { due, whom, .. } = again;
         let mut none = SubjectState::default();
         let state = subject_key(&due.event).and_then(|key| taken.states.get_mut(&key)).unwrap_or(&mut none);
@@ -114,6 +117,8 @@ impl<S: Store> Pipeline<S> {
         if !plan.verdict.is_holding() {
             state.leave_lane(&due.plugin);
         }
-        Replan { event: due.seq, plan, decided_at_ms: (self.now_ms)(), subject }
+        let replan = Replan { event: due.seq, plan, decided_at_ms: (self.now_ms)(), subject };
+        let told = self.signals.of_replan(&due.event, &replan);
+        (replan, told)
     }
 }

@@ -48,6 +48,7 @@ impl<S: Store> Pipeline<S> {
     ) -> Option<Recorded> {
         let Incoming { mut event, queued_at_ms, pulled_at_ms, came } = incoming;
         event.arrival = self.classify(&event, state)?;
+        event.trace = event.trace.filter(|_| self.signals.has_traces());
         let mut subject = SubjectChange::default();
         let event = compared(event, state, (self.now_ms)());
         if event.cause.is_none() && !event.subject.is_empty() && !is_duplicate(event.arrival) {
@@ -154,8 +155,9 @@ impl<S: Store> Pipeline<S> {
             // What a plugin said may be about a person: it stands in the store, not here.
             let trouble = Trouble::in_reason(why).map_or("plugin", Trouble::name);
             let state = if matches!(plan.verdict, Verdict::Parked { .. }) { "parked" } else { "waits" };
-            let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
-            tracing::warn!(%receipt, %plugin, version, trouble, "{state}; `tidegate events show {receipt}` says why");
+            let Event { receipt, source, subject, .. } = event;
+            let (plugin, version) = (&plan.plugin, plan.version.short());
+            tracing::warn!(%receipt, %source, subject, %plugin, version, trouble, "{state}; `tidegate events show {receipt}` says why");
         }
         (plan, took)
     }
@@ -279,7 +281,8 @@ fn expect(active: &Active, decided: &Decided, state: &mut SubjectState, now_ms: 
 fn tell(event: &Event, plan: &Plan) {
     let errors = plan.log.lines.iter().filter(|line| line.level == Level::Error).count();
     if errors > 0 {
-        let (receipt, plugin, version) = (event.receipt, &plan.plugin, plan.version.short());
-        tracing::info!(%receipt, %plugin, version, errors, "wrote errors; `tidegate events show {receipt}` has them");
+        let Event { receipt, source, subject, .. } = event;
+        let (plugin, version) = (&plan.plugin, plan.version.short());
+        tracing::info!(%receipt, %source, subject, %plugin, version, errors, "wrote errors; `tidegate events show {receipt}` has them");
     }
 }

@@ -1,7 +1,7 @@
 //! Deliveries whose body did not fit in an envelope: fetch it from the vault, decide as for any other, and only when
 //! that is recorded have the vault forget it. Knows nothing of how the edge is asked.
 
-use super::{Elsewhere, Incoming, Pipeline, acknowledge};
+use super::{Elsewhere, Incoming, Pipeline};
 use crate::queue::{Lease, Queue};
 use crate::read;
 use crate::store::{Store, Stray};
@@ -36,7 +36,7 @@ impl<S: Store> Pipeline<S> {
         let (source, receipt) = (envelope.source.clone(), envelope.receipt);
         let (mut incoming, mut strays) = (Vec::new(), Vec::new());
         let stray = |why: String| {
-            tracing::error!(%receipt, "parked an event without its body: {why}");
+            tracing::error!(%receipt, %source, "parked an event without its body: {why}");
             vec![Stray { body: text, why, pulled_at_ms }]
         };
         match self.fetch(&envelope).await {
@@ -59,11 +59,11 @@ impl<S: Store> Pipeline<S> {
         if self.record(incoming, strays, Vec::new(), Turn::alone()).await.is_err() {
             return;
         }
-        acknowledge(queue, vec![lease]).await;
+        self.acknowledge(queue, vec![lease]).await;
         if let Some(edge) = self.edge.as_ref().filter(|_| !parked)
             && let Err(error) = edge.drop_body(&source, receipt).await
         {
-            tracing::warn!(%receipt, "failed to have the vault forget a body, it will by itself: {error:#}");
+            tracing::warn!(%receipt, %source, "failed to have the vault forget a body, it will by itself: {error:#}");
         }
     }
 

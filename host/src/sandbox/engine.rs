@@ -63,6 +63,11 @@ impl Engines {
         self.kind
     }
 
+    /// Instances alive.
+    pub(super) fn instances(&self) -> u64 {
+        self.slots.iter().map(|slots| u64::from(slots.held())).sum()
+    }
+
     pub(super) fn all(&self) -> &[Engine] {
         &self.engines
     }

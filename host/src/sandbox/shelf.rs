@@ -2,7 +2,7 @@
 //! mapped, too. Knows nothing of what compiles it.
 
 use super::engine::Engines;
-use super::{AdmissionError, Admitted, Prepared, Sandbox, admission};
+use super::{AdmissionError, Admitted, Occupancy, Prepared, Sandbox, admission};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tidegate_envelope::Digest;
@@ -76,12 +76,17 @@ impl Shelf {
         code
     }
 
+    /// Those that are in memory. One that is being loaded is waited for.
+    fn loaded(&self) -> Vec<Arc<Kept>> {
+        let codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept: Vec<_> = codes.iter().filter_map(Weak::upgrade).collect();
+        drop(codes);
+        kept.into_iter().filter(|kept| kept.prepared().is_some()).collect()
+    }
+
     /// Drops from memory what was not used for longest, until at most so many are. Whoever runs one keeps it until it ends.
     fn make_room(&self, loaded_max: usize) {
-        let codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut loaded: Vec<_> =
-            codes.iter().filter_map(Weak::upgrade).filter(|kept| kept.prepared().is_some()).collect();
-        drop(codes);
+        let mut loaded = self.loaded();
         if loaded.len() <= loaded_max {
             return;
         }
@@ -93,6 +98,14 @@ impl Shelf {
 }
 
 impl Sandbox {
+    /// What is in it now.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        let metered = self.metered.get().map_or(0, |engines| engines.instances());
+        let codes_loaded = u64::try_from(self.shelf.loaded().len()).unwrap_or(u64::MAX);
+        Occupancy { instances: self.plain.instances() + metered, codes_loaded }
+    }
+
     /// The code in memory, loaded from the cache when it is not.
     ///
     /// # Errors

@@ -46,6 +46,11 @@ impl Slots {
         Slot(self)
     }
 
+    /// How many places are held.
+    pub(super) fn held(&self) -> u32 {
+        self.all.saturating_sub(self.places().free)
+    }
+
     /// Counters are right whoever panicked beside them.
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)

@@ -38,7 +38,7 @@ pub struct Stored {
 }
 
 /// How large the store is, in pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pages {
     /// All.
     pub all: u64,

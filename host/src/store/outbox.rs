@@ -4,6 +4,7 @@ use super::EffectSeq;
 use crate::effect::Effect;
 use crate::retry::Next;
 use crate::target::{Pause, Target};
+use crate::trace::TraceParent;
 use crate::upcoming::Upcoming;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,8 @@ pub struct DueEffect {
     pub attempts: u32,
     /// The event it came of; `None` where nobody wants a reply, or the event was forgotten.
     pub origin: Option<Origin>,
+    /// Where the event's sender has it in a trace of its own.
+    pub trace: Option<TraceParent>,
 }
 
 /// What one attempt at an effect gave.

@@ -82,6 +82,7 @@ impl Back {
             now_ms,
             chance: || 0.5,
             recorded: Arc::clone(&recorded),
+            signals: Arc::default(),
         };
         let (stop, stopped) = watch::channel(false);
         let running = tokio::spawn(outbox::run(outbox, stopped));

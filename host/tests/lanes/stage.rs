@@ -135,6 +135,7 @@ impl Stage {
             edge: None,
             heard: Arc::default(),
             comparisons: Comparisons::new().0,
+            signals: Arc::default(),
         });
         let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
         self.host = Some(Middle { store, pipeline, deployer, recorded });

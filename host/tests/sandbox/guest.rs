@@ -115,6 +115,7 @@ pub(crate) fn event(kind: &str) -> Event {
         changed: Vec::new(),
         attributes: Vec::new(),
         cause: None,
+        trace: None,
     }
 }
 

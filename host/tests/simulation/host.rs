@@ -126,6 +126,7 @@ pub(crate) async fn middle(
         edge: None,
         heard: Arc::default(),
         comparisons: Comparisons::new().0,
+        signals: Arc::default(),
     });
     let pipeline = pipeline.await.expect("a pipeline").on_one_thread(pause);
     (store, disk, Arc::new(pipeline))

@@ -8,6 +8,7 @@ use crate::effect::Effect;
 use crate::store::outbox::{Origin, PauseChange, PauseRow, TryRow, WaitingTarget};
 use crate::store::{DueEffect, EffectOutcome, EffectSeq, EffectState};
 use crate::target::{Pause, Target};
+use crate::trace::TraceParent;
 use anyhow::Context as _;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, params};
@@ -50,7 +51,9 @@ pub(super) fn targets_waiting(
 /// Those of these effects that wait.
 pub(super) fn effects(db: &Connection, seqs: &[EffectSeq]) -> anyhow::Result<Vec<DueEffect>> {
     let mut statement = db.prepare_cached(
-        "SELECT unseal(record, 'effects.record', event_seq, plugin), attempts, event_seq FROM effects
+        "SELECT unseal(record, 'effects.record', event_seq, plugin), attempts, event_seq,
+                (SELECT parent FROM traces t WHERE t.event_seq = effects.event_seq)
+         FROM effects
          WHERE seq = ?1 AND state = 1",
     )?;
     let mut due = Vec::new();
@@ -64,7 +67,8 @@ pub(super) fn effects(db: &Connection, seqs: &[EffectSeq]) -> anyhow::Result<Vec
             Some(_) => origin(db, row.get(2)?)?,
             None => None,
         };
-        due.push(DueEffect { seq: *seq, effect, attempts: row.get(1)?, origin });
+        let trace = row.get::<_, Option<_>>(3)?.map(TraceParent::from_bytes);
+        due.push(DueEffect { seq: *seq, effect, attempts: row.get(1)?, origin, trace });
     }
     Ok(due)
 }

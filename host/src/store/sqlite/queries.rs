@@ -5,6 +5,7 @@ use crate::event::{Cause, Event, Snapshot};
 use crate::plugin::{PluginName, Version};
 use crate::scan;
 use crate::store::{DueAsk, DueUpcoming, EventSeq, UpcomingSeq};
+use crate::trace::TraceParent;
 use crate::upcoming::Upcoming;
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -36,7 +37,8 @@ fn asks_due_of(
                 unseal(e.body, 'events.body', e.receipt), p.plugin, p.attempt, v.version, e.kind,
                 e.subject, unseal(e.findings, 'events.findings', e.receipt), e.arrival, e.duplicate_of,
                 unseal(e.attributes, 'events.attributes', e.receipt), e.cause, e.depth, e.audience,
-                e.previous, unseal(b.body, 'events.body', b.receipt), p.pinned IS NOT NULL
+                e.previous, unseal(b.body, 'events.body', b.receipt), p.pinned IS NOT NULL,
+                (SELECT parent FROM traces t WHERE t.event_seq = e.seq)
          FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = coalesce(p.pinned, p.version_id)
                 LEFT JOIN events b ON b.receipt = e.previous
          WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms, p.event_seq LIMIT ?2",
@@ -46,7 +48,7 @@ fn asks_due_of(
     while let Some(row) = rows.next()? {
         due.push(DueAsk {
             seq: EventSeq(row.get(0)?),
-            event: event(row)?,
+            event: Event { trace: row.get::<_, Option<_>>(22)?.map(TraceParent::from_bytes), ..event(row)? },
             plugin: PluginName::new(row.get_ref(7)?.as_str()?)?,
             attempts: row.get(8)?,
             version: Version::from_stored(row.get_ref(9)?.as_str()?),

@@ -45,6 +45,7 @@ fn events(db: &Transaction<'_>, seqs: &[EventSeq]) -> anyhow::Result<()> {
             "DELETE FROM drifts WHERE event_seq = ?1",
             "DELETE FROM interventions WHERE event_seq = ?1",
             "DELETE FROM plans WHERE event_seq = ?1",
+            "DELETE FROM traces WHERE event_seq = ?1",
             "DELETE FROM events WHERE seq = ?1",
         ] {
             db.prepare_cached(sql)?.execute([seq])?;

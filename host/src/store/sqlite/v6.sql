@@ -9,3 +9,10 @@ CREATE TABLE tokens (
     made_at_ms      INTEGER NOT NULL,
     until_ms        INTEGER
 ) WITHOUT ROWID;
+
+-- Where a sender has its events in traces of its own: of events alone that say so, while traces are told.
+CREATE TABLE traces (
+    event_seq INTEGER PRIMARY KEY,
+    -- Trace, span, and whether the sender tells it.
+    parent    BLOB    NOT NULL
+);

@@ -163,6 +163,11 @@ impl<'t> Writing<'t> {
             source: event.source.as_str().to_owned(),
             subject: event.subject.clone(),
         };
+        if let Some(parent) = event.trace {
+            self.db
+                .prepare_cached("INSERT INTO traces (event_seq, parent) VALUES (?1, ?2)")?
+                .execute(params![about.seq.0, parent.to_bytes()])?;
+        }
         self.write_subject(&about, &recorded.subject)?;
         for plan in &recorded.plans {
             self.write_plan(&about, plan, recorded.decided_at_ms)?;
