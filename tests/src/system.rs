@@ -2,6 +2,7 @@
 //! test's own process. Knows nothing of what a test is about.
 
 pub mod cli;
+pub mod collector;
 pub mod parts;
 pub mod process;
 pub mod registry;
@@ -67,7 +68,8 @@ fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Co
     let mut command = Command::new(tidegate()?);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("TIDEGATE_") && !["TIDEGATE_WORKERD", "TIDEGATE_TOOLS"].contains(&name.as_str()) {
+        let is_setting = name.starts_with("TIDEGATE_") || name.starts_with("OTEL_");
+        if is_setting && !["TIDEGATE_WORKERD", "TIDEGATE_TOOLS"].contains(&name.as_str()) {
             command.env_remove(name);
         }
     }

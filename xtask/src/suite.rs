@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use tidegate_toolchain::tools::Tools;
 
 /// What the tests start beside what they build.
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 12] = [
     "workerd",
     "node",
     "wrangler",
@@ -17,6 +17,9 @@ const TOOLS: [&str; 9] = [
     "docker-registry",
     "oras",
     "schemathesis",
+    "prometheus-client",
+    "promtool",
+    "rotel",
 ];
 
 /// Builds what the tests run, then format, lints and tests.
