@@ -186,10 +186,7 @@ sections! {
     }
     /// Where traces and metrics are sent.
     TelemetrySection {
-        otlp_url: String = String::new(),
-        sample_ratio: Share = Share::ALL,
-        service_name: String = "tidegate".into(),
-        metrics_ms: u64 = 15_000,
+        otlp_url: String = String::new(), sample_ratio: Share = Share::ALL, service_name: String = "tidegate".into(), metrics_ms: u64 = 15_000,
     }
     /// What the services say on standard error.
     LogSection { format: LogFormat = LogFormat::Human }

@@ -69,7 +69,9 @@ async fn metrics_are_what_readers_of_them_read() -> anyhow::Result<()> {
     // Sources are looked after once a second.
     let text = until("the source is known", async || {
         let text = metrics(&dev).await?;
-        let is_there = sample(&text, "tidegate_source_failures_left{source=\"amj\"}") == Some(3.0)
+        let is_there = sample(&text, "tidegate_source_last_event_timestamp_seconds{source=\"amj\"}")
+            .is_some()
+            && sample(&text, "tidegate_source_failures_left{source=\"amj\"}") == Some(3.0)
             && sample(&text, "tidegate_queue_acknowledged_total") == Some(4.0);
         Ok(is_there.then_some(text))
     })
