@@ -181,3 +181,48 @@ fn pairs(given: &str) -> anyhow::Result<Vec<(String, String)>> {
     });
     pairs.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str, headers: &str) -> CollectorConfig {
+        CollectorConfig { url: url.into(), headers: headers.into(), ..CollectorConfig::default() }
+    }
+
+    #[test]
+    fn what_may_be_secret_goes_to_no_place_that_others_can_read() {
+        for (url, headers, is_fine) in [
+            ("http://collector:4318", "", true),
+            ("http://collector:4318/", "x=1", false),
+            ("http://127.0.0.1:4318/base/", "authorization=Bearer%20t,x-team=a", true),
+            ("https://collector.example", "authorization=Bearer%20t", true),
+            ("https://collector.example?token=1", "", false),
+            ("grpc://collector:4317", "", false),
+            ("collector", "", false),
+            ("https://collector.example", "authorization", false),
+            ("https://collector.example", "a b=c", false),
+            ("https://collector.example", "a=%0A", false),
+        ] {
+            assert_eq!(Collector::new(&config(url, headers)).is_ok(), is_fine, "{url} {headers}");
+        }
+        let collector = Collector::new(&config("http://127.0.0.1:4318/base/", "authorization=Bearer%20t"));
+        let collector = collector.unwrap_or_else(|error| panic!("{error:#}"));
+        assert_eq!(collector.traces_url.as_str(), "http://127.0.0.1:4318/base/v1/traces");
+        assert_eq!(collector.headers.get("authorization").and_then(|it| it.to_str().ok()), Some("Bearer t"));
+    }
+
+    #[test]
+    fn what_the_operator_says_of_the_host_does_not_hide_what_it_is() {
+        let more = "service.version=9,deployment.environment.name=test%20bed".to_owned();
+        let config = CollectorConfig {
+            service_name: "ours".into(),
+            resource_attributes: more,
+            ..config("http://a", "")
+        };
+        let collector = Collector::new(&config).unwrap_or_else(|error| panic!("{error:#}"));
+        let said = collector.resource().iter().map(|it| it.key.as_str()).collect::<Vec<_>>();
+        assert_eq!(said, ["service.name", "service.version", "deployment.environment.name"]);
+        assert!(format!("{:?}", collector.resource()).contains("test bed"));
+    }
+}
