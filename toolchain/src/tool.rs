@@ -19,8 +19,14 @@ pub struct Tool {
     pub pypi: Option<String>,
     /// Its Debian package: for programs that nobody puts elsewhere.
     pub debian: Option<String>,
-    /// Its exact version.
+    /// Its exact version; `newest` of a Debian package that Debian keeps nothing older of.
     pub version: String,
+    /// Names of programs on the PATH that are as good, where one is there.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// Of a Debian package: the program in it that is started with the libraries that this machine lacks, which come with
+    /// it; `file` is then `run`.
+    pub with_libraries: Option<String>,
     /// The file that is used, from the tool's folder.
     pub file: PathBuf,
     /// What it takes on the disk, in megabytes, about.
@@ -115,14 +121,24 @@ impl Tool {
         Ok(base.join("tidegate/tools").join(format!("{}-{}", self.name, self.version)))
     }
 
-    /// The file that is used, whether or not it is there.
+    /// The file that is used, whether or not it is there: what the environment names, what was installed here, or what the
+    /// machine has.
     ///
     /// # Errors
     /// As [`Tool::dir`].
     pub fn path(&self) -> anyhow::Result<PathBuf> {
-        match std::env::var_os(self.variable()) {
-            Some(path) if !path.is_empty() => Ok(path.into()),
-            _ => Ok(self.dir()?.join(&self.file)),
+        if let Some(path) = std::env::var_os(self.variable()).filter(|path| !path.is_empty()) {
+            return Ok(path.into());
         }
+        let own = self.dir()?.join(&self.file);
+        Ok(if own.exists() { own } else { self.on_path().unwrap_or(own) })
+    }
+
+    /// A program of the machine's that is as good.
+    fn on_path(&self) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH")?;
+        let mut places =
+            self.programs.iter().flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(name)));
+        places.find(|place| place.is_file())
     }
 }

@@ -17,12 +17,8 @@ const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 /// Lines of what a program said that are repeated when it failed.
 const REASON_LINES: usize = 4;
 
-/// Unpacks the Debian package $2 into the folder $1, as any user: apt's lists are read anew into that folder, so the
-/// machine's own are neither needed nor changed.
-const UNPACK: &str = "set -e; mkdir -p \"$1/apt/lists/partial\" \"$1/apt/archives/partial\"; cd \"$1\"; \
-    set -- \"$2\" -qq -o Dir::State=\"$PWD/apt\" -o Dir::Cache=\"$PWD/apt\" -o Dir::State::status=/var/lib/dpkg/status \
-    -o APT::Sandbox::User=root; package=$1; shift; apt-get \"$@\" update; apt-get \"$@\" download \"$package\"; \
-    dpkg -x ./*.deb .; rm -r apt ./*.deb";
+/// Unpacks a Debian package without installing it.
+const UNPACK: &str = include_str!("debian.sh");
 
 /// The pinned tools.
 pub struct Tools(Vec<Tool>);
@@ -294,19 +290,30 @@ fn installer(tool: &Tool, dir: &Path) -> anyhow::Result<(&'static str, String, C
             Ok(("pip", package, command))
         }
         Origin::Debian(name) => {
-            let package = format!("{name}={}", tool.version);
+            let package = debian_package(tool, name);
             let mut command = Command::new("sh");
             command.args(["-c", UNPACK, "unpack"]).arg(dir).arg(&package);
+            if let Some(program) = &tool.with_libraries {
+                command.args(["libraries", program]);
+            }
             Ok(("apt-get", package, command))
         }
     }
 }
 
+/// The package as apt is asked for it.
+fn debian_package(tool: &Tool, name: &str) -> String {
+    if tool.version == "newest" { name.to_owned() } else { format!("{name}={}", tool.version) }
+}
+
 /// What a person types to the same end.
 fn by_hand(tool: &Tool, dir: &Path) -> anyhow::Result<String> {
     if let Origin::Debian(name) = tool.origin()? {
-        let (version, dir) = (&tool.version, dir.display());
-        return Ok(format!("apt-get download {name}={version} && dpkg -x {name}_*.deb {dir}"));
+        let (package, dir) = (debian_package(tool, name), dir.display());
+        return Ok(match tool.programs.first() {
+            Some(_) => format!("sudo apt-get install {name}"),
+            None => format!("apt-get download {package} && dpkg -x {name}_*.deb {dir}"),
+        });
     }
     let (_, _, command) = installer(tool, dir)?;
     Ok(shell::line(&command))
