@@ -1,5 +1,6 @@
 //! Lists the files of `plugins/` for `tidegate plugin new`, one template per folder that has a `plugin.toml`, and those
-//! of `sdk/`, one SDK per folder, without what builds leave there. A new language is a new folder and nothing else.
+//! of `sdk/`, one SDK per folder, without what builds leave there; and the files of the page. A new language is a new folder and
+//! nothing else, and so is a new file of the page.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,28 @@ const BUILT_EXTENSIONS: [&str; 3] = ["wasm", "part", "pyc"];
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     list("plugins", "templates.rs", |folder| folder.join("plugin.toml").is_file())?;
-    list("sdk", "sdks.rs", Path::is_dir)
+    list("sdk", "sdks.rs", Path::is_dir)?;
+    page()
+}
+
+/// Writes the list of the page's files.
+fn page() -> io::Result<()> {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("page");
+    println!("cargo::rerun-if-changed={}", root.display());
+    let mut files = Vec::new();
+    walk(&root, &mut files)?;
+    let list = format!("&[\n{}]\n", lines(&root, files));
+    fs::write(Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("page.rs"), list)
+}
+
+/// A line for each of these files: its path from there, and its bytes.
+fn lines(root: &Path, files: Vec<PathBuf>) -> String {
+    let mut lines = String::new();
+    for file in files {
+        let path = file.strip_prefix(root).expect("it was found there");
+        writeln!(lines, "({path:?}, include_bytes!({file:?})),").expect("text grows");
+    }
+    lines
 }
 
 /// Writes the list of the folders that these are, each with its files.
@@ -27,10 +49,7 @@ fn list(of: &str, name: &str, is_one: impl Fn(&Path) -> bool) -> io::Result<()> 
         let mut files = Vec::new();
         walk(&folder, &mut files)?;
         writeln!(list, "({:?}, &[", self::name(&folder)).expect("text grows");
-        for file in files {
-            let path = file.strip_prefix(&folder).expect("it was found there");
-            writeln!(list, "({path:?}, include_bytes!({file:?})),").expect("text grows");
-        }
+        list.push_str(&lines(&folder, files));
         list.push_str("]),\n");
     }
     list.push_str("]\n");

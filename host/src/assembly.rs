@@ -307,7 +307,7 @@ async fn serve_admin(
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = Address { url: format!("{scheme}://{}", reachable(addr)), token };
-    let router = route::router(admin);
+    let router = route::router(admin).merge(tidegate::page::router());
     tasks.spawn(async move {
         if let Err(error) = serve::serve(listener, router, tls, stopped).await {
             tracing::error!("failed to serve the admin API: {error:#}");

@@ -37,6 +37,7 @@ pub mod oci;
 pub mod outbox;
 pub mod overseer;
 pub mod pace;
+pub mod page;
 pub mod person;
 pub mod pipeline;
 pub mod plan;

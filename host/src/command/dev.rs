@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// plugin.toml, whenever its component does. When that fails, the version at work stays. May be given several times.
     #[arg(long, value_name = "DIR")]
     watch: Vec<PathBuf>,
-    /// Print one JSON object when ready, for programs: request_url, edge_url, edge_token, admin_url, admin_token,
+    /// Print one JSON object when ready, for programs: request_url, page_url, edge_url, edge_token, admin_url, admin_token,
     /// queue_url, account_id, queue_id, queue_token, data. Then one for each reload: v, watched, plugin, version, before,
     /// error, took_ms.
     #[arg(long)]
@@ -48,6 +48,8 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Ready<'a> {
     request_url: String,
+    /// The page, with the token in the part of the URL that no browser sends.
+    page_url: String,
     edge_url: String,
     edge_token: &'a str,
     admin_url: &'a str,
@@ -110,6 +112,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     }
     let ready = Ready {
         request_url: format!("http://{request_addr}/in/{}/{}", config.dev.source, state.source_token),
+        page_url: format!("{}/#token={}", host.admin.url, host.admin.token),
         edge_url,
         edge_token: &state.edge_token,
         admin_url: &host.admin.url.clone(),
@@ -255,12 +258,14 @@ fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
     }
     super::print(&format!(
         "Tidegate is ready. Ctrl-C stops it; all its state is in {data}.\n\n\
+         See it work:\n  {page}\n\n\
          Send it an event:\n  curl -i '{url}' -H 'content-type: application/json' \\\n    \
          -d '{{\"event_type\":\"asset.update\",\"id\":675,\"name\":\"Spare-02\",\"loanee\":{{\"id\":142,\"name\":\"John Do\"}}}}'\n\n\
          Then, in another terminal:\n  {tidegate} plugin new notify --lang python && cd notify\n  \
          {tidegate} plugin build && {tidegate} plugin test && {tidegate} plugin deploy\n  {tidegate} events list\n\n",
         tidegate = typed()?,
         data = ready.data.display(),
+        page = ready.page_url,
         url = ready.request_url,
     ))
 }
