@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use tidegate_toolchain::tools::Tools;
 
 /// What the tests start beside what they build.
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 15] = [
     "workerd",
     "node",
     "wrangler",
@@ -20,6 +20,9 @@ const TOOLS: [&str; 12] = [
     "prometheus-client",
     "promtool",
     "rotel",
+    "chromium",
+    "playwright-core",
+    "axe-core",
 ];
 
 /// Builds what the tests run, then format, lints and tests.
