@@ -28,7 +28,7 @@ export function plot({ title, names, format }) {
     const last = lines.map((line) => line.findLast((value) => value !== null && value !== undefined));
     const words = (value) => (value === undefined ? "–" : format(value));
     fill(now, last.map(words).join(" · "));
-    most = known.length > 0 && top > 0 ? `at most ${format(Math.max(...known))}` : "";
+    most = Math.max(...known, 0) > 0 ? `at most ${format(Math.max(...known))}` : "";
     if (!area.matches(":hover")) fill(reading, most);
     const ends = lines[0]?.length ? [moment(from_ms), moment(from_ms + step_ms * (lines[0].length - 1))] : ["", ""];
     fill(span.firstChild, ends[0]);

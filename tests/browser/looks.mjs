@@ -45,6 +45,7 @@ async function look(stage, given, [name, scheme, viewport]) {
     const over = await overflow(page);
     if (over > 0) wrong.push(`${view}: ${over} pixels wider than its window`);
     await shoot(page, stage, `${view}-${name}`);
+    console.log(`seen ${view}-${name}`);
   };
   await page.goto(new URL("/", given.page_url).href);
   await page.getByLabel("Token").waitFor();

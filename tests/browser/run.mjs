@@ -1,5 +1,6 @@
 // Runs the page in a browser against a host, step by step, and says how each went. What it is told stands in its one argument, as
-// JSON: where things are and with which tokens. It prints `restart` when the host is to be started anew.
+// JSON: where things are and with which tokens. It prints `restart` when the host is to be started anew,
+// and `seen ...` while a step goes on.
 
 import path from "node:path";
 import { launch, shoot } from "./browser.mjs";

@@ -101,7 +101,7 @@ async fn the_page_does_in_a_browser_what_it_promises() -> anyhow::Result<()> {
             }
             "passed" => break,
             line if line.starts_with("failed ") => break,
-            line if line.starts_with("ok ") => {}
+            line if line.starts_with("ok ") || line.starts_with("seen ") => {}
             line => failures.push(line.to_owned()),
         }
     }

@@ -188,7 +188,9 @@ class Events {
   take() {
     // What is between is read from the host, not left out.
     if (this.isTrimmed || this.freshCount > this.fresh.length) return void this.show();
-    const rows = this.fresh.map(eventRow).reverse();
+    // A page that was read meanwhile may have them; what is older than its first row is for a later page.
+    const newest = Number(this.list.body.firstElementChild?.dataset.key ?? 0);
+    const rows = this.fresh.filter((event) => event.cursor > newest).map(eventRow).reverse();
     for (const shown of rows) shown.classList.add("fresh");
     this.list.body.prepend(...rows);
     if (rows.length > 0 && this.isEnd) this.ended();
@@ -206,6 +208,7 @@ class Events {
     if (end === "first") this.isTrimmed = true;
     else {
       this.cursor = Number(body.lastElementChild.dataset.key);
+      this.oldest_ms = Date.parse(body.lastElementChild.querySelector("time").dateTime);
       this.isEnd = false;
     }
   }
