@@ -34,6 +34,8 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
     // Before the host, which brings the plugins' folders: a new component in one has it built again.
     plugin::build_all(root, tools)?;
     shell::build_host(root)?;
+    // No test of its own package asks for it, so cargo would not make it.
+    shell::build_command(root, "tidegate-book")?;
     edge::build(root)?;
     let workspace = ["--release", "--workspace", "--all-targets"];
     if filter.is_none() {
