@@ -1,11 +1,13 @@
 //! What the operator is told when a source is in trouble: the words, and the JSON that travels. Pure: knows nothing
 //! of when it is said (`vigil`) or how it is sent (`alert::sender`).
 
+mod host;
 pub mod sender;
 pub mod signature;
 #[cfg(test)]
 mod tests;
 
+use crate::condition::News;
 use crate::plugin::{PluginName, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,13 @@ pub enum Alert {
         now: Option<Version>,
         /// Why, with examples.
         why: String,
+        /// When, in milliseconds since the Unix epoch.
+        at_ms: u64,
+    },
+    /// The host as a whole is in a bad way, or no longer.
+    Host(News),
+    /// The operator wants to see that telling works.
+    Test {
         /// When, in milliseconds since the Unix epoch.
         at_ms: u64,
     },
@@ -140,6 +149,8 @@ impl Alert {
             Self::Resumed { .. } => "source.resumed",
             Self::EdgeUnreachable { .. } => "edge.unreachable",
             Self::VersionWithdrawn { .. } => "plugin.version_withdrawn",
+            Self::Host(news) => news.kind(),
+            Self::Test { .. } => "test",
         }
     }
 
@@ -152,7 +163,10 @@ impl Alert {
             }
             Self::Silent { source, .. } => Some(source),
             Self::Resumed { gap, .. } => Some(&gap.source),
-            Self::EdgeUnreachable { .. } | Self::VersionWithdrawn { .. } => None,
+            Self::EdgeUnreachable { .. }
+            | Self::VersionWithdrawn { .. }
+            | Self::Host(_)
+            | Self::Test { .. } => None,
         }
     }
 
@@ -164,7 +178,9 @@ impl Alert {
             Self::Silent { at_ms, .. }
             | Self::Resumed { at_ms, .. }
             | Self::EdgeUnreachable { at_ms, .. }
-            | Self::VersionWithdrawn { at_ms, .. } => *at_ms,
+            | Self::VersionWithdrawn { at_ms, .. }
+            | Self::Test { at_ms } => *at_ms,
+            Self::Host(news) => news.at_ms,
         }
     }
 
@@ -216,6 +232,8 @@ impl Alert {
             Self::VersionWithdrawn { plugin, version, why, .. } => {
                 format!("version {} of the plugin {plugin} was taken out of work: {why}", version.short())
             }
+            Self::Host(news) => news.summary(),
+            Self::Test { .. } => "this is a test: alerts of Tidegate arrive here".to_owned(),
         }
     }
 
@@ -253,6 +271,8 @@ impl Alert {
                 ),
                 format!("Have what it parked decided: tidegate parked redrive --plugin {plugin} --yes"),
             ],
+            Self::Host(news) => news.steps(),
+            Self::Test { .. } => fixed(&["Nothing is to be done."]),
         }
     }
 
@@ -282,6 +302,8 @@ impl Alert {
             Self::VersionWithdrawn { plugin, version, now, why, .. } => {
                 json!({ "plugin": plugin, "version": version, "now": now, "why": why })
             }
+            Self::Host(news) => news.data(),
+            Self::Test { .. } => json!({}),
         };
         if let Some(data) = data.as_object_mut() {
             data.insert("summary".into(), self.summary().into());

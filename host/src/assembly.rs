@@ -6,8 +6,8 @@ pub(crate) use settings::rules;
 
 use anyhow::Context as _;
 use settings::{
-    effects_retry, executor_config, gate_bounds, per_second, pipeline_bounds, pump_bounds, rollout_rules,
-    sandbox_config, vigil_rules,
+    condition_bounds, effects_retry, executor_config, gate_bounds, per_second, pipeline_bounds, pump_bounds,
+    rollout_rules, sandbox_config, vigil_rules,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -20,6 +20,7 @@ use tidegate::admin::overview::keep_pace;
 use tidegate::admin::{Admin, route, serve};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::comparison::{self, Comparisons};
+use tidegate::condition::Bounds;
 use tidegate::config::Config;
 use tidegate::config::given::{self, GivenSecret};
 use tidegate::deploy::Deployer;
@@ -29,6 +30,7 @@ use tidegate::executor::Executor;
 use tidegate::executor::secret::{self, SecretValue};
 use tidegate::forget::Forgetter;
 use tidegate::gate::Gate;
+use tidegate::gauge::{self, Gauge};
 use tidegate::keep::{self, Keeper};
 use tidegate::meter::Meter;
 use tidegate::outbox::{self, Outbox};
@@ -36,6 +38,7 @@ use tidegate::overseer::{self, Overseer};
 use tidegate::pipeline::{Parts, Pipeline};
 use tidegate::pump;
 use tidegate::queue::Queue;
+use tidegate::queue::counted::{Backlogs, Counted};
 use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
@@ -115,6 +118,7 @@ pub(crate) struct Host {
     /// Where its admin API is.
     pub(crate) admin: Address,
     stop: watch::Sender<bool>,
+    conditions: watch::Sender<Bounds>,
     tasks: JoinSet<()>,
 }
 
@@ -155,6 +159,18 @@ impl Host {
         let (report, sources) = watch::channel(Arc::default());
         let raised = Arc::new(Notify::new());
         let sending = if target.is_some() { Sending::On } else { Sending::Off };
+        let backlogs = Arc::new(Backlogs::new(queues.len()));
+        let (conditions, bounds_now) = watch::channel(condition_bounds(config));
+        let gauge = Gauge {
+            store: store.clone(),
+            data: data.to_owned(),
+            backlogs: Arc::clone(&backlogs),
+            bounds: bounds_now,
+            every: Duration::from_millis(config.alerts.look_ms),
+            sending,
+            raised: Arc::clone(&raised),
+            now_ms,
+        };
         let overseer = Overseer {
             deployer: Arc::clone(&deployer),
             rules: rollout_rules(config),
@@ -225,6 +241,7 @@ impl Host {
         tasks.spawn(keep_pace(store.clone(), pace, now_ms, stopped.clone()));
         tasks.spawn(watching::run(watch, stopped.clone()));
         tasks.spawn(overseer::run(overseer, stopped.clone()));
+        tasks.spawn(gauge::run(gauge, stopped.clone()));
         let comparing =
             comparison::run(store.clone(), Arc::clone(&pipeline), compared, now_ms, stopped.clone());
         tasks.spawn(comparing);
@@ -242,10 +259,16 @@ impl Host {
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
         let bounds = pump_bounds(config, queues.len());
-        for queue in queues {
+        for (number, queue) in queues.into_iter().enumerate() {
+            let queue = Counted::new(queue, number, Arc::clone(&backlogs));
             tasks.spawn(pump::run(Arc::new(queue), Arc::clone(&pipeline), bounds, stopped.clone()));
         }
-        Ok(Self { admin, stop, tasks })
+        Ok(Self { admin, stop, conditions, tasks })
+    }
+
+    /// Takes over what can be at work; `config::reload` says what that is.
+    pub(crate) fn reload(&self, config: &Config) {
+        self.conditions.send_replace(condition_bounds(config));
     }
 
     /// Stops pulling, finishes what was pulled and what is being performed, then returns.

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share.
 
+pub(crate) mod alert;
 pub(crate) mod compile;
 pub(crate) mod dev;
 pub(crate) mod events;
@@ -7,6 +8,7 @@ pub(crate) mod forget;
 pub(crate) mod log;
 mod moment;
 pub(crate) mod nearby;
+mod notify;
 pub(crate) mod parked;
 pub(crate) mod plugin;
 pub(crate) mod queue;

@@ -1,6 +1,7 @@
 //! What the operator sets. Parsed once, at start, into a value that cannot be wrong; a typo has an address.
 
 pub mod given;
+pub mod reload;
 pub mod signal;
 #[cfg(test)]
 mod tests;
@@ -98,7 +99,16 @@ sections! {
     /// The Worker, as the host speaks to it.
     EdgeSection { url: String = String::new(), poll_ms: u64 = 10_000, bodies_max: usize = PipelineBounds::default().fetching_max }
     /// Where the operator is told when a source is in trouble.
-    AlertsSection { url: String = String::new(), silence_max_ms: u64 = 0 }
+    AlertsSection {
+        url: String = String::new(),
+        silence_max_ms: u64 = 0,
+        waiting_ms_max: u64 = 300_000,
+        parked_min: u64 = 1,
+        disk_percent_max: u64 = 90,
+        store_bytes_max: u64 = 0,
+        backlog_max: u64 = 10_000,
+        look_ms: u64 = 10_000,
+    }
     /// How fast it is pulled.
     PumpSection { in_flight_max: usize = 1_000, poll_busy_ms: u64 = 250, poll_idle_ms: u64 = 30_000 }
     /// The admin API.
@@ -261,6 +271,8 @@ impl Config {
                 "queue.visibility_timeout_ms must be 1000 to 43200000",
             ),
             ((100..=3_600_000).contains(&self.edge.poll_ms), "edge.poll_ms must be 100 to 3600000"),
+            ((100..=3_600_000).contains(&self.alerts.look_ms), "alerts.look_ms must be 100 to 3600000"),
+            (self.alerts.disk_percent_max <= 100, "alerts.disk_percent_max must be 0 to 100"),
             (self.edge.bodies_max > 0, "edge.bodies_max must be at least 1"),
             (self.pump.in_flight_max > 0, "pump.in_flight_max must be at least 1"),
             (self.executor.in_flight_max > 0, "executor.in_flight_max must be at least 1"),

@@ -58,6 +58,9 @@ enum Command {
     /// See how the senders are, test one, rotate its token.
     #[command(subcommand)]
     Source(command::source::Command),
+    /// See what you were told, and test that telling works.
+    #[command(subcommand)]
+    Alert(command::alert::Command),
     /// Erase a person from all that was recorded, and prove it.
     Forget(command::forget::Args),
     /// Who may ask a host's admin API for what: make tokens, rotate them, take them away.
@@ -111,7 +114,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     let found = || nearby::find(&cli.remote, named);
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Run(args) => command::run::run(args, &config()?, here).await.map(|()| ExitCode::SUCCESS),
+            Command::Run(args) => command::run::run(args, config, here).await.map(|()| ExitCode::SUCCESS),
             Command::Dev(args) => command::dev::run(args, config()?, here).await.map(|()| ExitCode::SUCCESS),
             Command::Plugin(command) => command::plugin::run(command, config, found).await,
             Command::Events(command) => {
@@ -121,6 +124,9 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Stats(args) => command::stats::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Source(command) => {
                 command::source::run(command, &config()?, &found()?).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Alert(command) => {
+                command::alert::run(command, &config()?, &found()?).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Forget(args) => command::forget::run(args, &found()?).await,
             Command::Token(command) => {

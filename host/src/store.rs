@@ -363,7 +363,7 @@ pub trait Store: Keeping + Send + Sync + 'static {
     /// How many there are of everything, all at one instant.
     fn stats(&self) -> impl Future<Output = Result<Stats, StoreError>> + Send;
 
-    /// What the last vigil over the sources left. Called once, at start.
+    /// What the last vigil over the sources left. Called once, at start, by each who watches.
     fn last_vigil(&self) -> impl Future<Output = Result<LastVigil, StoreError>> + Send;
 
     /// The alerts due at this time, oldest first.

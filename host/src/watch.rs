@@ -142,7 +142,7 @@ async fn look<S: Store>(
         );
     }
     let raised = !alerts.is_empty();
-    let watched = WatchedBatch { alerts, sending: watch.sending, changes, outcomes: Vec::new() };
+    let watched = WatchedBatch { alerts, sending: watch.sending, changes, ..WatchedBatch::default() };
     store::record(&watch.store, Batch { watched, ..Batch::default() }).await;
     if raised {
         watch.raised.notify_waiters();

@@ -1,11 +1,13 @@
 //! Sends alerts that were recorded, when they are due, and records what came of it. Knows nothing of what they say.
 
 use super::signature::Secret;
+use crate::alert::Alert;
 use crate::retry::{self, Next, RetryPolicy, after};
 use crate::store::watched::{AlertOutcome, DueAlert, WatchedBatch};
 use crate::store::{self, Batch, EffectState, Store, StoreError};
 use anyhow::Context as _;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Response, Url, redirect};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -17,6 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const ALERTS_MAX: usize = 32;
 /// How long to stay away from a store that fails.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// Bytes of the answer to a test that are shown.
+const BODY_BYTES_MAX: usize = 500;
 /// What the host says of itself.
 const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
 
@@ -48,21 +52,45 @@ impl Target {
         Ok(Self { url, secret, http })
     }
 
-    /// Posts a message once. Its id is the same at each attempt, the timestamp is the attempt's own.
-    async fn post(&self, due: &DueAlert, now_ms: u64) -> Result<String, (String, Option<u64>)> {
-        let (started, timestamp_s) = (Instant::now(), now_ms / 1_000);
+    async fn send(&self, id: &str, payload: &str, now_ms: u64) -> anyhow::Result<Response> {
+        let timestamp_s = now_ms / 1_000;
         let request = self
             .http
             .post(self.url.clone())
             .header("content-type", "application/json")
-            .header("webhook-id", &due.id)
+            .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s.to_string())
-            .header("webhook-signature", self.secret.sign(&due.id, timestamp_s, &due.payload))
-            .body(due.payload.clone());
-        let response = request.send().await.map_err(|error| {
-            // The chain says what went wrong; the URL is not part of it.
-            (format!("{:#}", anyhow::Error::new(error.without_url())), None)
-        })?;
+            .header("webhook-signature", self.secret.sign(id, timestamp_s, payload))
+            .body(payload.to_owned());
+        // The chain says what went wrong; the URL, which may hold a secret, is not part of it.
+        Ok(request.send().await.map_err(reqwest::Error::without_url)?)
+    }
+
+    /// Sends an alert that tells of nothing, once. Cancel-safe.
+    ///
+    /// # Errors
+    /// When there is no answer. The error does not name the URL.
+    pub async fn test(&self, now_ms: u64) -> anyhow::Result<Reply> {
+        let (started, alert) = (Instant::now(), Alert::Test { at_ms: now_ms });
+        let mut response = self.send(&alert.id(), &alert.payload().to_string(), now_ms).await?;
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        let mut body = Vec::new();
+        while body.len() < BODY_BYTES_MAX
+            && let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)?
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(BODY_BYTES_MAX);
+        let body = String::from_utf8_lossy(&body).escape_debug().to_string();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Ok(Reply { id: alert.id(), status, took_ms, body })
+    }
+
+    /// Posts a message once. Its id is the same at each attempt, the timestamp is the attempt's own.
+    async fn post(&self, due: &DueAlert, now_ms: u64) -> Result<String, (String, Option<u64>)> {
+        let started = Instant::now();
+        let sent = self.send(&due.id, &due.payload, now_ms).await;
+        let response = sent.map_err(|error| (format!("{error:#}"), None))?;
         let what = format!("{} in {} ms", response.status().as_u16(), started.elapsed().as_millis());
         if response.status().is_success() {
             Ok(what)
@@ -70,6 +98,19 @@ impl Target {
             Err((what, after::retry_after_ms(response.headers())))
         }
     }
+}
+
+/// What came back of a test.
+#[derive(Debug, Serialize)]
+pub struct Reply {
+    /// The id of what was sent, as `webhook-id` had it.
+    pub id: String,
+    /// The status.
+    pub status: u16,
+    /// How long it took until the answer began, in milliseconds.
+    pub took_ms: u64,
+    /// How the answer begins, with what cannot be shown escaped.
+    pub body: String,
 }
 
 /// What sending is made of.

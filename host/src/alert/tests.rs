@@ -1,4 +1,5 @@
 use super::*;
+use crate::condition::{Condition, Turn};
 
 const AT_MS: u64 = 1_668_143_107_302;
 
@@ -13,6 +14,10 @@ fn trouble(failures_in_row: u32, left: Option<u32>) -> Trouble {
         last_success_ms: None,
         at_ms: AT_MS,
     }
+}
+
+const fn news(condition: Condition, turn: Turn, value: u64) -> News {
+    News { condition, turn, value, bound: 100, since_ms: AT_MS - 60_000, at_ms: AT_MS }
 }
 
 fn all() -> Vec<Alert> {
@@ -32,6 +37,8 @@ fn all() -> Vec<Alert> {
             why: "3 faults in 20 calls".into(),
             at_ms: AT_MS,
         },
+        Alert::Host(news(Condition::Parked, Turn::Begins, 2)),
+        Alert::Test { at_ms: AT_MS },
     ]
 }
 
@@ -47,6 +54,8 @@ fn every_alert_says_what_happened_and_what_to_do() {
             ("source.resumed", ["amj", "2022-11-11T05:05:02Z and 2022-11-11T05:05:07Z", "may be lost"]),
             ("edge.unreachable", ["the edge", "401 wrong token", "2022-11-11T05:04:58Z"]),
             ("plugin.version_withdrawn", ["0123456789ab", "notice", "3 faults in 20 calls"]),
+            ("host.parked", ["2 are parked", "need", "a person"]),
+            ("test", ["test", "Tidegate", "arrive"]),
         ])
         .map(|(alert, (kind, words))| (alert, kind, words))
     {
@@ -77,4 +86,26 @@ fn an_id_is_the_same_each_time_and_another_for_each_alert() {
     let ids: std::collections::BTreeSet<_> = all().iter().map(Alert::id).collect();
     assert_eq!(ids.len(), all().len());
     assert_eq!(Alert::Failing(trouble(1, Some(2))).id(), Alert::Failing(trouble(9, None)).id());
+}
+
+#[test]
+fn every_condition_says_how_much_and_what_to_type() {
+    let words = [
+        (Condition::Waiting, 400_000, "6 min, more than 0 s"),
+        (Condition::Parked, 1, "1 is parked"),
+        (Condition::Disk, 97, "97 % full, more than 100 %"),
+        (Condition::Store, 5 << 20, "5 MiB, more than 0 MiB"),
+        (Condition::Backlog, 101, "101 messages wait in the queue, more than 100 messages"),
+    ];
+    for ((condition, value, word), known) in words.into_iter().zip(Condition::ALL) {
+        assert_eq!(condition, known);
+        let begins = Alert::Host(news(condition, Turn::Begins, value));
+        let over = Alert::Host(news(condition, Turn::Over, 0));
+        assert!(begins.summary().contains(word), "`{}` should say `{word}`", begins.summary());
+        assert_eq!(over.kind(), format!("{}.resolved", begins.kind()));
+        assert!(over.summary().contains("well again"), "{}", over.summary());
+        assert_ne!(begins.id(), over.id());
+        let data = begins.payload()["data"].clone();
+        assert_eq!((&data["value"], &data["since"]), (&value.into(), &"2022-11-11T05:04:07Z".into()));
+    }
 }

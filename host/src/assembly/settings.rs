@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
+use tidegate::condition::Bounds;
 use tidegate::config::Config;
 use tidegate::config::given::GivenCertificate;
 use tidegate::effect::EffectLimits;
@@ -50,6 +51,19 @@ pub(super) const fn rollout_rules(config: &Config) -> RolloutRules {
 
 pub(super) fn vigil_rules(config: &Config) -> VigilRules {
     VigilRules { silence_max_ms: Some(config.alerts.silence_max_ms).filter(|max_ms| *max_ms > 0) }
+}
+
+/// What is too much, of the host as a whole: 0 is without bound.
+pub(super) fn condition_bounds(config: &Config) -> Bounds {
+    let alerts = &config.alerts;
+    let bound = |most: u64| Some(most).filter(|most| *most > 0);
+    Bounds {
+        waiting_ms: bound(alerts.waiting_ms_max),
+        parked: alerts.parked_min.checked_sub(1),
+        disk_percent: bound(alerts.disk_percent_max),
+        store_bytes: bound(alerts.store_bytes_max),
+        backlog: bound(alerts.backlog_max),
+    }
 }
 
 pub(super) fn pipeline_bounds(config: &Config) -> PipelineBounds {

@@ -1,6 +1,6 @@
 //! `tidegate source`: how the senders are, and what an operator does about them.
 
-mod list;
+pub(super) mod list;
 mod sample;
 mod secrets;
 

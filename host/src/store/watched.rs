@@ -2,6 +2,7 @@
 
 use super::EffectState;
 use crate::alert::{Alert, Gap};
+use crate::condition;
 use crate::rhythm::Rhythm;
 use crate::vigil::{Changes, Memory};
 use schemars::JsonSchema;
@@ -18,6 +19,8 @@ pub struct WatchedBatch {
     pub sending: Sending,
     /// What the vigil must remember.
     pub changes: Changes,
+    /// What must be remembered of how the host is, if that changed.
+    pub conditions: Option<condition::Memory>,
     /// What attempts to send earlier ones gave.
     pub outcomes: Vec<AlertOutcome>,
 }
@@ -96,6 +99,8 @@ pub struct LastVigil {
     pub memory: Memory,
     /// The rhythms it knew.
     pub rhythms: Vec<(SourceName, Rhythm)>,
+    /// What was said of the host as a whole.
+    pub conditions: condition::Memory,
 }
 
 /// The gap that an alert tells of.

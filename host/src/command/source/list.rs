@@ -137,7 +137,11 @@ pub(super) async fn gaps(name: Option<&SourceName>, json: bool, host: &Place) ->
     print(&table::render(&["source", "from", "to", "long", "after"], &rows))
 }
 
-pub(super) async fn alerts(name: Option<&SourceName>, json: bool, host: &Place) -> anyhow::Result<()> {
+pub(in crate::command) async fn alerts(
+    name: Option<&SourceName>,
+    json: bool,
+    host: &Place,
+) -> anyhow::Result<()> {
     let mut alerts: Vec<AlertRow> = client(host)?.get("/api/v1/alerts").await?;
     alerts.retain(|alert| name.is_none_or(|name| alert.source.as_ref() == Some(name)));
     if json {

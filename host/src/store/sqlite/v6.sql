@@ -16,3 +16,9 @@ CREATE TABLE traces (
     -- Trace, span, and whether the sender tells it.
     parent    BLOB    NOT NULL
 );
+
+-- One row: what was said of the host as a whole, so that nothing is said twice.
+CREATE TABLE conditions (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    record TEXT NOT NULL
+);

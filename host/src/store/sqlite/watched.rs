@@ -5,6 +5,7 @@ use super::queries::{limit, next_at_ms};
 use super::schema::state;
 use super::tally::{Counted, Tally};
 use crate::alert::{Alert, Gap, GapCause};
+use crate::condition;
 use crate::rhythm::Rhythm;
 use crate::store::watched::{
     AlertOutcome, AlertRow, AlertSeq, DueAlert, LastVigil, Sending, WatchedBatch, gap_of,
@@ -18,6 +19,11 @@ pub(super) fn write(db: &Transaction<'_>, tally: &mut Tally, batch: &WatchedBatc
     let (alerts, outcomes) = (&mut batch.alerts.iter(), &mut batch.outcomes.iter());
     alerts.try_for_each(|it| raise(db, tally, it, batch.sending)).context("write an alert")?;
     outcomes.try_for_each(|it| outcome(db, tally, it)).context("write what became of an alert")?;
+    if let Some(conditions) = &batch.conditions {
+        db.prepare_cached("INSERT OR REPLACE INTO conditions (id, record) VALUES (1, ?1)")?
+            .execute([conditions.to_record()])
+            .context("write what was said of the host")?;
+    }
     changes(db, &batch.changes).context("write what the vigil remembers")
 }
 
@@ -65,8 +71,10 @@ fn changes(db: &Transaction<'_>, changes: &Changes) -> anyhow::Result<()> {
 }
 
 pub(super) fn last_vigil(db: &Connection) -> anyhow::Result<LastVigil> {
-    let memory: Option<String> =
-        db.query_row("SELECT record FROM vigil WHERE id = 1", [], |row| row.get(0)).optional()?;
+    let record = |sql| db.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
+    let memory = record("SELECT record FROM vigil WHERE id = 1")?;
+    let conditions = record("SELECT record FROM conditions WHERE id = 1")?;
+    let conditions = conditions.map(|record| condition::Memory::from_record(&record)).transpose();
     let memory = memory.map_or_else(|| Ok(Memory::default()), |record| Memory::from_record(&record));
     let mut statement = db.prepare("SELECT source, record FROM rhythms")?;
     let mut rows = statement.query([])?;
@@ -75,7 +83,11 @@ pub(super) fn last_vigil(db: &Connection) -> anyhow::Result<LastVigil> {
         let rhythm = Rhythm::from_record(row.get_ref(1)?.as_str()?).context("read a rhythm")?;
         rhythms.push((SourceName::new(row.get_ref(0)?.as_str()?)?, rhythm));
     }
-    Ok(LastVigil { memory: memory.context("read what the vigil remembers")?, rhythms })
+    Ok(LastVigil {
+        memory: memory.context("read what the vigil remembers")?,
+        rhythms,
+        conditions: conditions.context("read what was said of the host")?.unwrap_or_default(),
+    })
 }
 
 pub(super) fn alerts_due(db: &Connection, now_ms: u64, rows_max: usize) -> anyhow::Result<Vec<DueAlert>> {
