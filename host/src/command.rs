@@ -1,11 +1,14 @@
 //! The commands, one file each, and what they share.
 
 pub(crate) mod alert;
+pub(crate) mod backup;
 pub(crate) mod compile;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod forget;
 pub(crate) mod log;
+pub(crate) mod manual;
 mod moment;
 pub(crate) mod nearby;
 mod notify;
@@ -19,6 +22,7 @@ pub(crate) mod stats;
 pub(crate) mod store;
 mod table;
 pub(crate) mod token;
+pub(crate) mod top;
 
 use anyhow::Context as _;
 use nearby::Place;

@@ -3,7 +3,7 @@
 mod assembly;
 mod command;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use command::nearby;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,6 +55,8 @@ enum Command {
     Parked(command::parked::Command),
     /// How much came in and what became of it.
     Stats(command::stats::Args),
+    /// See how the host is, live in the terminal.
+    Top(command::top::Args),
     /// See how the senders are, test one, rotate its token.
     #[command(subcommand)]
     Source(command::source::Command),
@@ -70,6 +72,12 @@ enum Command {
     Audit(command::token::AuditArgs),
     /// Print what is published of the admin API: OpenAPI 3.1, as JSON.
     Openapi,
+    /// Look at everything that a host needs, and say what is wrong and what to type.
+    Doctor(command::doctor::Args),
+    /// Write all of the host's state into one file, while it works or not, and read it back to be sure.
+    Backup(command::backup::BackupArgs),
+    /// Put what a backup holds in the place of the host's state; what was there is kept aside.
+    Restore(command::backup::RestoreArgs),
     /// The host's own file: a key to encrypt it with.
     #[command(subcommand)]
     Store(command::store::Command),
@@ -78,6 +86,10 @@ enum Command {
     Queue(command::queue::Command),
     /// Play the sender of asset events against any URL, by its own hard rules, and say how the receiver did.
     Sender(command::sender::Args),
+    /// Print what a shell needs to complete these commands.
+    Completions(command::manual::CompletionsArgs),
+    /// Write manual pages, one for each command.
+    Man(command::manual::ManArgs),
     /// Print every key of tidegate.toml with its default and its meaning.
     Config,
     /// The compiler, in a process of its own: the host starts it, with a component on standard input.
@@ -122,6 +134,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Parked(command) => command::parked::run(command, &found()?).await,
             Command::Stats(args) => command::stats::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
+            Command::Top(args) => command::top::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Source(command) => {
                 command::source::run(command, &config()?, &found()?).await.map(|()| ExitCode::SUCCESS)
             }
@@ -134,10 +147,19 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Audit(args) => command::token::audit(&args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Openapi => command::token::openapi().map(|()| ExitCode::SUCCESS),
+            Command::Doctor(args) => command::doctor::run(args, config(), &found()?).await,
+            Command::Backup(args) => {
+                command::backup::backup(args, &found()?).await.map(|()| ExitCode::SUCCESS)
+            }
+            Command::Restore(args) => command::backup::restore(args, here).await.map(|()| ExitCode::SUCCESS),
             Command::Store(command) => command::store::run(&command).map(|()| ExitCode::SUCCESS),
             Command::Queue(command) => command::queue::run(command, here).await,
             Command::Sender(args) => command::sender::run(args).await,
             Command::Compile(args) => command::compile::run(&args),
+            Command::Completions(args) => {
+                command::manual::completions(&args, Cli::command()).map(|()| ExitCode::SUCCESS)
+            }
+            Command::Man(args) => command::manual::man(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
             Command::Config => {
                 print!("{}", tidegate::config::DEFAULT_TOML);
                 Ok(ExitCode::SUCCESS)
@@ -147,4 +169,38 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     // What runs on blocking threads is bounded by the limits of a call; do not wait for more than one of them.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidegate::alert::Alert;
+    use tidegate::condition::{Condition, News, Turn};
+
+    #[test]
+    fn every_command_that_an_alert_names_is_one() {
+        let mut commands = 0;
+        for condition in Condition::ALL {
+            let alert = Alert::Host(News {
+                condition,
+                turn: Turn::Begins,
+                value: 2,
+                bound: 1,
+                since_ms: 0,
+                at_ms: 0,
+            });
+            for step in alert.steps() {
+                let Some((_, line)) = step.split_once(": tidegate ") else { continue };
+                let words = std::iter::once("tidegate").chain(line.split(' '));
+                let parsed = Cli::try_parse_from(words);
+                assert!(
+                    parsed.is_ok(),
+                    "{line}: {}",
+                    parsed.err().map(|error| error.to_string()).unwrap_or_default()
+                );
+                commands += 1;
+            }
+        }
+        assert!(commands >= Condition::ALL.len(), "most say what to type");
+    }
 }

@@ -47,6 +47,7 @@ use std::time::Duration;
 use tidegate_envelope::Digest;
 
 pub use admission::AdmissionError;
+pub use engine::RUNTIME;
 pub use inside::Held;
 pub use shelf::Code;
 

@@ -18,6 +18,8 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 /// Frames of a plugin's stack that a fault shows.
 const BACKTRACE_FRAMES_MAX: usize = 20;
 
+/// What runs plugins. Cargo.toml has the exact version.
+pub const RUNTIME: &str = "wasmtime 48";
 /// Bytes of one instance's bookkeeping; 1 MiB is wasmtime's default and ample for the largest runtimes.
 const INSTANCE_BYTES_MAX: usize = 1 << 20;
 

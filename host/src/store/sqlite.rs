@@ -4,6 +4,7 @@
 mod access;
 mod erase;
 mod flow;
+pub mod inspect;
 mod intervene;
 mod lane;
 mod listing;

@@ -75,3 +75,24 @@ async fn a_test_alert_is_signed_and_what_came_back_is_said() -> anyhow::Result<(
     ensure!(said.contains("send the test alert") && !said.contains("secret-path"), "{said}");
     Ok(())
 }
+
+#[tokio::test]
+async fn top_and_its_snapshot_show_the_running_host() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let dev = Dev::start(dir.path()).await?;
+    stray(&dev, "no event").await?;
+    let seen = until("the stray is seen", async || {
+        let seen: Value = dev.cli.json(&["top", "--json"]).await?;
+        Ok(Some(seen).filter(|seen| seen["stats"]["parked"] == 1))
+    })
+    .await?;
+    ensure!(seen["oldest_waiting_ms"].is_null() && seen["events"] == serde_json::json!([]), "{seen}");
+    // Its output is no terminal here.
+    let text = dev.cli.output(&["top"]).await?;
+    for word in ["events in", "SOURCE", "PLUGIN", "ACCEPTED"] {
+        ensure!(text.contains(word), "`{word}` in {text}");
+    }
+    let parked = text.lines().find_map(|line| line.strip_prefix("parked"));
+    ensure!(parked.is_some_and(|rest| rest.trim() == "1"), "{text}");
+    Ok(())
+}

@@ -1,6 +1,9 @@
 //! What an operator has besides the host: alerts of its own state, `doctor`, `backup` and `restore`, `top`, the unit.
 
 mod alert;
+mod backup;
+mod doctor;
+mod unit;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};

@@ -107,6 +107,10 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("v6.sql"),
 ];
 
+/// The version that this Tidegate writes.
+pub(super) const VERSION: u32 = 6;
+const _: () = assert!(MIGRATIONS.len() == 6, "VERSION is how many migrations there are");
+
 /// A connection with the settings that every connection needs.
 pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connection> {
     let db = Connection::open(path).with_context(|| format!("open {}", path.display()))?;

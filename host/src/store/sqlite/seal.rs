@@ -159,8 +159,8 @@ impl StoreKeys {
         Ok(())
     }
 
-    /// Refuses a file that needs a key which is not here, and notes in it that it needs the one that is written with.
-    pub(super) fn check(&self, db: &Connection) -> anyhow::Result<()> {
+    /// Refuses a file that needs a key which is not here.
+    pub(super) fn fits(&self, db: &Connection) -> anyhow::Result<()> {
         let mut statement = db.prepare("SELECT fingerprint FROM store_keys")?;
         let needed =
             statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
@@ -173,6 +173,12 @@ impl StoreKeys {
                 );
             }
         }
+        Ok(())
+    }
+
+    /// As [`Self::fits`], and notes in the file that it needs the key that is written with.
+    pub(super) fn check(&self, db: &Connection) -> anyhow::Result<()> {
+        self.fits(db)?;
         if let Some(key) = self.0.first() {
             db.execute(
                 "INSERT OR IGNORE INTO store_keys (fingerprint) VALUES (?1)",
