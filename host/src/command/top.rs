@@ -61,7 +61,7 @@ async fn show(
     let mut last = first;
     loop {
         terminal.draw(|frame| draw::draw(frame, &view)).context("draw")?;
-        if tokio::task::block_in_place(|| is_enough(every))? {
+        if tokio::task::spawn_blocking(move || is_enough(every)).await.context("wait for a key")?? {
             return Ok(());
         }
         match look(client).await {

@@ -51,10 +51,12 @@ pub(super) fn clock(of: &str, headers: &HeaderMap, now_ms: u64) -> Option<Findin
     let skew_s = theirs_s.abs_diff(now_ms / 1_000);
     let what = format!("this machine's clock is {skew_s} s from that of the {of}");
     let fix = "Have it set by a time server: timedatectl set-ntp true";
-    Some(match skew_s {
-        0..=SKEW_S_WARNING => Finding::ok("clock", what),
-        0..=SKEW_S_PROBLEM => Finding::warning("clock", what, fix),
-        _ => Finding::problem("clock", what, fix),
+    Some(if skew_s <= SKEW_S_WARNING {
+        Finding::ok("clock", what)
+    } else if skew_s <= SKEW_S_PROBLEM {
+        Finding::warning("clock", what, fix)
+    } else {
+        Finding::problem("clock", what, fix)
     })
 }
 

@@ -102,7 +102,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// The first damage, if there is any.
 fn check(db: &Connection, time_max: Duration) -> rusqlite::Result<Option<String>> {
-    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let (done, is_done) = std::sync::mpsc::sync_channel::<()>(1);
     let handle = db.get_interrupt_handle();
     let clock = std::thread::spawn(move || {
         // Told or dropped: either way the check is over.
