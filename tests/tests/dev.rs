@@ -37,8 +37,17 @@ async fn its_first_line_says_where_everything_is() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let dev = Dev::start(dir.path()).await?;
     let line: serde_json::Value = serde_json::from_str(&dev.line)?;
-    let promised = ["request_url", "admin_url", "queue_url", "account_id", "queue_id", "queue_token", "data"]
-        .map(str::to_owned);
+    let promised = [
+        "request_url",
+        "page_url",
+        "admin_url",
+        "queue_url",
+        "account_id",
+        "queue_id",
+        "queue_token",
+        "data",
+    ]
+    .map(str::to_owned);
     ensure!(keys(&line).is_superset(&BTreeSet::from(promised)), "{line}");
     ensure!(dev.ready("request_url").starts_with("http://127.0.0.1:"), "{line}");
     ensure!(Path::new(dev.ready("data")) == dir.path().join("data"), "{line}");
