@@ -1,5 +1,6 @@
 //! Puts the parts of a host together. The one place, with the commands and the tests, that names adapters.
 
+mod listen;
 mod settings;
 
 pub(crate) use settings::rules;
@@ -9,15 +10,15 @@ use settings::{
     condition_bounds, effects_retry, executor_config, gate_bounds, per_second, pipeline_bounds, pump_bounds,
     rollout_rules, sandbox_config, vigil_rules,
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate::account::Accounts;
+use tidegate::admin::Admin;
 use tidegate::admin::client::Address;
 use tidegate::admin::guard::Guard;
 use tidegate::admin::overview::keep_pace;
-use tidegate::admin::{Admin, route, serve};
 use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
 use tidegate::comparison::{self, Comparisons};
 use tidegate::condition::Bounds;
@@ -51,7 +52,6 @@ use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
 use tidegate::trace::{Sampling, Told};
 use tidegate::versions::Versions;
 use tidegate::watch::{self as watching, Watch};
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -222,9 +222,8 @@ impl Host {
             random_token: crate::command::random_token,
             stopped: stopped.clone(),
         };
-        let (admin, admin_addr) =
-            serve_admin(config, admin_parts, token, &mut tasks, stopped.clone()).await?;
-        let own = own.into_iter().chain([admin_addr]).collect();
+        let (admin, admin_addrs) = listen::serve(config, admin_parts, token, &mut tasks, &stopped).await?;
+        let own = own.into_iter().chain(admin_addrs).collect();
         let (targets, certificates) = given::targets(config)?;
         let outbox = Outbox {
             store: store.clone(),
@@ -311,41 +310,6 @@ async fn deployer(
     let registry = deployer.restore().await.context("bring back the deployed plugins")?;
     tracing::info!(plugins = registry.standings().count(), "restored");
     Ok((Arc::new(deployer), dry_run))
-}
-
-async fn serve_admin(
-    config: &Config,
-    admin: Admin<SqliteStore>,
-    token: String,
-    tasks: &mut JoinSet<()>,
-    stopped: watch::Receiver<bool>,
-) -> anyhow::Result<(Address, SocketAddr)> {
-    let listener = TcpListener::bind(config.admin.listen)
-        .await
-        .with_context(|| format!("listen on {} (admin.listen)", config.admin.listen))?;
-    let addr = listener.local_addr()?;
-    let tls = match config.admin.has_tls() {
-        true => Some(serve::tls(&config.admin.certificate_file, &config.admin.key_file).await?),
-        false => None,
-    };
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = Address { url: format!("{scheme}://{}", reachable(addr)), token };
-    let router = route::router(admin).merge(tidegate::page::router());
-    tasks.spawn(async move {
-        if let Err(error) = serve::serve(listener, router, tls, stopped).await {
-            tracing::error!("failed to serve the admin API: {error:#}");
-        }
-    });
-    Ok((address, addr))
-}
-
-/// An address that this machine reaches what listens there at.
-fn reachable(addr: SocketAddr) -> SocketAddr {
-    match addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), addr.port()),
-        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), addr.port()),
-        _ => addr,
-    }
 }
 
 /// The edge, where one is configured.

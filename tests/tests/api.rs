@@ -225,6 +225,34 @@ async fn a_token_takes_over_from_another_survives_a_restart_and_is_taken_away() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn from_elsewhere_it_is_asked_over_tls_and_here_without_a_name() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let made = rcgen::generate_simple_self_signed(["host.example".to_owned(), "localhost".to_owned()])?;
+    let (certificate, key) = (dir.path().join("host.crt"), dir.path().join("host.key"));
+    std::fs::write(&certificate, made.cert.pem())?;
+    std::fs::write(&key, made.signing_key.serialize_pem())?;
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().unwrap_or_default());
+    let listen = system::local(free);
+    let env = [
+        ("TIDEGATE_ADMIN_LISTEN", listen.as_str()),
+        ("TIDEGATE_ADMIN_CERTIFICATE_FILE", certificate),
+        ("TIDEGATE_ADMIN_KEY_FILE", key),
+    ];
+    let dev = Dev::start_with(dir.path(), &env).await?;
+    let token = token(&dev.cli, "ann", Role::Read).await?;
+    let elsewhere = |url: &str| {
+        Cli::elsewhere(dir.path(), dir.path()).with("TIDEGATE_HOST", url).with("TIDEGATE_ADMIN_TOKEN", &token)
+    };
+    let url = format!("https://localhost:{free}");
+    elsewhere(&url).with("TIDEGATE_HOST_CA", certificate).output(&["stats"]).await?;
+    elsewhere(&url).refusal(&["stats"]).await.context("a stranger's certificate is not trusted")?;
+    let said = elsewhere(&format!("http://host.example:{free}")).refusal(&["stats"]).await?;
+    ensure!(said.contains("https"), "a token does not travel in the clear: {said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_stream_tells_what_is_recorded_and_goes_on_where_it_was() -> anyhow::Result<()> {
     let (dir, receiver) = (tempfile::tempdir()?, Receiver::start().await?);
     let (dev, first) = system(dir.path(), &receiver).await?;
