@@ -54,8 +54,6 @@ pub struct Admin<S> {
     pub guard: Guard,
     /// Held while tokens are changed.
     pub tokens_turn: Mutex<()>,
-    /// When the host started, in milliseconds since the Unix epoch.
-    pub started_ms: u64,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
     /// Chance, for tokens.

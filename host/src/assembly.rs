@@ -1,25 +1,23 @@
 //! Puts the parts of a host together. The one place, with the commands and the tests, that names adapters.
 
+mod common;
 mod listen;
 mod settings;
 
 pub(crate) use settings::rules;
 
+use crate::command::variable;
 use anyhow::Context as _;
-use settings::{
-    condition_bounds, effects_retry, executor_config, gate_bounds, per_second, pipeline_bounds, pump_bounds,
-    rollout_rules, sandbox_config, vigil_rules,
-};
+use common::Common;
+use settings::{condition_bounds, gate_bounds, pipeline_bounds, pump_bounds, sandbox_config};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate::account::Accounts;
-use tidegate::admin::Admin;
 use tidegate::admin::client::Address;
-use tidegate::admin::guard::Guard;
 use tidegate::admin::overview::keep_pace;
-use tidegate::alert::sender::{self as alert_sender, AlertSender, Target};
+use tidegate::alert::sender::{self as alert_sender, Target};
 use tidegate::comparison::{self, Comparisons};
 use tidegate::condition::Bounds;
 use tidegate::config::Config;
@@ -27,31 +25,26 @@ use tidegate::config::given::{self, GivenSecret};
 use tidegate::deploy::Deployer;
 use tidegate::dryrun::DryRun;
 use tidegate::edge::EdgeClient;
-use tidegate::executor::Executor;
 use tidegate::executor::secret::{self, SecretValue};
-use tidegate::forget::Forgetter;
 use tidegate::gate::Gate;
-use tidegate::gauge::{self, Gauge};
+use tidegate::gauge;
 use tidegate::keep::{self, Keeper};
-use tidegate::meter::Meter;
-use tidegate::outbox::{self, Outbox};
-use tidegate::overseer::{self, Overseer};
+use tidegate::outbox;
+use tidegate::overseer;
 use tidegate::pipeline::{Parts, Pipeline};
 use tidegate::pump;
 use tidegate::queue::Queue;
-use tidegate::queue::counted::{Backlogs, Counted};
 use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
 use tidegate::signal::Signals;
-use tidegate::store::Store as _;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
 use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
 use tidegate::trace::{Sampling, Told};
 use tidegate::versions::Versions;
-use tidegate::watch::{self as watching, Watch};
+use tidegate::watch as watching;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -92,23 +85,22 @@ impl Secrets {
     /// # Errors
     /// Names the variable that is missing or holds no secret.
     pub(crate) fn from_env(config: &Config) -> anyhow::Result<Self> {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let named = given::secrets(config)?.into_iter().map(|GivenSecret { named, env }| {
             let name = named.name.clone();
-            let value = set(&env).with_context(|| {
+            let value = variable(&env).with_context(|| {
                 format!("set {env} in the environment to the value of the secret `{name}` ([[secrets]] in tidegate.toml)")
             })?;
             let value = SecretValue::new(&value).with_context(|| format!("read {env}, the secret `{name}`"))?;
             Ok((named, value))
         });
-        let (key, old_keys) = (set("TIDEGATE_STORE_KEY"), set("TIDEGATE_STORE_KEY_OLD"));
+        let (key, old_keys) = (variable("TIDEGATE_STORE_KEY"), variable("TIDEGATE_STORE_KEY_OLD"));
         Ok(Self {
-            edge_token: set("TIDEGATE_EDGE_TOKEN"),
-            alerts_secret: set("TIDEGATE_ALERTS_SECRET"),
+            edge_token: variable("TIDEGATE_EDGE_TOKEN"),
+            alerts_secret: variable("TIDEGATE_ALERTS_SECRET"),
             named: secret::Secrets::new(named.collect::<anyhow::Result<_>>()?),
             store: StoreKeys::parse(key.as_deref(), old_keys.as_deref())?,
-            otlp_headers: set("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default(),
-            otlp_resource: set("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default(),
+            otlp_headers: variable("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default(),
+            otlp_resource: variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default(),
         })
     }
 }
@@ -138,129 +130,57 @@ impl Host {
         let store = SqliteStore::open_with(data, &secrets.store)?;
         let (deployer, dry_run) = deployer(config, data, &store, &secrets).await?;
         let (comparisons, compared) = Comparisons::new();
-        let pipeline = Arc::new(
-            Pipeline::new(Parts {
-                store: store.clone(),
-                versions: Arc::clone(&deployer.versions),
-                switchboard: Arc::clone(&deployer.switchboard),
-                rules: rules(config),
-                bounds: pipeline_bounds(config),
-                now_ms,
-                chance: fastrand::f64,
-                recorded: Arc::clone(&recorded),
-                edge: edge.clone(),
-                heard: Arc::clone(&heard),
-                comparisons,
-                signals: Arc::clone(&signals),
-            })
-            .await?,
-        );
-        let mut tasks = JoinSet::new();
-        let (report, sources) = watch::channel(Arc::default());
-        let raised = Arc::new(Notify::new());
-        let sending = if target.is_some() { Sending::On } else { Sending::Off };
-        let backlogs = Arc::new(Backlogs::new(queues.len()));
-        let (conditions, bounds_now) = watch::channel(condition_bounds(config));
-        let gauge = Gauge {
+        let pipeline = Pipeline::new(Parts {
             store: store.clone(),
-            data: data.to_owned(),
-            backlogs: Arc::clone(&backlogs),
-            bounds: bounds_now,
-            every: Duration::from_millis(config.alerts.look_ms),
-            sending,
-            raised: Arc::clone(&raised),
-            now_ms,
-        };
-        let overseer = Overseer {
-            deployer: Arc::clone(&deployer),
-            rules: rollout_rules(config),
-            sending,
-            raised: Arc::clone(&raised),
-        };
-        let watch = Watch {
-            store: store.clone(),
-            edge,
-            poll: Duration::from_millis(config.edge.poll_ms),
-            rules: vigil_rules(config),
-            sending,
-            heard,
-            report,
-            raised: Arc::clone(&raised),
-            now_ms,
-        };
-        let forgetter = Arc::new(Forgetter {
-            store: store.clone(),
-            pipeline: Arc::clone(&pipeline),
-            now_ms,
-            salt: || fastrand::u128(..),
-            report: Mutex::default(),
-        });
-        let (token, pace) = (crate::command::random_token()?, Arc::default());
-        let meter = Arc::new(Meter {
-            store: store.clone(),
-            deployer: Arc::clone(&deployer),
-            sources: sources.clone(),
-            signals: Arc::clone(&signals),
-            data: data.to_owned(),
-            started_ms: now_ms(),
-            now_ms,
-        });
-        let admin_parts = Admin {
-            store: store.clone(),
-            deployer,
-            meter: Arc::clone(&meter),
-            dry_run,
-            pipeline: Arc::clone(&pipeline),
-            raised: Arc::clone(&raised),
-            forgetter,
-            sources,
-            pace: Arc::clone(&pace),
-            guard: Guard::new(store.tokens().await?, &token, per_second(config)),
-            tokens_turn: tokio::sync::Mutex::default(),
-            started_ms: now_ms(),
-            now_ms,
-            random_token: crate::command::random_token,
-            stopped: stopped.clone(),
-        };
-        let (admin, admin_addrs) = listen::serve(config, admin_parts, token, &mut tasks, &stopped).await?;
-        let own = own.into_iter().chain(admin_addrs).collect();
-        let (targets, certificates) = given::targets(config)?;
-        let outbox = Outbox {
-            store: store.clone(),
-            executor: Executor::new(executor_config(config, secrets.named, own, certificates)?)?,
-            retry: effects_retry(config),
-            in_flight_max: config.executor.in_flight_max,
-            targets,
+            versions: Arc::clone(&deployer.versions),
+            switchboard: Arc::clone(&deployer.switchboard),
+            rules: rules(config),
+            bounds: pipeline_bounds(config),
             now_ms,
             chance: fastrand::f64,
             recorded: Arc::clone(&recorded),
+            edge: edge.clone(),
+            heard: Arc::clone(&heard),
+            comparisons,
             signals: Arc::clone(&signals),
-        };
+        });
+        let pipeline = Arc::new(pipeline.await?);
+        let sending = if target.is_some() { Sending::On } else { Sending::Off };
+        let raised = Arc::default();
+        let common = Common { config, data, store, deployer, pipeline, signals, sending, raised };
+        let mut tasks = JoinSet::new();
+        let (report, sources) = watch::channel(Arc::default());
+        let (conditions, bounds_now) = watch::channel(condition_bounds(config));
+        let (pace, meter) = (Arc::default(), common.meter(sources.clone()));
+        let token = crate::command::random_token()?;
+        let admin = common.admin(&token, dry_run, sources, (&pace, &meter), &stopped).await?;
+        let (admin, admin_addrs) = listen::serve(config, admin, token, &mut tasks, &stopped).await?;
+        let own = own.into_iter().chain(admin_addrs).collect();
+        let outbox = common.outbox(secrets.named, own, Arc::clone(&recorded))?;
         admin.write(data)?;
+        let Common { store, pipeline, .. } = &common;
         tasks.spawn(keep_pace(store.clone(), pace, now_ms, stopped.clone()));
-        tasks.spawn(watching::run(watch, stopped.clone()));
-        tasks.spawn(overseer::run(overseer, stopped.clone()));
-        tasks.spawn(gauge::run(gauge, stopped.clone()));
-        let comparing =
-            comparison::run(store.clone(), Arc::clone(&pipeline), compared, now_ms, stopped.clone());
-        tasks.spawn(comparing);
+        tasks.spawn(watching::run(common.watch(edge, heard, report), stopped.clone()));
+        tasks.spawn(overseer::run(common.overseer(), stopped.clone()));
+        tasks.spawn(gauge::run(common.gauge(bounds_now), stopped.clone()));
+        let compared =
+            comparison::run(store.clone(), Arc::clone(pipeline), compared, now_ms, stopped.clone());
+        tasks.spawn(compared);
         if let Some(target) = target {
-            let (store, retry) = (store.clone(), effects_retry(config));
-            let sender = AlertSender { store, target, retry, now_ms, chance: fastrand::f64, raised };
-            tasks.spawn(alert_sender::run(sender, stopped.clone()));
+            tasks.spawn(alert_sender::run(common.alert_sender(target), stopped.clone()));
         }
         if let Some((collector, told)) = collector.zip(told) {
             let metrics_every = Duration::from_millis(config.telemetry.metrics_ms);
+            let signals = Arc::clone(&common.signals);
             let telemetry = Telemetry { collector, told, meter, signals, metrics_every };
             tasks.spawn(telemetry::run(telemetry, stopped.clone()));
         }
         tasks.spawn(keep::run(Keeper { store: store.clone(), retention, now_ms }, stopped.clone()));
         tasks.spawn(outbox::run(outbox, stopped.clone()));
-        tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
+        tasks.spawn(revisit::run(store.clone(), Arc::clone(pipeline), recorded, now_ms, stopped.clone()));
         let bounds = pump_bounds(config, queues.len());
-        for (number, queue) in queues.into_iter().enumerate() {
-            let queue = Counted::new(queue, number, Arc::clone(&backlogs));
-            tasks.spawn(pump::run(Arc::new(queue), Arc::clone(&pipeline), bounds, stopped.clone()));
+        for queue in queues {
+            tasks.spawn(pump::run(Arc::new(queue), Arc::clone(pipeline), bounds, stopped.clone()));
         }
         Ok(Self { admin, stop, conditions, tasks })
     }

@@ -68,6 +68,11 @@ pub(crate) fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// A variable of the environment that is set to something.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Prints to standard output. A reader that went away (`| head`) ends the command quietly.
 #[expect(clippy::disallowed_methods, reason = "a command that only prints has nothing to clean up")]
 fn print(text: &str) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@
 use crate::alert::Alert;
 use crate::condition::{self, Bounds, Memory, Sample};
 use crate::machine::{self, Disk};
-use crate::queue::counted::Backlogs;
+use crate::signal::Signals;
 use crate::store::watched::{Sending, WatchedBatch};
 use crate::store::{self, Batch, Store, StoreError};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Gauge<S> {
     /// The directory whose disk and file are looked at.
     pub data: PathBuf,
     /// What the queues said of themselves.
-    pub backlogs: Arc<Backlogs>,
+    pub signals: Arc<Signals>,
     /// What is too much; the operator may change it meanwhile.
     pub bounds: watch::Receiver<Bounds>,
     /// How often it is looked.
@@ -62,8 +62,7 @@ pub async fn run<S: Store>(gauge: Gauge<S>, mut stop: watch::Receiver<bool>) {
 impl<S: Store> Gauge<S> {
     async fn sample(&self, now_ms: u64) -> Result<Sample, StoreError> {
         let stats = self.store.stats().await?;
-        // Of what came by nothing is wanted.
-        let oldest_ms = self.store.flow(i64::MAX, 0).await?.oldest_waiting_ms;
+        let oldest_ms = self.store.oldest_waiting_ms().await?;
         let disk = Disk::of(&self.data);
         if let Err(error) = &disk {
             tracing::warn!("failed to {error:#}");
@@ -73,7 +72,7 @@ impl<S: Store> Gauge<S> {
             parked: Some(stats.parked + stats.effects.parked),
             disk_percent: disk.ok().map(|disk| disk.used_percent()),
             store_bytes: machine::store_bytes(&self.data),
-            backlog: self.backlogs.sum(),
+            backlog: self.signals.counts.backlog(),
         })
     }
 

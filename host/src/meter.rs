@@ -1,6 +1,7 @@
 //! Reads all that the metrics are made of. Knows nothing of who wants them.
 
 use crate::deploy::Deployer;
+use crate::machine::Disk;
 use crate::metric::Family;
 use crate::metric::catalog::{Readings, families};
 use crate::registry::Registry;
@@ -40,16 +41,14 @@ impl<S: Store + Clone> Meter<S> {
             now_ms: (self.now_ms)(),
             started_ms: self.started_ms,
             stats: self.store.stats().await?,
-            oldest_waiting_ms: self.store.flow(i64::MAX, 0).await?.oldest_waiting_ms,
+            oldest_waiting_ms: self.store.oldest_waiting_ms().await?,
             counted: self.signals.counts.read(),
             accounts: self.deployer.usage(),
             deployments: at_work(&self.deployer.switchboard.current()),
             sources: SourcesReport::clone(&sources),
             sandbox: self.deployer.versions.sandbox.occupancy(),
             pages: self.store.pages().await?,
-            disk_free_bytes: rustix::fs::statvfs(&self.data)
-                .ok()
-                .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+            disk_free_bytes: Disk::of(&self.data).ok().map(|disk| disk.free_bytes),
         };
         Ok(families(&readings))
     }

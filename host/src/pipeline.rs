@@ -346,6 +346,11 @@ impl<S: Store> Pipeline<S> {
         }
     }
 
+    /// Told after each commit.
+    pub(crate) fn recorded(&self) -> &Notify {
+        &self.recorded
+    }
+
     /// What is told of what happens here.
     pub(crate) fn signals(&self) -> &Signals {
         &self.signals

@@ -1,6 +1,5 @@
 //! The seam to the queue: deliveries come under a lease and are settled. Knows nothing of what is in them.
 
-pub mod counted;
 pub mod embedded;
 pub mod rest;
 

@@ -354,6 +354,9 @@ pub trait Store: Keeping + Send + Sync + 'static {
     /// What was recorded after this place, at most so many of it, and how long the oldest waits.
     fn flow(&self, after: i64, rows_max: usize) -> impl Future<Output = Result<Flow, StoreError>> + Send;
 
+    /// When the edge accepted the oldest event that a plugin will be asked about, in milliseconds since the Unix epoch.
+    fn oldest_waiting_ms(&self) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
     /// All tokens of the admin API. Called once, at start.
     fn tokens(&self) -> impl Future<Output = Result<Vec<KeptToken>, StoreError>> + Send;
 

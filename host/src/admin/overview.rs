@@ -21,15 +21,14 @@ use axum::{Extension, Json};
 use futures_core::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// How often the stream looks: what is recorded at a thousand a second comes in fifties.
+/// Between two looks of which the first found nothing to tell: much may be recorded that a client did not ask for.
 const LOOK: Duration = Duration::from_millis(50);
-/// How often it looks while nothing comes.
-const LOOK_IDLE: Duration = Duration::from_millis(250);
 /// How often it says how things are.
 const GLANCE: Duration = Duration::from_secs(1);
 /// Events that one look tells: of more, those that came last.
@@ -80,7 +79,7 @@ pub(super) async fn overview<S: Store + Clone>(
     let sources = (**admin.sources.borrow()).clone();
     let pace = admin.pace.read().unwrap_or_else(PoisonError::into_inner);
     let (oldest_waiting_ms, series) = (pace.oldest_waiting_ms(), pace.series());
-    let (now_ms, started_ms) = ((admin.now_ms)(), admin.started_ms);
+    let (now_ms, started_ms) = ((admin.now_ms)(), admin.meter.started_ms);
     Ok(Json(Overview { now_ms, started_ms, stats, sources, oldest_waiting_ms, series }))
 }
 
@@ -195,15 +194,22 @@ impl<S: Store + Clone> Telling<S> {
 
     /// The next thing to tell; `None` when the host stops.
     async fn next(&mut self) -> Option<Result<Event, axum::Error>> {
-        let mut pause = LOOK;
+        let pipeline = Arc::clone(&self.admin.pipeline);
         while self.waiting.is_empty() {
+            let mut recorded = pin!(pipeline.recorded().notified());
+            // Before the look, so that nothing is recorded unheard between it and the wait.
+            recorded.as_mut().enable();
             if let Err(error) = self.look().await {
                 tracing::warn!("failed to follow what is recorded: {error}");
-                pause = GLANCE;
             }
             if self.waiting.is_empty() {
+                let more = async {
+                    tokio::time::sleep(LOOK).await;
+                    // How things are is told though nothing comes.
+                    let _ = tokio::time::timeout(GLANCE, recorded).await;
+                };
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => pause = LOOK_IDLE,
+                    () = more => {}
                     _ = self.stopped.wait_for(|stop| *stop) => return None,
                 }
             }

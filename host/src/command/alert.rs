@@ -41,7 +41,7 @@ async fn test(config: &Config, json: bool) -> anyhow::Result<()> {
             "alerts.url is not set in tidegate.toml: nobody is told anything. `tidegate config` explains it"
         );
     }
-    let secret = std::env::var("TIDEGATE_ALERTS_SECRET").ok().filter(|secret| !secret.is_empty());
+    let secret = super::variable("TIDEGATE_ALERTS_SECRET");
     let target = Target::new(&config.alerts.url, secret.as_deref())?;
     let reply = target.test(crate::assembly::now_ms()).await.context("send the test alert")?;
     if json {

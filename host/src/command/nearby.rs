@@ -83,8 +83,7 @@ pub(crate) struct Remote {
 impl Remote {
     fn place(&self, url: &str) -> anyhow::Result<Place> {
         let url = secure_url(url).context("--host")?;
-        let token = std::env::var("TIDEGATE_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
-        let token = token.context(
+        let token = super::variable("TIDEGATE_ADMIN_TOKEN").context(
             "--host takes a token: on the host's machine type `tidegate token new NAME --role operate`, and set \
              TIDEGATE_ADMIN_TOKEN to what it prints",
         )?;

@@ -6,13 +6,11 @@ mod view;
 use super::nearby::Place;
 use anyhow::Context as _;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
-use serde::Deserialize;
 use std::time::{Duration, Instant};
 use tidegate::account::AccountRow;
 use tidegate::admin::client::Client;
+use tidegate::admin::overview::Overview;
 use tidegate::store::listing::EventsPage;
-use tidegate::store::stats::Stats;
-use tidegate::vigil::report::SourcesReport;
 use view::{Seen, View};
 
 /// How many of the last events are shown.
@@ -94,14 +92,6 @@ fn is_enough(every: Duration) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-/// What is taken of the host's overview.
-#[derive(Deserialize)]
-struct Overview {
-    stats: Stats,
-    sources: SourcesReport,
-    oldest_waiting_ms: Option<u64>,
-}
-
 async fn look(client: &Client) -> anyhow::Result<Seen> {
     let page = format!("/api/v1/events?before=0&rows_max={EVENTS_MAX}");
     let (overview, usage, events) = tokio::try_join!(
@@ -109,7 +99,7 @@ async fn look(client: &Client) -> anyhow::Result<Seen> {
         client.get::<Vec<AccountRow>>("/api/v1/usage"),
         client.get::<EventsPage>(&page),
     )?;
-    let Overview { stats, sources, oldest_waiting_ms } = overview;
+    let Overview { stats, sources, oldest_waiting_ms, .. } = overview;
     let at_ms = crate::assembly::now_ms();
     Ok(Seen { at_ms, stats, oldest_waiting_ms, sources, usage, events: events.events })
 }

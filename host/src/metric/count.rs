@@ -43,6 +43,8 @@ pub struct QueueCounts {
     pulls_empty: AtomicU64,
     pulls_failed: AtomicU64,
     backlog: AtomicU64,
+    /// What it last said itself, however long ago.
+    said: AtomicU64,
 }
 
 /// What is counted of a batch: made before it is handed over, added when it is durable.
@@ -164,6 +166,15 @@ impl Counts {
         queue
     }
 
+    /// Messages in all queues together, by what each last said, those included that are under way; `None` while none has
+    /// said it.
+    #[must_use]
+    pub fn backlog(&self) -> Option<u64> {
+        let queues = lock(&self.queues);
+        let said = queues.iter().map(|queue| queue.said.load(Ordering::Relaxed));
+        said.filter(|said| *said != UNKNOWN).reduce(u64::saturating_add)
+    }
+
     /// All of it.
     #[must_use]
     pub fn read(&self) -> Counted {
@@ -190,6 +201,7 @@ impl QueueCounts {
             pulls_empty: AtomicU64::new(0),
             pulls_failed: AtomicU64::new(0),
             backlog: AtomicU64::new(UNKNOWN),
+            said: AtomicU64::new(UNKNOWN),
         }
     }
 
@@ -199,6 +211,9 @@ impl QueueCounts {
         self.pulls.fetch_add(1, Ordering::Relaxed);
         self.pulls_empty.fetch_add(u64::from(deliveries == 0), Ordering::Relaxed);
         self.delivered.fetch_add(number(deliveries), Ordering::Relaxed);
+        if let Some(said) = backlog {
+            self.said.store(said.min(UNKNOWN - 1), Ordering::Relaxed);
+        }
         let held = number(deliveries.saturating_add(under_way));
         let behind = backlog.map(|backlog| backlog.saturating_sub(held));
         self.backlog.store(behind.unwrap_or(UNKNOWN), Ordering::Relaxed);

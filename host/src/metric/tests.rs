@@ -167,3 +167,20 @@ fn a_backlog_that_is_not_known_is_not_said() {
     counts.committed(&BatchCounts::of(&[]), 5);
     assert_eq!(counts.read().decided.count(), 0);
 }
+
+#[test]
+fn what_no_queue_has_said_of_its_backlog_is_not_nothing() {
+    let counts = Counts::default();
+    let (first, second) = (counts.queue(), counts.queue());
+    first.pulled(0, None, 0);
+    assert_eq!(counts.backlog(), None);
+    first.pulled(1, Some(3), 9);
+    assert_eq!(counts.backlog(), Some(3));
+    second.pulled(0, Some(4), 0);
+    first.pulled(0, Some(0), 0);
+    assert_eq!(counts.backlog(), Some(4));
+    // What was said last holds while it cannot be asked.
+    second.failed();
+    second.pulled(0, None, 0);
+    assert_eq!(counts.backlog(), Some(4));
+}

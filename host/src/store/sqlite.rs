@@ -273,6 +273,10 @@ impl Store for SqliteStore {
         self.show(move |db| flow::flow(db, after, rows_max)).await
     }
 
+    async fn oldest_waiting_ms(&self) -> Result<Option<u64>, StoreError> {
+        self.show(flow::oldest_waiting_ms).await
+    }
+
     async fn tokens(&self) -> Result<Vec<KeptToken>, StoreError> {
         self.read(access::tokens).await
     }

@@ -133,7 +133,7 @@ struct Hashing(Sha256);
 
 impl Hashing {
     fn hex(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        tidegate_envelope::Digest::from_bytes(self.0.finalize().into()).to_string()
     }
 }
 

@@ -5,7 +5,7 @@ use super::schema::state;
 use crate::effect::Effect;
 use crate::store::flow::{EffectQuery, EffectsPage, Flow, OutboxRow, Passed};
 use anyhow::Context as _;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tidegate_envelope::{Receipt, SourceName};
 
 /// Rows in one page at most.
@@ -30,14 +30,16 @@ pub(super) fn flow(db: &Connection, after: i64, rows_max: usize) -> anyhow::Resu
             decided_at_ms: ms(3)?,
         });
     }
-    let oldest: Option<i64> = db
-        .prepare_cached(
-            "SELECT received_at_ms FROM events WHERE seq = (SELECT min(event_seq) FROM plans WHERE state = 1)",
-        )?
-        .query_map([], |row| row.get(0))?
-        .next()
-        .transpose()?;
-    Ok(Flow { last: last.unwrap_or_default(), passed, oldest_waiting_ms: oldest.map(i64::cast_unsigned) })
+    let oldest_waiting_ms = oldest_waiting_ms(db)?;
+    Ok(Flow { last: last.unwrap_or_default(), passed, oldest_waiting_ms })
+}
+
+pub(super) fn oldest_waiting_ms(db: &Connection) -> anyhow::Result<Option<u64>> {
+    let mut statement = db.prepare_cached(
+        "SELECT received_at_ms FROM events WHERE seq = (SELECT min(event_seq) FROM plans WHERE state = 1)",
+    )?;
+    let oldest: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(oldest.map(i64::cast_unsigned))
 }
 
 pub(super) fn effects(db: &Connection, query: &EffectQuery) -> anyhow::Result<EffectsPage> {
