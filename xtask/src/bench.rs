@@ -18,7 +18,7 @@ struct Bench {
 enum Kind {
     /// A bench target of the host.
     Target(&'static str),
-    /// A command of the tests, which drives other processes.
+    /// One that drives other processes, by its name in the tests' command `bench`.
     Command(&'static str),
 }
 
@@ -27,12 +27,12 @@ const BENCHES: [Bench; 10] = [
     Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
     Bench { name: "diff", kind: Kind::Target("diff") },
-    Bench { name: "queue", kind: Kind::Command("bench_queue") },
-    Bench { name: "edge", kind: Kind::Command("bench_edge") },
-    Bench { name: "latency", kind: Kind::Command("bench_latency") },
+    Bench { name: "queue", kind: Kind::Command("queue") },
+    Bench { name: "edge", kind: Kind::Command("edge") },
+    Bench { name: "latency", kind: Kind::Command("latency") },
     Bench { name: "many", kind: Kind::Target("many") },
-    Bench { name: "swap", kind: Kind::Command("bench_swap") },
-    Bench { name: "look", kind: Kind::Command("bench_look") },
+    Bench { name: "swap", kind: Kind::Command("swap") },
+    Bench { name: "look", kind: Kind::Command("look") },
 ];
 
 /// What a figure must reach.
@@ -182,7 +182,11 @@ fn measure(root: &Path, bench: &Bench, events: Option<u64>) -> anyhow::Result<St
             }
             command
         }
-        Kind::Command(name) => Command::new(shell::build_command(root, name)?),
+        Kind::Command(name) => {
+            let mut command = Command::new(shell::build_command(root, "bench")?);
+            command.arg(name);
+            command
+        }
     };
     let output = command.stderr(Stdio::inherit()).output().context("run a bench")?;
     ensure!(output.status.success(), "the bench {} failed ({})", bench.name, output.status);

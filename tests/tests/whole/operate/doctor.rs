@@ -21,7 +21,7 @@ fn operator(dir: &Path, dev: &Dev, receiver: &Receiver) -> Cli {
         .with("TIDEGATE_EDGE_URL", dev.ready("edge_url"))
         .with("TIDEGATE_EDGE_TOKEN", dev.ready("edge_token"))
         .with("TIDEGATE_ALERTS_URL", &receiver.url("/alerts"))
-        .with("TIDEGATE_ALERTS_SECRET", crate::SECRET)
+        .with("TIDEGATE_ALERTS_SECRET", super::SECRET)
         .with("TIDEGATE_ALERTS_DISK_PERCENT_MAX", "100")
         .with("TIDEGATE_SANDBOX_INSTANCES_MAX", "4")
 }

@@ -1,6 +1,6 @@
 //! What an operator can get wrong, and what no other user of the machine can read.
 
-use crate::stage::{Stage, client};
+use super::stage::{Stage, client};
 use tidegate_tests::edge::{Edge, EdgeOptions, HOST_TOKEN, TOKEN, live_path};
 use tidegate_tests::recorder::{Mood, Recorder};
 

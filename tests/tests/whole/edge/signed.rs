@@ -1,6 +1,6 @@
 //! Senders that sign, and senders that ask about the URL first.
 
-use crate::stage::{PATIENCE, Stage, receipt, varied};
+use super::stage::{PATIENCE, Stage, receipt, varied};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::Response;
 use serde_json::json;
@@ -100,7 +100,7 @@ async fn a_body_too_large_for_its_signature_to_be_checked_is_refused_and_says_so
         "POST /in/gh/{TOKEN} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nX-Hub-Signature-256: sha256=00\r\n\r\n",
         limit + 1
     );
-    let mut sender = crate::stage::Chunked::raw(&stage.edge, &head).await;
+    let mut sender = super::stage::Chunked::raw(&stage.edge, &head).await;
     assert_eq!(sender.status().await, 413);
     let (counted, last) = failures(&stage, "gh").await;
     assert!(counted == 1 && last.is_some_and(|why| why.contains("26214400 bytes")));

@@ -1,6 +1,6 @@
 //! Two stores: while one of them takes events, every sender gets a 2xx, and what was acknowledged reaches the queue.
 
-use crate::stage::{PATIENCE, Stage, opened, receipts, varied};
+use super::stage::{PATIENCE, Stage, opened, receipts, varied};
 use tidegate_tests::edge::{Edge, EdgeOptions, live_path};
 use tidegate_tests::recorder::{Mood, Recorder};
 use tokio::time::timeout;
@@ -193,7 +193,7 @@ async fn a_worker_without_a_vault_says_so_and_still_takes_events() {
     // An operator's configuration from before there was a vault.
     let queue = Recorder::start().await.expect("a free port");
     let build = tempfile::tempdir().expect("a folder");
-    crate::stage::copy_dir(&tidegate_tests::edge::root().join("worker/build"), build.path());
+    super::stage::copy_dir(&tidegate_tests::edge::root().join("worker/build"), build.path());
     let shell = build.path().join("index.js");
     std::fs::rename(&shell, build.path().join("shell.js")).expect("rename the shell");
     let wrapper = r#"
@@ -202,7 +202,7 @@ async fn a_worker_without_a_vault_says_so_and_still_takes_events() {
     std::fs::write(&shell, wrapper).expect("write the wrapper");
     let options = EdgeOptions { build: build.path().to_owned(), ..EdgeOptions::usual(queue.addr()) };
     let edge = Edge::start_with(options).await.expect("it starts");
-    let client = crate::stage::client();
+    let client = super::stage::client();
     let health = client.get(edge.url("/healthz")).send().await.expect("the edge answers");
     assert!(health.text().await.expect("text").contains("the Durable Object VAULT is not bound"));
     let post =

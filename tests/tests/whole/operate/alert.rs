@@ -1,6 +1,6 @@
 //! The host says once that it is in a bad way, and once that it is well again.
 
-use crate::{SECRET, kinds, stray, told, verified};
+use super::{SECRET, kinds, stray, told, verified};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tidegate_tests::receiver::Receiver;

@@ -1,6 +1,6 @@
 //! A trap in the Worker's wasm: it costs one request, and stops nothing else for ever.
 
-use crate::stage::{Chunked, PATIENCE, Stage, copy_dir, opened, receipts};
+use super::stage::{Chunked, PATIENCE, Stage, copy_dir, opened, receipts};
 use std::path::Path;
 use tempfile::TempDir;
 use tidegate_tests::edge::{live_path, root};

@@ -4,7 +4,7 @@
 //!
 //! The stored events are a thousand real ones, decided and performed by a host, and copies of their rows.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,11 +32,9 @@ const QUESTIONS: [(&str, &str); 5] = [
     ("look-parked", "/api/v1/parked?rows_max=100"),
 ];
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let seconds = numbers.next().unwrap_or(Ok(20)).context("read the seconds")?;
-    let stored = numbers.next().unwrap_or(Ok(1_000_000)).context("read the stored events")?;
+pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
+    let seconds = numbers.first().copied().unwrap_or(20);
+    let stored = numbers.get(1).copied().unwrap_or(1_000_000);
     let dir = bench::data_dir()?;
     let receiver = Receiver::start().await?;
     seed(dir.path(), &receiver).await?;

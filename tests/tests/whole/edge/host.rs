@@ -1,6 +1,6 @@
 //! The host's paths: for its token alone.
 
-use crate::stage::{Stage, varied};
+use super::stage::{Stage, varied};
 use tidegate_tests::edge::{HOST_TOKEN, SOURCE, TOKEN};
 
 const RECEIPT: &str = "01KAVNQXYZ0000000000000000";
@@ -63,7 +63,7 @@ async fn what_is_not_in_the_vault_is_a_404_and_deleting_it_is_done_already() {
 #[tokio::test]
 async fn an_upload_that_was_not_completed_is_not_given() {
     let stage = Stage::set().await;
-    let mut sender = crate::stage::Chunked::open(&stage.edge, &tidegate_tests::edge::live_path()).await;
+    let mut sender = super::stage::Chunked::open(&stage.edge, &tidegate_tests::edge::live_path()).await;
     sender.chunk(&varied(3 << 20)).await.expect("sent");
     stage.source_status(|status| status.vault.is_some_and(|vault| vault.bodies == 1)).await;
     let files = stage.vault_files();

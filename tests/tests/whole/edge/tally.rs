@@ -1,6 +1,6 @@
 //! How the senders were answered: counted, told to the host, and not forgotten.
 
-use crate::stage::{Chunked, Stage};
+use super::stage::{Chunked, Stage};
 use tidegate_tests::edge::{SOURCE, TOKEN_BEFORE, live_path};
 
 /// A sender that hangs up in the middle of its body: the edge cannot acknowledge that.
@@ -92,5 +92,5 @@ async fn told(stage: &Stage, words: &str) {
             stage.status().await;
         }
     };
-    tokio::time::timeout(crate::stage::PATIENCE, look).await.expect("the vault is told");
+    tokio::time::timeout(super::stage::PATIENCE, look).await.expect("the vault is told");
 }

@@ -1,6 +1,6 @@
 //! Any bytes on a live URL, within an envelope's limit.
 
-use crate::stage::{Chunked, Stage};
+use super::stage::{Chunked, Stage};
 use tidegate_envelope::limit::BODY_INLINE_BYTES_MAX;
 use tidegate_tests::edge::{SOURCE, TOKEN, TOKEN_BEFORE, live_path};
 use tokio::io::AsyncWriteExt as _;

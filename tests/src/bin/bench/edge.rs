@@ -17,10 +17,8 @@ const CONNECTIONS: usize = 64;
 const ROUND: Duration = Duration::from_secs(4);
 const WARM_UP: Duration = Duration::from_secs(2);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let rounds =
-        std::env::args().nth(1).map_or(Ok(5), |text| text.parse()).context("read the number of rounds")?;
+pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
+    let rounds = numbers.first().copied().unwrap_or(5);
     let body = std::fs::read(root().join("tests/samples/asset-update.json")).context("read the event")?;
     let queue = Recorder::start().await?;
     queue.set_mood(Mood::TakesAndForgets);

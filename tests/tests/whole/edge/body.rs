@@ -1,6 +1,6 @@
 //! Bodies too large for an envelope: in the vault, whole or the first part, before the 2xx.
 
-use crate::stage::{Chunked, PATIENCE, Stage, read_status, varied};
+use super::stage::{Chunked, PATIENCE, Stage, read_status, varied};
 use tidegate_envelope::limit::BODY_INLINE_BYTES_MAX;
 use tidegate_envelope::{Body, Digest, Envelope, VaultBody};
 use tidegate_tests::edge::{SOURCE, TOKEN, live_path};
@@ -155,7 +155,7 @@ async fn many_large_bodies_at_once_are_all_kept() {
     let stage = Stage::set().await;
     let body = varied(4 * MIB);
     let mut receipts = stage.post_at_once(8, &body).await;
-    let mut queued = crate::stage::receipts(&stage.queue.take());
+    let mut queued = super::stage::receipts(&stage.queue.take());
     receipts.sort_unstable();
     queued.sort_unstable();
     assert_eq!(receipts, queued);

@@ -34,11 +34,9 @@ type Notices = Arc<Mutex<HashMap<String, Vec<(Instant, String)>>>>;
 /// What was posted: by receipt, when.
 type Posted = HashMap<String, Instant>;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let seconds = numbers.next().unwrap_or(Ok(60)).context("read the seconds")?;
-    let per_second = numbers.next().unwrap_or(Ok(300)).context("read the events per second")?;
+pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
+    let seconds = numbers.first().copied().unwrap_or(60);
+    let per_second = numbers.get(1).copied().unwrap_or(300);
     let (url, notices) = receive().await?;
     let dir = bench::data_dir()?;
     let dev = Dev::start(dir.path()).await?;

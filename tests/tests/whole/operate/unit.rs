@@ -1,6 +1,6 @@
 //! The unit of systemd, and a host as systemd has it: told to go on by another configuration, and to stop.
 
-use crate::SECRET;
+use super::SECRET;
 use anyhow::{Context as _, ensure};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -118,7 +118,7 @@ async fn a_running_host_goes_on_by_another_configuration_and_says_when_it_is_rea
     std::fs::write(&file, config(1, 20))?;
     host.signal("HUP").await?;
     let notices = receiver.until("the alert", |notices| !notices.is_empty()).await?;
-    ensure!(crate::kinds(&notices)? == ["host.disk"], "{notices:?}");
+    ensure!(super::kinds(&notices)? == ["host.disk"], "{notices:?}");
     let log = host.log()?;
     ensure!(log.contains("hold from the next start: queue.batch_max"), "{log}");
 

@@ -1,6 +1,6 @@
 //! A backup of a host that works, put back elsewhere.
 
-use crate::stray;
+use super::stray;
 use anyhow::ensure;
 use serde_json::Value;
 use tidegate_tests::sender::{Sender, loan};

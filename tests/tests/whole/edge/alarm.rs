@@ -1,6 +1,6 @@
 //! The vault's alarm: it goes on sending whatever happens to a send, to one message, or to the Worker beside it.
 
-use crate::stage::{PATIENCE, Stage, opened, receipts};
+use super::stage::{PATIENCE, Stage, opened, receipts};
 use tidegate_tests::recorder::Mood;
 use tokio::time::timeout;
 

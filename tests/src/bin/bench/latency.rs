@@ -36,10 +36,8 @@ const PACED_EACH: usize = 25;
 /// A notice, and when it was there.
 type Arrival = (Instant, Bytes);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let events =
-        std::env::args().nth(1).map_or(Ok(400), |text| text.parse()).context("read the number of events")?;
+pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
+    let events = numbers.first().map_or(Ok(400), |events| usize::try_from(*events))?;
     let (notice_url, mut arrivals) = receive().await?;
     let dir = bench::data_dir()?;
     let dev = Dev::start(dir.path()).await?;

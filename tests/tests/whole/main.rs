@@ -1,0 +1,33 @@
+//! Tests of the whole: the real parts, put together as a user would. One executable, as each would carry the whole host.
+
+mod api;
+mod author;
+mod author_build;
+mod author_flow;
+mod author_new;
+mod browser;
+mod chaos;
+mod cloudflare;
+mod compile;
+mod deploy;
+mod dev;
+mod diff;
+mod docs;
+mod edge;
+mod fault;
+mod fuzz;
+mod hostile;
+mod keep;
+mod large;
+mod log;
+mod operate;
+mod origin;
+mod parked;
+mod reload;
+mod sender;
+mod signal;
+mod signature;
+mod source;
+mod swap;
+mod trial;
+mod watch;
