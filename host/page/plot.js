@@ -58,7 +58,8 @@ function draw(values, top, at) {
     piece.push([x(place), y(value)]);
   });
   const path = (points) => `M${points.map((point) => point.join(" ")).join("L")}`;
-  const line = (points) => (points.length > 1 ? path(points) : `${path(points)}h0.1`);
+  // A lone step is a dash, so that it is seen.
+  const line = (points) => (points.length > 1 ? path(points) : `M${Math.max(0, points[0][0] - 6)} ${points[0][1]}h6`);
   const ground = (points) => `${path(points)}V${HIGH}H${points[0][0]}Z`;
   const grounds = at === 0 && pieces.map((points) => h("path.plot-ground", { d: ground(points) }));
   const lines = pieces.map((points) => h("path.plot-line", { d: line(points), "vector-effect": "non-scaling-stroke" }));

@@ -13,6 +13,7 @@ mod refusal;
 pub mod route;
 mod schema;
 pub mod serve;
+pub mod sources;
 pub mod tokens;
 mod veil;
 
@@ -24,6 +25,7 @@ use crate::pace::Pace;
 use crate::pipeline::Pipeline;
 use crate::vigil::report::SourcesReport;
 use guard::Guard;
+use sources::Doors;
 use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -48,6 +50,8 @@ pub struct Admin<S> {
     pub forgetter: Arc<Forgetter<S>>,
     /// How the sources are.
     pub sources: watch::Receiver<Arc<SourcesReport>>,
+    /// Where sources are tried.
+    pub doors: Doors,
     /// The last hour.
     pub pace: Arc<RwLock<Pace>>,
     /// Who may ask.

@@ -9,7 +9,9 @@ pub(crate) use settings::rules;
 use crate::command::variable;
 use anyhow::Context as _;
 use common::Common;
+use reqwest::Url;
 use settings::{condition_bounds, gate_bounds, pipeline_bounds, pump_bounds, sandbox_config};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,6 +47,7 @@ use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
 use tidegate::trace::{Sampling, Told};
 use tidegate::versions::Versions;
 use tidegate::watch as watching;
+use tidegate_envelope::SourceName;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -61,6 +64,8 @@ pub(crate) struct HostParts<Q> {
     pub(crate) own: Vec<SocketAddr>,
     /// How long what was recorded is kept.
     pub(crate) retention: Retention,
+    /// The request URLs that are known.
+    pub(crate) request_urls: BTreeMap<SourceName, Url>,
 }
 
 /// What stands in no file.
@@ -121,7 +126,7 @@ impl Host {
         data: &Path,
         parts: HostParts<Q>,
     ) -> anyhow::Result<Self> {
-        let HostParts { queues, secrets, own, retention } = parts;
+        let HostParts { queues, secrets, own, retention, request_urls } = parts;
         let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
         let collector = collector(config, &secrets)?;
         let (stop, stopped) = watch::channel(false);
@@ -153,13 +158,13 @@ impl Host {
         let (conditions, bounds_now) = watch::channel(condition_bounds(config));
         let (pace, meter) = (Arc::default(), common.meter(sources.clone()));
         let token = crate::command::random_token()?;
-        let admin = common.admin(&token, dry_run, sources, (&pace, &meter), &stopped).await?;
+        let admin = common.admin(&token, dry_run, (sources, request_urls), (&pace, &meter), &stopped).await?;
         let (admin, admin_addrs) = listen::serve(config, admin, token, &mut tasks, &stopped).await?;
         let own = own.into_iter().chain(admin_addrs).collect();
         let outbox = common.outbox(secrets.named, own, Arc::clone(&recorded))?;
         admin.write(data)?;
-        let Common { store, pipeline, .. } = &common;
-        tasks.spawn(keep_pace(store.clone(), pace, now_ms, stopped.clone()));
+        let Common { store, deployer, pipeline, .. } = &common;
+        tasks.spawn(keep_pace(store.clone(), Arc::clone(deployer), pace, now_ms, stopped.clone()));
         tasks.spawn(watching::run(common.watch(edge, heard, report), stopped.clone()));
         tasks.spawn(overseer::run(common.overseer(), stopped.clone()));
         tasks.spawn(gauge::run(common.gauge(bounds_now), stopped.clone()));

@@ -57,6 +57,7 @@ pub mod revisit;
 pub mod rhythm;
 pub mod rights;
 pub mod rollout;
+pub mod sample;
 pub mod sandbox;
 pub mod scan;
 pub mod signal;

@@ -3,12 +3,15 @@
 
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
+use crate::account::AccountRow;
 use crate::store::flow::{Flow, Passed};
 use crate::store::stats::Stats;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use usage::Asked;
 
 /// The length of a step, in milliseconds.
 pub const STEP_MS: u64 = 5_000;
@@ -29,7 +32,15 @@ struct Step {
     parked: u64,
     ack: Option<(u64, u64)>,
     decide: Option<(u64, u64)>,
-    by_source: BTreeMap<String, u64>,
+    by_source: BTreeMap<String, FromSource>,
+    usage: Vec<Asked>,
+}
+
+/// What came from one source in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct FromSource {
+    incoming: u64,
+    ack: Option<(u64, u64)>,
 }
 
 /// The last hour, in steps.
@@ -37,6 +48,7 @@ struct Step {
 pub struct Pace {
     steps: VecDeque<Step>,
     before: Option<Stats>,
+    usage_before: Vec<AccountRow>,
     at_ms: u64,
     oldest_waiting_ms: Option<u64>,
 }
@@ -67,15 +79,28 @@ pub struct Series {
     pub decide_ms_p50: Vec<Option<u64>>,
     /// The same: 99 of a hundred took at most this.
     pub decide_ms_p99: Vec<Option<u64>>,
-    /// What came from each source within each step.
-    pub by_source: BTreeMap<String, Vec<u64>>,
+    /// The same of each source by itself.
+    pub by_source: BTreeMap<String, SourceSeries>,
+}
+
+/// What came from one source: one value for each step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceSeries {
+    /// What came in within each step.
+    pub incoming: Vec<u64>,
+    /// From the edge's accepting a request to the queue's taking it: the median, in milliseconds.
+    pub ack_ms_p50: Vec<Option<u64>>,
+    /// The same: 99 of a hundred took at most this.
+    pub ack_ms_p99: Vec<Option<u64>>,
 }
 
 impl Pace {
-    /// Adds a step that ends now.
-    pub fn add(&mut self, stats: Stats, flow: &Flow, now_ms: u64) {
+    /// Adds a step that ends now, with what the versions cost until now.
+    pub fn add(&mut self, stats: Stats, flow: &Flow, accounts: Vec<AccountRow>, now_ms: u64) {
         self.at_ms = now_ms;
         self.oldest_waiting_ms = flow.oldest_waiting_ms;
+        let usage = usage::between(&self.usage_before, &accounts);
+        self.usage_before = accounts;
         let Some(before) = self.before.replace(stats.clone()) else { return };
         let incoming = stats.incoming.saturating_sub(before.incoming);
         if self.steps.len() >= STEPS_MAX {
@@ -87,9 +112,10 @@ impl Pace {
             effects_done: stats.effects.done.saturating_sub(before.effects.done),
             waiting: stats.waiting,
             parked: stats.parked,
-            ack: spread(&flow.passed, |it| it.queued_at_ms),
-            decide: spread(&flow.passed, |it| it.decided_at_ms),
+            ack: spread(flow.passed.iter(), |it| it.queued_at_ms),
+            decide: spread(flow.passed.iter(), |it| it.decided_at_ms),
             by_source: by_source(&flow.passed, stats.accepted.sum().saturating_sub(before.accepted.sum())),
+            usage,
         });
     }
 
@@ -103,17 +129,15 @@ impl Pace {
     #[must_use]
     pub fn series(&self) -> Series {
         let steps = &self.steps;
-        let length = u64::try_from(steps.len()).unwrap_or_default() * STEP_MS;
         let mut by_source = BTreeMap::new();
         for name in steps.iter().flat_map(|step| step.by_source.keys()) {
             if by_source.len() < SOURCES_MAX && !by_source.contains_key(name) {
-                let line = steps.iter().map(|step| step.by_source.get(name).copied().unwrap_or_default());
-                by_source.insert(name.clone(), line.collect());
+                by_source.insert(name.clone(), self.of_source(name));
             }
         }
         Series {
             step_ms: STEP_MS,
-            from_ms: self.at_ms.saturating_sub(length),
+            from_ms: self.began_ms(steps.len()),
             incoming: steps.iter().map(|step| step.incoming).collect(),
             done: steps.iter().map(|step| step.done).collect(),
             effects_done: steps.iter().map(|step| step.effects_done).collect(),
@@ -126,25 +150,49 @@ impl Pace {
             by_source,
         }
     }
+
+    fn of_source(&self, name: &str) -> SourceSeries {
+        let line = || self.steps.iter().map(|step| step.by_source.get(name).copied().unwrap_or_default());
+        SourceSeries {
+            incoming: line().map(|it| it.incoming).collect(),
+            ack_ms_p50: line().map(|it| Some(it.ack?.0)).collect(),
+            ack_ms_p99: line().map(|it| Some(it.ack?.1)).collect(),
+        }
+    }
+
+    /// When the last so many steps began.
+    fn began_ms(&self, steps: usize) -> u64 {
+        self.at_ms.saturating_sub(u64::try_from(steps).unwrap_or_default() * STEP_MS)
+    }
 }
 
 /// The median and the 99th of a hundred of how long it took until then; `None` of nothing.
-fn spread(passed: &[Passed], until: impl Fn(&Passed) -> u64) -> Option<(u64, u64)> {
-    let mut took: Vec<_> = passed.iter().map(|it| until(it).saturating_sub(it.received_at_ms)).collect();
+fn spread<'a>(
+    passed: impl Iterator<Item = &'a Passed>,
+    until: impl Fn(&Passed) -> u64,
+) -> Option<(u64, u64)> {
+    let mut took: Vec<_> = passed.map(|it| until(it).saturating_sub(it.received_at_ms)).collect();
     took.sort_unstable();
     let at = |percent: usize| took.get((took.len().checked_sub(1)?) * percent / 100).copied();
     at(50).zip(at(99))
 }
 
-/// How many came from each source, of so many in all: counted where all of them were looked at, else by their share.
-fn by_source(passed: &[Passed], all: u64) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
+/// What came from each source, of so many in all: counted where all of them were looked at, else by their share.
+fn by_source(passed: &[Passed], all: u64) -> BTreeMap<String, FromSource> {
+    let mut events: BTreeMap<&str, Vec<&Passed>> = BTreeMap::new();
     for it in passed {
-        *counts.entry(it.source.as_str().to_owned()).or_default() += 1;
+        events.entry(it.source.as_str()).or_default().push(it);
     }
-    let seen = u64::try_from(passed.len()).unwrap_or_default();
-    if all > seen && passed.len() >= PASSED_MAX {
-        counts.values_mut().for_each(|count: &mut u64| *count = count.saturating_mul(all) / seen);
-    }
-    counts
+    let count = |len: usize| u64::try_from(len).unwrap_or_default();
+    let seen = count(passed.len());
+    let is_sample = all > seen && passed.len() >= PASSED_MAX;
+    let of = |events: &[&Passed]| FromSource {
+        incoming: if is_sample {
+            count(events.len()).saturating_mul(all) / seen
+        } else {
+            count(events.len())
+        },
+        ack: spread(events.iter().copied(), |it| it.queued_at_ms),
+    };
+    events.into_iter().map(|(source, events)| (source.to_owned(), of(&events))).collect()
 }

@@ -181,7 +181,7 @@ export const STORY = {
     ensure((await page.locator("dialog").count()) === 0, "it does nothing");
     const answered = await page.evaluate(async () => {
       const headers = { authorization: `Bearer ${sessionStorage.getItem("tidegate.token")}`, "content-type": "application/json" };
-      const posts = [["plugins/of/actor/promote", "{}"], ["parked/redrive", '{"query":{}}'], ["parked/drop", '{"query":{}}']];
+      const posts = [["plugins/of/actor/promote", "{}"], ["sources/amj/test", "{}"], ["parked/redrive", '{"query":{}}'], ["parked/drop", '{"query":{}}']];
       return Promise.all(posts.map(async ([path, body]) => (await fetch(`/api/v1/${path}`, { method: "POST", headers, body })).status));
     });
     ensure(answered.every((status) => status === 403), `the API answered ${answered}`);
@@ -233,6 +233,38 @@ export const STORY = {
       await until("it is performed", async () => (await settled(given, receipt)).effects[0].state === "done");
     }
     await page.getByText("Nothing that is parked passes this filter").waitFor();
+  },
+
+  async "a source is tried by a button, and its event followed to the decision"(stage, given) {
+    const page = await tab(stage);
+    await signIn(page, given, given.tokens.read);
+    const [source] = new URL(given.request_url).pathname.split("/").slice(-2);
+    await go(page, `#/sources?source=${source}`);
+    const button = page.getByRole("button", { name: "Send a test event" });
+    await button.waitFor({ state: "attached" });
+    ensure(await button.isDisabled(), "who may only read tries nothing");
+    const worker = await tab(stage);
+    await signIn(worker, given, given.tokens.operate);
+    await go(worker, `#/sources?source=${source}`);
+    const send = worker.getByRole("button", { name: "Send a test event" });
+    await send.waitFor({ state: "attached" });
+    await worker.evaluate(() => document.querySelectorAll("details").forEach((one) => (one.open = true)));
+    await send.click();
+    await worker.getByRole("status").filter({ hasText: "decided" }).waitFor();
+    await worker.getByRole("link", { name: "its timeline" }).click();
+    await worker.locator(".timeline strong", { hasText: "decided" }).first().waitFor();
+  },
+
+  async "what a plugin did before the page was opened is in its plots, and each source has its own times"(stage, given) {
+    const page = await tab(stage);
+    await signIn(page, given, given.tokens.read);
+    await until("a step has ended", async () => (await api(given, "/api/v1/usage/series?plugin=actor")).versions.length > 0);
+    await go(page, "#/plugins/actor");
+    const asked = page.locator("figure.plot", { hasText: "Asked" });
+    await asked.locator(".plot-line").first().waitFor({ state: "attached" });
+    await until("it says how often", async () => /at most [1-9.]/.test(await asked.innerText()));
+    await go(page, "#/");
+    await page.locator("td[data-label='Edge to queue']", { hasText: "p99" }).first().waitFor();
   },
 
   async "a keyboard is enough, from the token to an event’s timeline"(stage, given) {

@@ -123,16 +123,18 @@ function sourceRows({ sources: { sources }, series, now_ms }) {
   if (sources.length === 0) {
     return empty("No source is known yet", "A source is a sender with a URL of its own. This has one, and prints its URL:", "tidegate dev");
   }
-  const heads = ["Source", "State", "Rate", "Last hour", "Failures left", "Last event", "Vault"];
+  const heads = ["Source", "State", "Rate", "Last hour", "Edge to queue", "Failures left", "Last event", "Vault"];
   const cells = sources.map((source) => {
-    const values = series.by_source?.[source.source] ?? [];
-    const minute = values.slice(-Math.ceil(60_000 / series.step_ms));
-    const perMinute = minute.reduce((sum, value) => sum + value, 0);
+    const { incoming = [], ack_ms_p99 = [] } = series.by_source?.[source.source] ?? {};
+    const lately = (values) => values.slice(-Math.ceil(60_000 / series.step_ms));
+    const perMinute = lately(incoming).reduce((sum, value) => sum + value, 0);
+    const ack = Math.max(...lately(ack_ms_p99).filter((value) => value !== null));
     return h("tr", { role: "row" }, [
       h("a", { href: `#/sources?source=${source.source}`, "data-stop": true }, source.source),
       badge(source.state),
       `${number(perMinute)} a minute`,
-      spark(values, `events of ${source.source} in the last hour`),
+      spark(incoming, `events of ${source.source} in the last hour`),
+      h("span.now", spark(ack_ms_p99, `from edge to queue, of ${source.source} in the last hour`), Number.isFinite(ack) ? `p99 ${span(ack)}` : "–"),
       budget(source),
       source.last_event_ms ? h("span", { title: new Date(source.last_event_ms).toISOString() }, ago(source.last_event_ms, now_ms)) : "never",
       source.vault && source.vault.messages > 0 ? `${number(source.vault.messages)} waiting` : "empty",

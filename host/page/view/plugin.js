@@ -9,7 +9,7 @@ import { me } from "../session.js";
 import { number, percent, rate, short, size, took } from "../words.js";
 import { differences } from "./difference.js";
 import { onTrial, roles } from "./roles.js";
-import { between, faultsOf, look } from "./usage.js";
+import { faultsOf, lines, series } from "./usage.js";
 
 const EVERY_MS = 2000;
 const HISTORY_SHOWN = 20;
@@ -25,12 +25,16 @@ export async function plugin(place) {
   const parts = { trial: h("div"), versions: h("div"), drawn: "", plots };
   await place.keep(
     async () => {
-      const [detail, usage] = await Promise.all([get(`/api/v1/plugins/of/${step(name)}`, {}, place.signal), look(place.signal)]);
+      const [detail, usage, hour] = await Promise.all([
+        get(`/api/v1/plugins/of/${step(name)}`, {}, place.signal),
+        get("/api/v1/usage", {}, place.signal),
+        series({ plugin: name }, place.signal),
+      ]);
       const text = JSON.stringify(detail);
       if (text !== parts.drawn) draw(place, name, detail, parts);
       parts.drawn = text;
       fill(parts.versions, versions(detail, usage));
-      update(parts.plots, name, onTrial(detail.roles) ?? detail.roles.active);
+      update(parts.plots, lines(hour, name, onTrial(detail.roles) ?? detail.roles.active));
     },
     { lists: ["plugins"], every_ms: EVERY_MS },
   );
@@ -42,7 +46,7 @@ function draw(place, name, detail, parts) {
     h("p.up", h("a", { href: "#/plugins", "data-up": true }, "← Plugins")),
     h("h1", name),
     section("At work", roles(detail.roles), deployment(place, name, detail), parts.trial),
-    h("p.dim", `Measured while this page is open, of ${short(onTrial(detail.roles) ?? detail.roles.active)}:`),
+    h("p.dim", `The last hour of ${short(onTrial(detail.roles) ?? detail.roles.active)}:`),
     h("div.plots", Object.values(parts.plots).map((one) => one.element)),
     section("Versions", parts.versions),
     detail.drifts.length > 0 && section("Where the version on trial decides otherwise", differences(detail.drifts.map((one) => ({ ...one, received_at_ms: one.at_ms, event_kind: one.drift.kind })))),
@@ -85,12 +89,11 @@ async function confirm(place, name, verb, { title, text, yes, danger }, rest = {
   place.again();
 }
 
-function update(plots, name, shown) {
-  const { from_ms, step_ms, steps } = between(name, shown);
-  const at = (one, value) => one.update({ from_ms, step_ms, lines: [steps.map(value)] });
-  at(plots.calls, (one) => one.calls);
-  at(plots.mean, (one) => one.mean_us);
-  at(plots.faults, (one) => one.faults);
+function update(plots, { from_ms, step_ms, calls, mean_us, faults }) {
+  const draw = (one, line) => one.update({ from_ms, step_ms, lines: [line] });
+  draw(plots.calls, calls);
+  draw(plots.mean, mean_us);
+  draw(plots.faults, faults);
 }
 
 function versions({ roles: now, versions: all }, usage) {

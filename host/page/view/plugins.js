@@ -6,9 +6,10 @@ import { empty, row, table } from "../parts.js";
 import { spark } from "../plot.js";
 import { number, rate, took } from "../words.js";
 import { roles } from "./roles.js";
-import { between, faultsOf, look } from "./usage.js";
+import { faultsOf, lines, series } from "./usage.js";
 
 const EVERY_MS = 2000;
+const STEPS_SHOWN = 120;
 const HEADS = ["Plugin", "At work", "Kinds", "Asked", "Now", "Mean", "Faults"];
 
 export async function plugins(place) {
@@ -18,9 +19,13 @@ export async function plugins(place) {
   let isShown = false;
   await place.keep(
     async () => {
-      const [all, usage] = await Promise.all([get("/api/v1/plugins", {}, place.signal), look(place.signal)]);
+      const [all, usage, lately] = await Promise.all([
+        get("/api/v1/plugins", {}, place.signal),
+        get("/api/v1/usage", {}, place.signal),
+        series({ steps_max: STEPS_SHOWN }, place.signal),
+      ]);
       const held = document.activeElement?.getAttribute?.("href");
-      fill(list.body, all.map((one) => pluginRow(one, usage)));
+      fill(list.body, all.map((one) => pluginRow(one, usage, lately)));
       if (held) list.body.querySelector(`[href="${CSS.escape(held)}"]`)?.focus();
       list.element.hidden = all.length === 0;
       fill(after, all.length === 0 && empty("No plugin is at work", "Events are recorded and nothing is decided about them. A first plugin, in a language of yours:", "tidegate plugin new notify --lang python"));
@@ -31,18 +36,18 @@ export async function plugins(place) {
   );
 }
 
-function pluginRow(plugin, usage) {
+function pluginRow(plugin, usage, lately) {
   const href = `#/plugins/${step(plugin.plugin)}`;
   const of = usage.filter((row) => row.plugin === plugin.plugin);
   const sum = (value) => of.reduce((all, row) => all + value(row), 0);
   const [calls, faults, wall_us] = [sum((row) => row.calls), sum(faultsOf), sum((row) => row.wall_us)];
-  const { steps } = between(plugin.plugin, plugin.version);
+  const asked = lines(lately, plugin.plugin, plugin.version).calls;
   const cells = [
     h("a", { href, "data-stop": true }, plugin.plugin),
     roles(plugin.roles),
     h("span.wrap", plugin.kinds.join(", ") || "–"),
     number(calls),
-    h("span.now", spark(steps.map((one) => one.calls), "calls a second lately"), `${rate(steps.at(-1)?.calls ?? 0)}/s`),
+    h("span.now", spark(asked, "calls a second in the last ten minutes"), `${rate(asked.at(-1) ?? 0)}/s`),
     calls > 0 ? took(wall_us / calls) : "–",
     faults > 0 ? h("span.bad", number(faults)) : h("span.dim", "none"),
   ];

@@ -2,11 +2,12 @@
 
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
-import { badge, command, empty, facts, row, section, table, time } from "../parts.js";
+import { badge, empty, facts, row, section, table, time } from "../parts.js";
 import { ago, count, number, size, span } from "../words.js";
 import { alertRows } from "./overview.js";
 import { budget } from "./source.js";
 import { setup } from "./setup.js";
+import { tryIt } from "./try.js";
 
 const EVERY_MS = 5000;
 const GAPS_SHOWN = 20;
@@ -34,7 +35,7 @@ export async function sources(place) {
 }
 
 function draw(place, report, gaps, alerts, opened) {
-  const cards = report.sources.map((source) => card(source, report, opened));
+  const cards = report.sources.map((source) => card(place, source, report, opened));
   fill(place.root, h("h1", "Sources"), edge(report.edge),
     cards.length > 0 ? cards : empty("No source is known yet", "A source is a sender with a URL of its own. How the edge is told of one stands in source/README.md; whether the file is right:", "tidegate source check --file sources.json"),
     section("Times in which events may have been lost", gapRows(gaps)),
@@ -47,7 +48,7 @@ function edge(report) {
   return report.faults.length > 0 ? h("div.notice.bad", h("p", "Sources that are configured and not live:"), h("ul", report.faults.map((fault) => h("li", fault)))) : null;
 }
 
-function card(source, { now_ms }, opened) {
+function card(place, source, { now_ms }, opened) {
   const { tally, vault, rhythm } = source;
   return h("section.panel", { id: `source-${source.source}`, "aria-label": `Source ${source.source}` },
     h("h2", source.source, " ", badge(source.state), source.since_ms ? h("span.dim", " since ", time(source.since_ms)) : null),
@@ -64,21 +65,13 @@ function card(source, { now_ms }, opened) {
       ["rhythm", rhythm ? rhythmWords(rhythm) : null],
     ]),
     h("details", { "data-source": source.source, open: opened.has(source.source) || source.last_event_ms === null },
-      h("summary", "Set it up and try it"), setup(source), tryIt(source)));
+      h("summary", "Set it up and try it"), setup(source), tryIt(place, source)));
 }
 
 function rhythmWords({ known, active_slots_per_week, surprise, surprise_max }) {
   const often = `speaks in about ${number(Math.round(active_slots_per_week))} of the week’s 2,016 five minutes`;
   if (!known) return `${often}; a week of history is needed before its silence surprises`;
   return `${often}; its silence now: ${surprise.toFixed(1)} of ${surprise_max.toFixed(1)}`;
-}
-
-/// The host does not know the URL: its token is the sender's secret and the edge's. So the test is typed where it is known.
-function tryIt({ source }) {
-  return h("div", h("h3", "Try it"),
-    h("p", "Posts the sender’s sample and follows it until it is decided. The host does not know the URL, as its token is a secret between the edge and the sender; type it where you have it:"),
-    command(`tidegate source test ${source} --url 'https://<your domain>/in/${source}/<token>'`),
-    h("p.dim", "With ", h("code", "tidegate dev"), " the URL is known: ", h("code", `tidegate source test ${source}`)));
 }
 
 function gapRows(gaps) {

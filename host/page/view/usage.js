@@ -1,40 +1,17 @@
-// What each version cost, sampled while the page is open: the host keeps sums, the difference of two is what happened between.
+// How versions did, step by step, as the host remembers the last hour of them.
 
 import { get } from "../api.js";
-
-const SAMPLES_MAX = 240;
-
-/// By `plugin version`: the moments that were looked at, with the sums of then.
-const samples = new Map();
-
-/// Reads the sums and keeps them. Gives the rows as the host has them.
-export async function look(signal) {
-  const rows = await get("/api/v1/usage", {}, signal);
-  const at_ms = Date.now();
-  for (const row of rows) {
-    const key = `${row.plugin} ${row.version}`;
-    const known = samples.get(key) ?? [];
-    // The host started anew: its sums did, too.
-    if (known.at(-1)?.calls > row.calls) known.length = 0;
-    known.push({ at_ms, calls: row.calls, wall_us: row.wall_us, faults: faultsOf(row) });
-    if (known.length > SAMPLES_MAX) known.shift();
-    samples.set(key, known);
-  }
-  return rows;
-}
 
 /// All faults of a version together.
 export const faultsOf = (row) => Object.values(row.faults).reduce((sum, many) => sum + many, 0);
 
-/// What happened between the looks: calls a second, the mean time of one in microseconds (null where there was none), faults a
+/// The steps of one plugin, or the last so many of all.
+export const series = (query, signal) => get("/api/v1/usage/series", query, signal);
+
+/// What one version did in them: calls a second, the mean time of one in microseconds (null where there was none), faults a
 /// second.
-export function between(plugin, version) {
-  const known = samples.get(`${plugin} ${version}`) ?? [];
-  const steps = known.slice(1).map((now, at) => {
-    const before = known[at];
-    const [calls, s] = [now.calls - before.calls, (now.at_ms - before.at_ms) / 1000];
-    return { calls: calls / s, mean_us: calls > 0 ? (now.wall_us - before.wall_us) / calls : null, faults: (now.faults - before.faults) / s };
-  });
-  const step_ms = known.length > 1 ? (known.at(-1).at_ms - known[0].at_ms) / (known.length - 1) : 1000;
-  return { from_ms: known[1]?.at_ms ?? Date.now(), step_ms, steps };
+export function lines({ from_ms, step_ms, versions }, plugin, version) {
+  const one = versions.find((line) => line.plugin === plugin && line.version === version);
+  const perSecond = (values) => values.map((value) => (value * 1000) / step_ms);
+  return { from_ms, step_ms, calls: perSecond(one?.calls ?? []), mean_us: one?.mean_us ?? [], faults: perSecond(one?.faults ?? []) };
 }

@@ -4,7 +4,10 @@ use super::extract::Params;
 use super::refusal::Refused;
 use super::{Admin, veil};
 use crate::access::{Caller, Role};
+use crate::deploy::Deployer;
+use crate::pace::usage::UsageSeries;
 use crate::pace::{PASSED_MAX, Pace, STEP_MS, Series};
+use crate::plugin::PluginName;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::store::listing::EventQuery;
@@ -83,9 +86,28 @@ pub(super) async fn overview<S: Store + Clone>(
     Ok(Json(Overview { now_ms, started_ms, stats, sources, oldest_waiting_ms, series }))
 }
 
+/// Which versions' last hour.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UsageQuery {
+    /// Those of this plugin only.
+    plugin: Option<PluginName>,
+    /// The last so many steps only.
+    steps_max: Option<usize>,
+}
+
+pub(super) async fn usage_series<S: Store + Clone>(
+    State(admin): State<Arc<Admin<S>>>,
+    Params(query): Params<UsageQuery>,
+) -> Json<UsageSeries> {
+    let pace = admin.pace.read().unwrap_or_else(PoisonError::into_inner);
+    Json(pace.usage(query.plugin.as_ref(), query.steps_max.unwrap_or(usize::MAX)))
+}
+
 /// Adds a step to the pace again and again, until it is stopped. Cancel-safe.
-pub async fn keep_pace<S: Store>(
+pub async fn keep_pace<S: Store + Clone>(
     store: S,
+    deployer: Arc<Deployer<S>>,
     pace: Arc<RwLock<Pace>>,
     now_ms: fn() -> u64,
     mut stop: watch::Receiver<bool>,
@@ -105,7 +127,12 @@ pub async fn keep_pace<S: Store>(
         match looked.await {
             Ok((stats, flow)) => {
                 last = Some(flow.last);
-                pace.write().unwrap_or_else(PoisonError::into_inner).add(stats, &flow, now_ms());
+                pace.write().unwrap_or_else(PoisonError::into_inner).add(
+                    stats,
+                    &flow,
+                    deployer.usage(),
+                    now_ms(),
+                );
             }
             Err(error) => tracing::warn!("failed to look how much came in: {error}"),
         }

@@ -3,11 +3,8 @@
 
 use super::guard::guard;
 use super::refusal::Refused;
-use super::{Admin, PAGE_ROWS_MAX, dryrun, forget, listing, overview, plugins, tokens};
-use crate::alert::Gap;
+use super::{Admin, dryrun, forget, listing, overview, plugins, sources, tokens};
 use crate::store::Store;
-use crate::store::watched::AlertRow;
-use crate::vigil::report::SourcesReport;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use aide::generate;
@@ -107,12 +104,15 @@ fn seeing<S: Store + Clone>() -> ApiRouter<Arc<Admin<S>>> {
             "/api/v1/stats",
             get_with(listing::stats::<S>, row("stats", "How many there are of everything")),
         )
-        .api_route("/api/v1/sources", get_with(sources::<S>, row("sources", "How the sources are")))
+        .api_route("/api/v1/sources", get_with(sources::sources::<S>, row("sources", "How the sources are")))
         .api_route(
             "/api/v1/gaps",
-            get_with(gaps::<S>, row("gaps", "Times in which events may have been lost")),
+            get_with(sources::gaps::<S>, row("gaps", "Times in which events may have been lost")),
         )
-        .api_route("/api/v1/alerts", get_with(alerts::<S>, row("alerts", "What the operator was told")))
+        .api_route(
+            "/api/v1/alerts",
+            get_with(sources::alerts::<S>, row("alerts", "What the operator was told")),
+        )
         .api_route("/api/v1/events", get_with(listing::events::<S>, row("events", "Events, page by page")))
         .api_route(
             "/api/v1/events/{receipt}",
@@ -128,6 +128,10 @@ fn seeing<S: Store + Clone>() -> ApiRouter<Arc<Admin<S>>> {
             get_with(listing::parked_detail::<S>, row("parkedDetail", "All about it")),
         )
         .api_route("/api/v1/usage", get_with(plugins::usage::<S>, row("usage", "What each version cost")))
+        .api_route(
+            "/api/v1/usage/series",
+            get_with(overview::usage_series::<S>, row("usageSeries", "How versions did in the last hour")),
+        )
         .api_route(
             "/api/v1/plugins/of/{plugin}",
             get_with(plugins::show::<S>, row("plugin", "All about one plugin")),
@@ -163,6 +167,10 @@ fn deploying<S: Store + Clone>() -> ApiRouter<Arc<Admin<S>>> {
         .api_route(
             "/api/v1/plugins/of/{plugin}/{action}",
             post_with(plugins::change::<S>, row("change", "Promote, end, go back, retire")),
+        )
+        .api_route(
+            "/api/v1/sources/{source}/test",
+            post_with(sources::test::<S>, row("testSource", "Post the sender's sample to the edge")),
         )
         .api_route(
             "/api/v1/parked/redrive",
@@ -206,19 +214,4 @@ fn administering<S: Store + Clone>() -> ApiRouter<Arc<Admin<S>>> {
 async fn in_turn(State(one): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     let _turn = one.acquire().await.expect("the semaphore is never closed");
     next.run(request).await
-}
-
-async fn sources<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Json<SourcesReport> {
-    let report = Arc::clone(&admin.sources.borrow());
-    Json((*report).clone())
-}
-
-async fn gaps<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Result<Json<Vec<Gap>>, Refused> {
-    Ok(Json(admin.store.gaps(PAGE_ROWS_MAX).await?))
-}
-
-async fn alerts<S: Store + Clone>(
-    State(admin): State<Arc<Admin<S>>>,
-) -> Result<Json<Vec<AlertRow>>, Refused> {
-    Ok(Json(admin.store.alerts(PAGE_ROWS_MAX).await?))
 }

@@ -3,15 +3,19 @@
 use super::now_ms;
 use super::settings::{effects_retry, executor_config, per_second, rollout_rules, vigil_rules};
 use crate::command::random_token;
+use anyhow::Context as _;
+use reqwest::Url;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tidegate::admin::Admin;
 use tidegate::admin::guard::Guard;
+use tidegate::admin::sources::Doors;
 use tidegate::alert::sender::{AlertSender, Target};
 use tidegate::condition::Bounds;
-use tidegate::config::{Config, given};
+use tidegate::config::{Config, given, secure_url};
 use tidegate::deploy::Deployer;
 use tidegate::dryrun::DryRun;
 use tidegate::edge::EdgeClient;
@@ -30,6 +34,7 @@ use tidegate::store::Store;
 use tidegate::store::watched::Sending;
 use tidegate::vigil::report::SourcesReport;
 use tidegate::watch::Watch;
+use tidegate_envelope::SourceName;
 use tokio::sync::{Notify, watch};
 
 pub(super) struct Common<'a, S> {
@@ -125,10 +130,12 @@ impl<S: Store + Clone> Common<'_, S> {
         &self,
         token: &str,
         dry_run: Arc<DryRun<S>>,
-        sources: watch::Receiver<Arc<SourcesReport>>,
+        (sources, known): (watch::Receiver<Arc<SourcesReport>>, BTreeMap<SourceName, Url>),
         (pace, meter): (&Arc<RwLock<Pace>>, &Arc<Meter<S>>),
         stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Admin<S>> {
+        let edge = &self.config.edge.url;
+        let edge = (!edge.is_empty()).then(|| secure_url(edge)).transpose().context("read edge.url")?;
         Ok(Admin {
             store: self.store.clone(),
             deployer: Arc::clone(&self.deployer),
@@ -138,6 +145,7 @@ impl<S: Store + Clone> Common<'_, S> {
             raised: Arc::clone(&self.raised),
             forgetter: self.forgetter(),
             sources,
+            doors: Doors { edge, known },
             pace: Arc::clone(pace),
             guard: Guard::new(self.store.tokens().await?, token, per_second(self.config)),
             tokens_turn: tokio::sync::Mutex::default(),

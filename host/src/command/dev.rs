@@ -5,6 +5,7 @@ mod state;
 use crate::assembly::{Host, HostParts, Secrets};
 use crate::command::plugin::reload;
 use anyhow::{Context as _, bail, ensure};
+use reqwest::Url;
 use serde::Serialize;
 use state::State;
 use std::net::SocketAddr;
@@ -101,7 +102,10 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         secrets.edge_token = Some(state.edge_token.clone());
     }
     let retention = Retention::for_trying_out(&config.retention);
-    let parts = HostParts { queues: vec![embedded], secrets, own, retention };
+    let request_url = format!("{edge_url}/in/{}/{}", config.dev.source, state.source_token);
+    let known = Url::parse(&request_url).context("read the request URL")?;
+    let request_urls = [(config.dev.source.clone(), known)].into();
+    let parts = HostParts { queues: vec![embedded], secrets, own, retention, request_urls };
     let mut host = Host::start(&config, data, parts).await?;
 
     let note = super::nearby::leave_note(data);
@@ -111,7 +115,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         );
     }
     let ready = Ready {
-        request_url: format!("http://{request_addr}/in/{}/{}", config.dev.source, state.source_token),
+        request_url,
         page_url: format!("{}/#token={}", host.admin.url, host.admin.token),
         edge_url,
         edge_token: &state.edge_token,

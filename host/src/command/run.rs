@@ -3,6 +3,7 @@
 use super::notify;
 use crate::assembly::{Host, HostParts, Secrets};
 use anyhow::Context as _;
+use std::collections::BTreeMap;
 use std::path::Path;
 use tidegate::config::Config;
 use tidegate::config::reload::{self, Changed};
@@ -41,7 +42,8 @@ pub(crate) async fn run(
     });
     let queues = queues.collect::<anyhow::Result<Vec<_>>>()?;
     let retention = Retention::new(&config.retention)?;
-    let parts = HostParts { queues, secrets: Secrets::from_env(config)?, own: Vec::new(), retention };
+    let secrets = Secrets::from_env(config)?;
+    let parts = HostParts { queues, secrets, own: Vec::new(), retention, request_urls: BTreeMap::new() };
     let mut host = Host::start(config, data, parts).await?;
     let stopped = super::stopped()?;
     tokio::pin!(stopped);

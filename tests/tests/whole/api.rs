@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use tidegate::access::Role;
 use tidegate::admin::overview::Overview;
+use tidegate::admin::sources::SourceTested;
 use tidegate::admin::tokens::{MadeToken, Me, TokenRow};
 use tidegate::store::EventRow;
 use tidegate::store::access::AuditRow;
@@ -122,6 +123,7 @@ async fn nobody_gets_anything_without_a_token_or_with_too_small_a_role() -> anyh
             .replace("{plugin}", "loan-notice")
             .replace("{id}", "stray/1")
             .replace("{action}", "end")
+            .replace("{source}", "amj")
             .replace("{name}", "nobody");
         for stranger in &strangers {
             let (status, body) = stranger.ask(method.clone(), &path, None).await?;
@@ -221,6 +223,43 @@ async fn a_token_takes_over_from_another_survives_a_restart_and_is_taken_away() 
     dev.cli.output(&["token", "revoke", "ann"]).await?;
     let said = dev.cli.refusal(&["token", "revoke", "ann"]).await?;
     ensure!(said.contains("there is no token `ann`"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_tried_at_the_edge_and_nowhere_else() -> anyhow::Result<()> {
+    let (dir, receiver) = (tempfile::tempdir()?, Receiver::start().await?);
+    let (dev, _) = system(dir.path(), &receiver).await?;
+    let (known, edge) = (dev.ready("request_url").to_owned(), dev.ready("edge_url").to_owned());
+    let source = known.rsplit('/').nth(1).context("a source")?;
+    let api = Api::new(&dev, Some(dev.ready("admin_token")))?;
+    let test = async |source: &str, body: Value| {
+        api.ask(Method::POST, &format!("/api/v1/sources/{source}/test"), Some(body)).await
+    };
+    for body in [json!({}), json!({ "url": known })] {
+        let (status, tested) = test(source, body).await?;
+        ensure!(status == StatusCode::OK, "{status} {tested}");
+        let tested: SourceTested = serde_json::from_value(tested)?;
+        dev.cli.settled(tested.receipt).await?;
+    }
+    let elsewhere = receiver.url(&format!("/in/{source}/token"));
+    let refused = [
+        (source, json!({ "url": elsewhere }), 422, "not at the edge"),
+        (source, json!({ "url": "no url" }), 422, "is no URL"),
+        (source, json!({ "url": format!("{edge}/healthz") }), 422, "its path has"),
+        ("other", json!({}), 422, "does not know where other takes events"),
+        (source, json!({ "url": format!("{edge}/in/{source}/guessed") }), 502, "404"),
+        (source, json!({ "link": known }), 422, "unknown field `link`"),
+    ];
+    for (source, body, expected, why) in refused {
+        let (status, answer) = test(source, body.clone()).await?;
+        ensure!(status == expected && answer.to_string().contains(why), "{body}: {status} {answer}");
+    }
+    ensure!(receiver.notices().iter().all(|it| !it.path.starts_with("/in/")), "posted elsewhere");
+    let audit: Vec<AuditRow> = api.get("/api/v1/audit?before=0").await?;
+    let audit = serde_json::to_string(&audit)?;
+    let token = known.rsplit('/').next().context("a token")?;
+    ensure!(audit.contains(&format!("/sources/{source}/test")) && !audit.contains(token), "{audit}");
     Ok(())
 }
 

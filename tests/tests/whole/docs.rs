@@ -38,7 +38,10 @@ fn fences(page: &str) -> anyhow::Result<Vec<(How<'_>, &str)>> {
 
 /// One script of a page, and how many fences are in it.
 fn script(page: &str) -> anyhow::Result<(String, usize)> {
-    let mut script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n".to_owned();
+    // With `-m` what goes on in the background is a group of its own, and ends with all that it started.
+    let mut script =
+        "set -euom pipefail\ntrap 'for job in $(jobs -p); do kill -- -$job || true; done; wait' EXIT\n"
+            .to_owned();
     let mut run = 0;
     for (how, commands) in fences(page)? {
         match how {

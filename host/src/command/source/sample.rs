@@ -3,22 +3,16 @@
 use crate::command::nearby::Place;
 use crate::command::{client, dev, events, print, print_json};
 use anyhow::{Context as _, bail, ensure};
-use reqwest::{Client as Http, StatusCode, Url, redirect};
-use serde_json::Value;
+use reqwest::Url;
 use std::time::Duration;
 use tidegate::admin::client::Client;
-use tidegate::config::{Config, secure_url};
-use tidegate::heard::TEST_NAME;
+use tidegate::config::Config;
+use tidegate::sample;
 use tidegate::store::EventRow;
 use tidegate::vigil::report::SourcesReport;
 use tidegate_envelope::{Receipt, SourceName};
 use tokio::time::Instant;
 
-/// What the sender's documentation shows
-/// (<https://asset-management-for-jira.readme.io/reference/using-the-events-api>).
-const SAMPLE: &str = include_str!("../../../../tests/samples/asset-update.json");
-/// What the sender would wait for an answer.
-const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// The pause between two looks at what became of it.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -44,7 +38,7 @@ pub(super) async fn run(args: &Args, config: &Config, host: &Place) -> anyhow::R
     // Asked first: what cannot be followed is not sent.
     let _: SourcesReport = host.get("/api/v1/sources").await?;
     let started = Instant::now();
-    let receipt = post(url, &args.name).await?;
+    let receipt = sample::post(url, &args.name, jiff::Timestamp::now()).await?;
     let say = |text: String| if args.json { Ok(()) } else { print(&text) };
     say(format!("the edge took it in {} ms: receipt {receipt}\n", started.elapsed().as_millis()))?;
     let event = follow(&host, receipt, Duration::from_secs(args.wait)).await?;
@@ -81,38 +75,7 @@ fn request_url(args: &Args, config: &Config, host: &Place) -> anyhow::Result<Url
     };
     let url =
         known.with_context(|| format!("say where {} is: --url https://<your domain>/in/...", args.name))?;
-    let url = secure_url(&url).context("--url")?;
-    let its = format!("/in/{}/", args.name);
-    ensure!(url.path().contains(&its), "--url is not one of {}: its path has {its}<token>", args.name);
-    Ok(url)
-}
-
-/// Posts the sample. No other event has the same bytes: it would be taken for its duplicate.
-async fn post(url: Url, name: &SourceName) -> anyhow::Result<Receipt> {
-    let mut event: Value = serde_json::from_str(SAMPLE).context("read the sample event")?;
-    event["id"] = 0.into();
-    let now = jiff::Timestamp::now();
-    event["name"] = format!("{TEST_NAME} {now}").into();
-    // Another moment each time: at the same one it would be a conflict, and nobody would be asked.
-    event["updated_at"] = now.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string().into();
-    let http = Http::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX).build()?;
-    let response = http.post(url).json(&event).send().await.map_err(reqwest::Error::without_url);
-    let response =
-        response.context("the edge gave no answer within 3 seconds, which its sender counts as a failure")?;
-    match response.status() {
-        status if status.is_success() => {}
-        StatusCode::NOT_FOUND => bail!("the edge answered 404: it knows no source {name} with this token"),
-        StatusCode::UNAUTHORIZED => {
-            bail!("the edge answered 401: the sender of {name} signs its requests, and this test cannot")
-        }
-        StatusCode::SERVICE_UNAVAILABLE => bail!("the edge answered 503: no store took the event in time"),
-        status => bail!("the edge answered {status}, which its sender counts as a failure"),
-    }
-    let answer: Value =
-        response.json().await.map_err(reqwest::Error::without_url).context("read the edge's answer")?;
-    let receipt =
-        answer.get("receipt").and_then(Value::as_str).context("the edge's answer has no receipt")?;
-    receipt.parse().context("read the receipt")
+    sample::request_url(&url, &args.name).context("--url")
 }
 
 /// Waits until the event needs nothing more to be decided.
