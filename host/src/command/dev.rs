@@ -153,6 +153,15 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     serving.await?.context("stop the queue")
 }
 
+/// Where the edge of the `tidegate dev` on this directory is, and the token that it knows its host by; `None` when there was
+/// none.
+pub(crate) fn own_edge(config: &Config, data: &Path) -> anyhow::Result<Option<(String, String)>> {
+    Ok(State::load(data)?.map(|state| {
+        let listen = remembered(state.request_port, config.dev.request_listen);
+        (format!("http://{listen}"), state.edge_token)
+    }))
+}
+
 /// Where the source of the `tidegate dev` on this directory takes events; `None` when there was none.
 pub(crate) fn request_url(config: &Config, data: &Path) -> anyhow::Result<Option<String>> {
     let state = State::load(data)?;

@@ -36,6 +36,8 @@ pub(crate) struct Args {
 struct Patient {
     config: Config,
     data: PathBuf,
+    /// The edge of the `tidegate dev` on this directory, and its token: it brings its own, and its own queue.
+    dev: Option<(String, String)>,
     now_ms: fn() -> u64,
 }
 
@@ -58,7 +60,9 @@ pub(crate) async fn run(
         .to_owned();
     let is_read = config.is_ok();
     let mut findings = vec![finding::of_config(&config)];
-    let patient = Arc::new(Patient { config: config.unwrap_or_default(), data, now_ms });
+    let config = config.unwrap_or_default();
+    let dev = super::dev::own_edge(&config, &data)?;
+    let patient = Arc::new(Patient { config, data, dev, now_ms });
     let mut checks = JoinSet::new();
     checks.spawn(bounded("store", here::store(Arc::clone(&patient))));
     checks.spawn(bounded("data", here::data(Arc::clone(&patient))));

@@ -9,16 +9,11 @@ use url::Url;
 const CHECK: &str = "edge";
 
 pub(super) async fn check(patient: Arc<Patient>) -> Vec<Finding> {
-    let configured = &patient.config.edge.url;
-    if configured.is_empty() {
-        let what = "edge.url is not set: nobody tells when a sender is about to stop, and large bodies wait";
-        return vec![Finding::warning(CHECK, what, "Set edge.url in tidegate.toml to the Worker's URL")];
-    }
-    let Some(token) = Patient::secret("TIDEGATE_EDGE_TOKEN") else {
-        let fix = "export TIDEGATE_EDGE_TOKEN=...   # what `npx wrangler secret put HOST_TOKEN` was given";
-        return vec![Finding::problem(CHECK, "TIDEGATE_EDGE_TOKEN is not set here", fix)];
+    let (configured, token) = match place(&patient) {
+        Ok(place) => place,
+        Err(finding) => return vec![finding],
     };
-    let (url, client) = match (Url::parse(configured), EdgeClient::new(configured, &token)) {
+    let (url, client) = match (Url::parse(&configured), EdgeClient::new(&configured, &token)) {
         (Ok(url), Ok(client)) => (url, client),
         (_, Err(error)) => {
             return vec![Finding::problem(CHECK, format!("{error:#}"), "Mend edge.url in tidegate.toml")];
@@ -56,6 +51,23 @@ pub(super) async fn check(patient: Arc<Patient>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Where it is, and the token that it knows the host by.
+fn place(patient: &Patient) -> Result<(String, String), Finding> {
+    let configured = &patient.config.edge.url;
+    if !configured.is_empty() {
+        let token = Patient::secret("TIDEGATE_EDGE_TOKEN").ok_or_else(|| {
+            let fix =
+                "export TIDEGATE_EDGE_TOKEN=...   # what `npx wrangler secret put HOST_TOKEN` was given";
+            Finding::problem(CHECK, "TIDEGATE_EDGE_TOKEN is not set here", fix)
+        })?;
+        return Ok((configured.clone(), token));
+    }
+    patient.dev.clone().ok_or_else(|| {
+        let what = "edge.url is not set: nobody tells when a sender is about to stop, and large bodies wait";
+        Finding::warning(CHECK, what, "Set edge.url in tidegate.toml to the Worker's URL")
+    })
 }
 
 /// Asks for what needs no token, for the sake of the time it is answered at.

@@ -18,6 +18,11 @@ const RETENTION_S_PROBLEM: u64 = 3_600;
 pub(super) async fn check(patient: Arc<Patient>) -> Vec<Finding> {
     let queue = &patient.config.queue;
     if queue.account_id.is_empty() || queue.queue_id.is_empty() {
+        if patient.dev.is_some() {
+            let what =
+                "`tidegate dev` brings its own; `tidegate run` takes queue.account_id and queue.queue_id";
+            return vec![Finding::ok(CHECK, what)];
+        }
         let fix = "Set queue.account_id and queue.queue_id in tidegate.toml; `npx wrangler queues list` shows the id";
         return vec![Finding::problem(CHECK, "tidegate.toml does not say which queue to pull from", fix)];
     }

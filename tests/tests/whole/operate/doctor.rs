@@ -70,7 +70,14 @@ async fn a_good_system_has_no_problem_and_each_fault_is_found_with_what_to_type(
     let with = |name, value: &str| good.clone().with(name, value);
     finds(&with("TIDEGATE_EDGE_TOKEN", "another"), "edge", "problem", "401").await?;
     finds(&with("TIDEGATE_EDGE_URL", "http://127.0.0.1:1"), "edge", "problem", "does not answer").await?;
+    let tried_out = Cli::new(dir.path()).output(&["doctor"]).await?;
+    for said in ["`tidegate dev` brings its own", "the edge answers", "problems: 0"] {
+        ensure!(tried_out.contains(said), "without a word of configuration: {tried_out}");
+    }
+    let (state, aside) = (Path::new(dev.ready("data")).join("dev.json"), dir.path().join("aside"));
+    std::fs::rename(&state, &aside)?;
     finds(&with("TIDEGATE_EDGE_URL", ""), "edge", "warning", "edge.url is not set").await?;
+    std::fs::rename(&aside, &state)?;
     finds(&with("TIDEGATE_QUEUE_TOKEN", "another"), "queue", "problem", "refused with").await?;
     finds(&with("TIDEGATE_QUEUE_TOKEN", ""), "queue", "problem", "not set here").await?;
     let other = "0123456789abcdef0123456789abcdef";
