@@ -32,8 +32,8 @@ const VIEWS = [
   [/^\/?$/, overview, ""],
 ];
 const LINKS = [["", "Overview"], ["events", "Events"], ["plugins", "Plugins"], ["parked", "Parked"], ["sources", "Sources"]];
-/// A filter that no event passes: of the stream, how things are is wanted, not what is recorded. No sender can send it.
-const NO_EVENT = { kind: "tidegate.none" };
+/// Of the stream, how things are is wanted here, not what is recorded.
+const NO_EVENT = { events: false };
 const TICK_MS = 500;
 const COUNTED_MAX = 99;
 

@@ -14,6 +14,7 @@ pub mod route;
 mod schema;
 pub mod serve;
 pub mod sources;
+pub mod stream;
 pub mod tokens;
 mod veil;
 

@@ -43,7 +43,7 @@ async function posted(source, signal) {
     return await post(to, {}, signal);
   } catch (error) {
     if (error.status !== UNPROCESSABLE) throw error;
-    const url = field("Request URL", { name: "url", type: "password", required: true, autocomplete: "off", spellcheck: "false", placeholder: `https://…/in/${source}/…` });
+    const url = field("Request URL", { name: "url", type: "password", required: true, autocomplete: "off", spellcheck: "false", placeholder: `https://<your domain>/in/${source}/<token>` });
     const body = h("p", "The host does not know the URL, as its token is a secret between the edge and the sender. It is used once and kept nowhere.");
     const given = await ask({ title: `Where does ${source} take events?`, body, fields: [url], yes: "Send" });
     return given && post(to, { url: given.url.trim() }, signal);

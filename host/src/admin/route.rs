@@ -3,7 +3,7 @@
 
 use super::guard::guard;
 use super::refusal::Refused;
-use super::{Admin, dryrun, forget, listing, overview, plugins, sources, tokens};
+use super::{Admin, dryrun, forget, listing, overview, plugins, sources, stream, tokens};
 use crate::store::Store;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
@@ -138,7 +138,7 @@ fn seeing<S: Store + Clone>() -> ApiRouter<Arc<Admin<S>>> {
         )
         .api_route(
             "/api/v1/stream",
-            get_with(overview::stream::<S>, row("stream", "What is recorded, as it happens")),
+            get_with(stream::stream::<S>, row("stream", "What is recorded, as it happens")),
         )
         .api_route(
             "/metrics",

@@ -310,6 +310,17 @@ async fn the_stream_tells_what_is_recorded_and_goes_on_where_it_was() -> anyhow:
     let receipts: Vec<_> = told.iter().filter_map(|event| event["receipt"].as_str()).collect();
     ensure!(receipts == [first.receipt.to_string(), receipt.to_string()], "{receipts:?}");
 
+    let mut calm = follow(&api, "?events=false&after=0").await?;
+    while calm.text.matches("event: overview").count() < 2 {
+        let chunk = calm.response.chunk().await?.context("the stream goes on")?;
+        calm.text.push_str(std::str::from_utf8(&chunk)?);
+    }
+    ensure!(!calm.text.contains("event: recorded"), "{}", calm.text);
+    for unknown in ["?text=loan", "?payload=true", "?before=0", "?class=nonsense"] {
+        let (status, _) = api.ask(Method::GET, &format!("/api/v1/stream{unknown}"), None).await?;
+        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{unknown}: {status}");
+    }
+
     let overview: Overview = api.get("/api/v1/overview").await?;
     ensure!(overview.stats.incoming == 2 && overview.started_ms > 0, "{:?}", overview.stats);
     Ok(())

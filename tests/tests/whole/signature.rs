@@ -104,7 +104,7 @@ async fn only_pinned_components_come_in() -> anyhow::Result<()> {
     let pins = format!("[\"{other}\"]");
     let dev = Dev::start_with(dir.path(), &[("TIDEGATE_PLUGINS_DIGESTS", &pins)]).await?;
     refused(&dev, &["good"], &[&digest, "not among those pinned", "plugins.digests"]).await?;
-    drop(dev);
+    dev.process.kill().await?;
     let pins = format!("[\"{other}\", \"sha256:{digest}\"]");
     let dev = Dev::start_with(dir.path(), &[("TIDEGATE_PLUGINS_DIGESTS", &pins)]).await?;
     dev.cli.output(&["plugin", "deploy", "good"]).await?;
