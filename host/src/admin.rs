@@ -26,7 +26,7 @@ use crate::pace::Pace;
 use crate::pipeline::Pipeline;
 use crate::vigil::report::SourcesReport;
 use guard::Guard;
-use sources::Doors;
+use sources::Endpoints;
 use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -52,7 +52,7 @@ pub struct Admin<S> {
     /// How the sources are.
     pub sources: watch::Receiver<Arc<SourcesReport>>,
     /// Where sources are tried.
-    pub doors: Doors,
+    pub endpoints: Endpoints,
     /// The last hour.
     pub pace: Arc<RwLock<Pace>>,
     /// Who may ask.

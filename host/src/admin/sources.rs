@@ -22,7 +22,7 @@ use tidegate_envelope::{Receipt, SourceName};
 
 /// Where sources are tried.
 #[derive(Clone, Debug, Default)]
-pub struct Doors {
+pub struct Endpoints {
     /// The edge, when it is known: a test goes nowhere else.
     pub edge: Option<Url>,
     /// The request URLs that are known. Elsewhere than with `tidegate dev` the host knows none: a token is between the edge
@@ -78,7 +78,7 @@ pub(super) async fn test<S: Store + Clone>(
     Path(OfSource { source }): Path<OfSource>,
     Sent(test): Sent<SourceTest>,
 ) -> Result<Json<SourceTested>, Refused> {
-    let url = admin.doors.of(&source, test.url.as_deref())?;
+    let url = admin.endpoints.of(&source, test.url.as_deref())?;
     let asked = Instant::now();
     let now = Timestamp::from_millisecond((admin.now_ms)().cast_signed()).unwrap_or_default();
     let posted = sample::post(url, &source, now).await;
@@ -87,7 +87,7 @@ pub(super) async fn test<S: Store + Clone>(
     Ok(Json(SourceTested { receipt, ack_ms }))
 }
 
-impl Doors {
+impl Endpoints {
     /// Where this source is tried.
     fn of(&self, source: &SourceName, given: Option<&str>) -> Result<Url, Refused> {
         let Some(given) = given else {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tidegate::admin::Admin;
 use tidegate::admin::guard::Guard;
-use tidegate::admin::sources::Doors;
+use tidegate::admin::sources::Endpoints;
 use tidegate::alert::sender::{AlertSender, Target};
 use tidegate::condition::Bounds;
 use tidegate::config::{Config, given, secure_url};
@@ -145,7 +145,7 @@ impl<S: Store + Clone> Common<'_, S> {
             raised: Arc::clone(&self.raised),
             forgetter: self.forgetter(),
             sources,
-            doors: Doors { edge, known },
+            endpoints: Endpoints { edge, known },
             pace: Arc::clone(pace),
             guard: Guard::new(self.store.tokens().await?, token, per_second(self.config)),
             tokens_turn: tokio::sync::Mutex::default(),
