@@ -19,6 +19,7 @@ use std::time::Duration;
 use tidegate::account::Accounts;
 use tidegate::admin::client::Address;
 use tidegate::admin::overview::keep_pace;
+use tidegate::admin::sources::Endpoints;
 use tidegate::alert::sender::{self as alert_sender, Target};
 use tidegate::comparison::{self, Comparisons};
 use tidegate::condition::Bounds;
@@ -128,6 +129,7 @@ impl Host {
     ) -> anyhow::Result<Self> {
         let HostParts { queues, secrets, own, retention, request_urls } = parts;
         let (edge, target) = (edge(config, &secrets)?, target(config, &secrets)?);
+        let endpoints = Endpoints { edge: edge.as_ref().map(|edge| edge.url().clone()), known: request_urls };
         let collector = collector(config, &secrets)?;
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
@@ -158,7 +160,7 @@ impl Host {
         let (conditions, bounds_now) = watch::channel(condition_bounds(config));
         let (pace, meter) = (Arc::default(), common.meter(sources.clone()));
         let token = crate::command::random_token()?;
-        let admin = common.admin(&token, dry_run, (sources, request_urls), (&pace, &meter), &stopped).await?;
+        let admin = common.admin(&token, dry_run, sources, endpoints, (&pace, &meter), &stopped).await?;
         let (admin, admin_addrs) = listen::serve(config, admin, token, &mut tasks, &stopped).await?;
         let own = own.into_iter().chain(admin_addrs).collect();
         let outbox = common.outbox(secrets.named, own, Arc::clone(&recorded))?;

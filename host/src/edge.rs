@@ -43,6 +43,12 @@ impl EdgeClient {
         Ok(Self { client, base, authorization })
     }
 
+    /// The Worker's URL.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.base
+    }
+
     /// How its sources fare. Cancel-safe.
     ///
     /// # Errors

@@ -17,11 +17,14 @@ const STEPS = {
 };
 const USUAL = ["Enter the URL in the sender’s settings, as it stands: the token is its only secret."];
 
+/// The shape of its URL.
+export const requestUrl = (source) => `https://<your domain>/in/${source}/<token>`;
+
 /// The URL's shape, the steps for the sender, and how the edge is told.
 export function setup({ source, profile }) {
   const steps = STEPS[profile] ?? USUAL;
   return h("div",
-    h("h3", "Its URL"), command(`https://<your domain>/in/${source}/<token>`),
+    h("h3", "Its URL"), command(requestUrl(source)),
     h("h3", "At the sender"), h("ol", steps.map((step) => h("li", step))),
     h("h3", "At the edge"),
     h("p", "A new token beside the old one, then the file to the edge; both are live until the old one is taken away:"),

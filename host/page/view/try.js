@@ -5,6 +5,7 @@ import { ask, tell } from "../dialog.js";
 import { fill, h, pause } from "../dom.js";
 import { action, actions, badge, command, field, say, trouble } from "../parts.js";
 import { span } from "../words.js";
+import { requestUrl } from "./setup.js";
 
 /// The pause between two looks at what became of it, and how many there are.
 const LOOK_MS = 250;
@@ -16,7 +17,7 @@ export function tryIt(place, { source }) {
   return h("div", h("h3", "Try it"),
     h("p", "Posts the sender’s sample to the edge and follows it until it is decided. Your plugins are asked about it like about any other event."),
     actions(action("Send a test event", { needs: "operate", kind: "primary", run: () => send(place, source, gave) })), gave,
-    h("p.dim", "Or where the URL is known:"), command(`tidegate source test ${source} --url 'https://<your domain>/in/${source}/<token>'`));
+    h("p.dim", "Or where the URL is known:"), command(`tidegate source test ${source} --url '${requestUrl(source)}'`));
 }
 
 async function send(place, source, gave) {
@@ -43,7 +44,7 @@ async function posted(source, signal) {
     return await post(to, {}, signal);
   } catch (error) {
     if (error.status !== UNPROCESSABLE) throw error;
-    const url = field("Request URL", { name: "url", type: "password", required: true, autocomplete: "off", spellcheck: "false", placeholder: `https://<your domain>/in/${source}/<token>` });
+    const url = field("Request URL", { name: "url", type: "password", required: true, autocomplete: "off", spellcheck: "false", placeholder: requestUrl(source) });
     const body = h("p", "The host does not know the URL, as its token is a secret between the edge and the sender. It is used once and kept nowhere.");
     const given = await ask({ title: `Where does ${source} take events?`, body, fields: [url], yes: "Send" });
     return given && post(to, { url: given.url.trim() }, signal);

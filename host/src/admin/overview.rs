@@ -88,12 +88,9 @@ pub async fn keep_pace<S: Store + Clone>(
         match looked.await {
             Ok((stats, flow)) => {
                 last = Some(flow.last);
-                pace.write().unwrap_or_else(PoisonError::into_inner).add(
-                    stats,
-                    &flow,
-                    deployer.usage(),
-                    now_ms(),
-                );
+                // Read before the pace is held, which all that is shown waits for.
+                let accounts = deployer.usage();
+                pace.write().unwrap_or_else(PoisonError::into_inner).add(stats, &flow, accounts, now_ms());
             }
             Err(error) => tracing::warn!("failed to look how much came in: {error}"),
         }

@@ -3,9 +3,6 @@
 use super::now_ms;
 use super::settings::{effects_retry, executor_config, per_second, rollout_rules, vigil_rules};
 use crate::command::random_token;
-use anyhow::Context as _;
-use reqwest::Url;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
@@ -15,7 +12,7 @@ use tidegate::admin::guard::Guard;
 use tidegate::admin::sources::Endpoints;
 use tidegate::alert::sender::{AlertSender, Target};
 use tidegate::condition::Bounds;
-use tidegate::config::{Config, given, secure_url};
+use tidegate::config::{Config, given};
 use tidegate::deploy::Deployer;
 use tidegate::dryrun::DryRun;
 use tidegate::edge::EdgeClient;
@@ -34,7 +31,6 @@ use tidegate::store::Store;
 use tidegate::store::watched::Sending;
 use tidegate::vigil::report::SourcesReport;
 use tidegate::watch::Watch;
-use tidegate_envelope::SourceName;
 use tokio::sync::{Notify, watch};
 
 pub(super) struct Common<'a, S> {
@@ -130,12 +126,11 @@ impl<S: Store + Clone> Common<'_, S> {
         &self,
         token: &str,
         dry_run: Arc<DryRun<S>>,
-        (sources, known): (watch::Receiver<Arc<SourcesReport>>, BTreeMap<SourceName, Url>),
+        sources: watch::Receiver<Arc<SourcesReport>>,
+        endpoints: Endpoints,
         (pace, meter): (&Arc<RwLock<Pace>>, &Arc<Meter<S>>),
         stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Admin<S>> {
-        let edge = &self.config.edge.url;
-        let edge = (!edge.is_empty()).then(|| secure_url(edge)).transpose().context("read edge.url")?;
         Ok(Admin {
             store: self.store.clone(),
             deployer: Arc::clone(&self.deployer),
@@ -145,7 +140,7 @@ impl<S: Store + Clone> Common<'_, S> {
             raised: Arc::clone(&self.raised),
             forgetter: self.forgetter(),
             sources,
-            endpoints: Endpoints { edge, known },
+            endpoints,
             pace: Arc::clone(pace),
             guard: Guard::new(self.store.tokens().await?, token, per_second(self.config)),
             tokens_turn: tokio::sync::Mutex::default(),

@@ -102,7 +102,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
         secrets.edge_token = Some(state.edge_token.clone());
     }
     let retention = Retention::for_trying_out(&config.retention);
-    let request_url = format!("{edge_url}/in/{}/{}", config.dev.source, state.source_token);
+    let request_url = state.request_url(&edge_url, &config.dev.source);
     let known = Url::parse(&request_url).context("read the request URL")?;
     let request_urls = [(config.dev.source.clone(), known)].into();
     let parts = HostParts { queues: vec![embedded], secrets, own, retention, request_urls };
@@ -156,19 +156,17 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
 /// Where the edge of the `tidegate dev` on this directory is, and the token that it knows its host by; `None` when there was
 /// none.
 pub(crate) fn own_edge(config: &Config, data: &Path) -> anyhow::Result<Option<(String, String)>> {
-    Ok(State::load(data)?.map(|state| {
-        let listen = remembered(state.request_port, config.dev.request_listen);
-        (format!("http://{listen}"), state.edge_token)
-    }))
+    Ok(State::load(data)?.map(|state| (edge_url(config, &state), state.edge_token)))
 }
 
 /// Where the source of the `tidegate dev` on this directory takes events; `None` when there was none.
 pub(crate) fn request_url(config: &Config, data: &Path) -> anyhow::Result<Option<String>> {
-    let state = State::load(data)?;
-    Ok(state.map(|state| {
-        let listen = remembered(state.request_port, config.dev.request_listen);
-        format!("http://{listen}/in/{}/{}", config.dev.source, state.source_token)
-    }))
+    Ok(State::load(data)?.map(|state| state.request_url(&edge_url(config, &state), &config.dev.source)))
+}
+
+/// Where the edge was at the last start.
+fn edge_url(config: &Config, state: &State) -> String {
+    format!("http://{}", remembered(state.request_port, config.dev.request_listen))
 }
 
 /// Listens where the last start did, or elsewhere when another program has taken that.

@@ -61,7 +61,14 @@ pub(crate) async fn run(
     let is_read = config.is_ok();
     let mut findings = vec![finding::of_config(&config)];
     let config = config.unwrap_or_default();
-    let dev = super::dev::own_edge(&config, &data)?;
+    let dev = super::dev::own_edge(&config, &data).unwrap_or_else(|error| {
+        findings.push(Finding::problem(
+            "data",
+            format!("{error:#}"),
+            "Delete that file: `tidegate dev` makes it anew",
+        ));
+        None
+    });
     let patient = Arc::new(Patient { config, data, dev, now_ms });
     let mut checks = JoinSet::new();
     checks.spawn(bounded("store", here::store(Arc::clone(&patient))));

@@ -45,7 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, host: &Place) -> anyhow::Result<ExitCode> {
     let client = super::client(host)?;
-    let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let user = || super::variable("USER");
     let request = ForgetRequest {
         person: args.person,
         names: args.name,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use tidegate_envelope::SourceName;
 
 /// The content of `dev.json`, readable by this user alone.
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,6 +58,11 @@ impl State {
         };
         state.save(data)?;
         Ok(state)
+    }
+
+    /// Where this source takes events, at the edge that is there.
+    pub(super) fn request_url(&self, edge_url: &str, source: &SourceName) -> String {
+        format!("{edge_url}/in/{source}/{}", self.source_token)
     }
 
     /// Keeps the ports for the next start.

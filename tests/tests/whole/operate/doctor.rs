@@ -77,6 +77,8 @@ async fn a_good_system_has_no_problem_and_each_fault_is_found_with_what_to_type(
     let (state, aside) = (Path::new(dev.ready("data")).join("dev.json"), dir.path().join("aside"));
     std::fs::rename(&state, &aside)?;
     finds(&with("TIDEGATE_EDGE_URL", ""), "edge", "warning", "edge.url is not set").await?;
+    std::fs::write(&state, "nonsense")?;
+    finds(&good, "data", "problem", "dev.json").await?;
     std::fs::rename(&aside, &state)?;
     finds(&with("TIDEGATE_QUEUE_TOKEN", "another"), "queue", "problem", "refused with").await?;
     finds(&with("TIDEGATE_QUEUE_TOKEN", ""), "queue", "problem", "not set here").await?;
