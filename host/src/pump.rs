@@ -40,6 +40,9 @@ pub async fn run<Q: Queue, S: Store>(
             held = permits_for_a_batch(&permits, bounds.batch_max) => held,
             _ = stop.wait_for(|stop| *stop) => break,
         };
+        // Before the pull: batches end while it is under way, and the queue may have counted them before they did.
+        let free = permits.available_permits().saturating_add(held.num_permits());
+        let under_way = bounds.in_flight_max.saturating_sub(free);
         let pulled = tokio::select! {
             pulled = queue.pull(held.num_permits()) => pulled,
             _ = stop.wait_for(|stop| *stop) => break,
@@ -47,8 +50,6 @@ pub async fn run<Q: Queue, S: Store>(
         while batches.try_join_next().is_some() {}
         wait_ms = match pulled {
             Ok(pulled) => {
-                let free = permits.available_permits().saturating_add(held.num_permits());
-                let under_way = bounds.in_flight_max.saturating_sub(free);
                 counts.pulled(pulled.deliveries.len(), pulled.backlog, under_way);
                 let wait_ms = poll::next(&bounds.poll, wait_ms, pulled.deliveries.len(), pulled.again);
                 start(&mut batches, (&queue, &pipeline), pulled, held, turns.next_turn());
