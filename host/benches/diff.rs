@@ -17,8 +17,8 @@ use tidegate::plugin::Manifest;
 use tidegate::read::read_fetched;
 use tidegate::registry::Active;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::SqlStore;
 use tidegate::store::past::PastQuery;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{Batch, Recorded, Store};
 use tidegate::versions::Versions;
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
@@ -34,7 +34,7 @@ fn main() {
 
 async fn measure() {
     let dir = tempfile::tempdir().expect("a directory");
-    let store = SqliteStore::open(dir.path()).expect("a store");
+    let store = SqlStore::open(dir.path()).expect("a store");
     let sandbox = Arc::new(Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox"));
     let versions = Arc::new(Versions::new(store.clone(), Arc::clone(&sandbox)));
     let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), || 1);
@@ -82,7 +82,7 @@ fn candidate(setting: &str) -> Candidate {
     Candidate::new(manifest, component)
 }
 
-async fn all(dry_run: &DryRun<SqliteStore>, run: &Run) -> Tally {
+async fn all(dry_run: &DryRun<SqlStore>, run: &Run) -> Tally {
     let manifest = Arc::new(run.candidate.manifest.clone());
     let (mut tally, mut before) = (Tally::default(), None);
     loop {

@@ -15,7 +15,7 @@ use tidegate::event::Event;
 use tidegate::plugin::Manifest;
 use tidegate::read::{Opened, read};
 use tidegate::sandbox::{Question, Sandbox, SandboxConfig};
-use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::SqlStore;
 use tidegate::versions::Versions;
 use tidegate_envelope::{Envelope, Receipt, SourceName, Unsealed};
 
@@ -77,14 +77,14 @@ fn other(component: &[u8], number: usize) -> Vec<u8> {
     [component, &section].concat()
 }
 
-fn deployer(data: &Path, code: &Path) -> Deployer<SqliteStore> {
-    let store = SqliteStore::open(data).expect("a store");
+fn deployer(data: &Path, code: &Path) -> Deployer<SqlStore> {
+    let store = SqlStore::open(data).expect("a store");
     let sandbox = Sandbox::new(SandboxConfig::new(code.to_owned())).expect("a sandbox");
     Deployer::new(Arc::new(Versions::new(store, Arc::new(sandbox))), Arc::default(), || 1)
 }
 
 /// Starts on what was deployed, and gives how long that took.
-async fn start(data: &Path, code: &Path) -> (Deployer<SqliteStore>, Duration) {
+async fn start(data: &Path, code: &Path) -> (Deployer<SqlStore>, Duration) {
     loop {
         // The one before holds the directory until its writer has ended.
         let lock = std::fs::File::open(data.join("store.lock")).expect("it was deployed there");
@@ -100,7 +100,7 @@ async fn start(data: &Path, code: &Path) -> (Deployer<SqliteStore>, Duration) {
 }
 
 /// Microseconds to find who wants an event and to ask, the plugin being among the last.
-fn per_event(deployer: &Deployer<SqliteStore>) -> f64 {
+fn per_event(deployer: &Deployer<SqlStore>) -> f64 {
     let registry = deployer.switchboard.current();
     let event = event("kind.7");
     let sandbox = &deployer.versions.sandbox;

@@ -41,7 +41,7 @@ use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
 use tidegate::signal::Signals;
-use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::SqlStore;
 use tidegate::store::sqlite::seal::StoreKeys;
 use tidegate::store::watched::Sending;
 use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
@@ -134,7 +134,7 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let (signals, told) = signals(config);
-        let store = SqliteStore::open_with(data, &secrets.store)?;
+        let store = SqlStore::open_with(data, &secrets.store)?;
         let (deployer, dry_run) = deployer(config, data, &store, &secrets).await?;
         let (comparisons, compared) = Comparisons::new();
         let pipeline = Pipeline::new(Parts {
@@ -221,9 +221,9 @@ impl Host {
 async fn deployer(
     config: &Config,
     data: &Path,
-    store: &SqliteStore,
+    store: &SqlStore,
     secrets: &Secrets,
-) -> anyhow::Result<(Arc<Deployer<SqliteStore>>, Arc<DryRun<SqliteStore>>)> {
+) -> anyhow::Result<(Arc<Deployer<SqlStore>>, Arc<DryRun<SqlStore>>)> {
     let versions = Arc::new(Versions {
         limits: config.limits,
         secrets: secrets.named.named(),

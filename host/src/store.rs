@@ -16,6 +16,7 @@ pub mod watched;
 pub use listing::{EffectRow, EventRow, PlanRow};
 pub use outbox::{DueEffect, EffectOutcome, EffectState};
 pub use parked::ParkedRow;
+pub use sqlite::{Disk, SqlStore};
 
 use crate::access::KeptToken;
 use crate::alert::Gap;

@@ -16,8 +16,8 @@ use tidegate::queue::Queue as _;
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::registry::Switchboard;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::SqlStore;
 use tidegate::store::parked::ParkedQuery;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{EventRow, Store as _};
 use tidegate::turn::Turn;
 use tidegate::versions::Versions;
@@ -61,8 +61,8 @@ async fn serve(vault: Arc<Vault>) -> String {
 
 /// A pipeline between a queue and a vault.
 struct Stage {
-    pipeline: Arc<Pipeline<SqliteStore>>,
-    store: SqliteStore,
+    pipeline: Arc<Pipeline<SqlStore>>,
+    store: SqlStore,
     queues: Queues,
     queue_id: QueueId,
     queue: EmbeddedQueue,
@@ -80,7 +80,7 @@ impl Stage {
 
     async fn with(edge: Option<EdgeClient>, vault: Arc<Vault>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = SqliteStore::open(dir.path()).expect("a store");
+        let store = SqlStore::open(dir.path()).expect("a store");
         let sandbox = Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox");
         let pipeline = Pipeline::new(Parts {
             store: store.clone(),

@@ -23,10 +23,10 @@ use tidegate::event::Arrival;
 use tidegate::log::{Level, Line, Log};
 use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, PluginName, Version};
+use tidegate::store::SqlStore;
 use tidegate::store::listing::EventQuery;
 use tidegate::store::outbox::WaitingTarget;
 use tidegate::store::parked::ParkedQuery;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::versions::{NewVersion, Provenance};
 use tidegate::store::{
     Batch, DueEffect, EffectOutcome, EffectState, EventRow, ParkedRow, Recorded, Replan, Store, Stray,
@@ -119,8 +119,8 @@ fn decided(version: &Version, n: u64) -> Recorded {
     recorded(n, vec![plan(version, verdict)])
 }
 
-async fn open(dir: &tempfile::TempDir) -> (SqliteStore, Version) {
-    let store = SqliteStore::open(dir.path()).expect("opens");
+async fn open(dir: &tempfile::TempDir) -> (SqlStore, Version) {
+    let store = SqlStore::open(dir.path()).expect("opens");
     let new = new_version(b"component");
     let version = new.version.clone();
     store.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("records");
@@ -129,7 +129,7 @@ async fn open(dir: &tempfile::TempDir) -> (SqliteStore, Version) {
 }
 
 /// Makes a recorded version the active one.
-async fn deploy(store: &SqliteStore, version: &Version, at_ms: u64) {
+async fn deploy(store: &SqlStore, version: &Version, at_ms: u64) {
     let deployment = Deployment {
         id: 0,
         plugin: manifest().name,
@@ -146,16 +146,16 @@ fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-async fn commit_events(store: &SqliteStore, events: Vec<Recorded>) {
+async fn commit_events(store: &SqlStore, events: Vec<Recorded>) {
     store.commit(Batch { events, ..Batch::default() }).await.expect("commits");
 }
 
 /// All events, oldest first.
-async fn all(store: &SqliteStore) -> Vec<EventRow> {
+async fn all(store: &SqlStore) -> Vec<EventRow> {
     store.events(EventQuery::default()).await.expect("reads").events
 }
 
-async fn all_parked(store: &SqliteStore) -> Vec<ParkedRow> {
+async fn all_parked(store: &SqlStore) -> Vec<ParkedRow> {
     store.parked(ParkedQuery::default()).await.expect("reads").rows
 }
 
@@ -179,14 +179,14 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 /// All effects that are due.
-async fn effects_due(store: &SqliteStore, now_ms: u64) -> Vec<DueEffect> {
+async fn effects_due(store: &SqlStore, now_ms: u64) -> Vec<DueEffect> {
     let waiting = store.targets_waiting(now_ms, 10).await.expect("reads");
     store.effects(waiting.into_iter().flat_map(|waiting| waiting.due).collect()).await.expect("reads")
 }
 
 /// The writer's thread lets go of the file a moment after the last handle is gone.
-async fn reopen(dir: &tempfile::TempDir) -> SqliteStore {
-    SqliteStore::open(dir.path()).expect("opens again")
+async fn reopen(dir: &tempfile::TempDir) -> SqlStore {
+    SqlStore::open(dir.path()).expect("opens again")
 }
 
 #[tokio::test]
@@ -334,7 +334,7 @@ async fn the_recent_window_holds_the_last_firsts() {
 async fn two_hosts_cannot_work_on_one_directory() {
     let dir = dir();
     let (_store, _) = open(&dir).await;
-    let error = SqliteStore::open(dir.path()).err().expect("is refused").to_string();
+    let error = SqlStore::open(dir.path()).err().expect("is refused").to_string();
     assert!(error.contains("another tidegate"), "{error}");
 }
 
@@ -344,7 +344,7 @@ async fn a_store_of_a_newer_schema_is_refused() {
     drop(open(&dir).await);
     let db = rusqlite::Connection::open(dir.path().join("store.sqlite")).expect("opens");
     db.pragma_update(None, "user_version", 99).expect("updates");
-    let error = format!("{:#}", SqliteStore::open(dir.path()).err().expect("is refused"));
+    let error = format!("{:#}", SqlStore::open(dir.path()).err().expect("is refused"));
     assert!(error.contains("schema 99"), "{error}");
 }
 

@@ -205,7 +205,7 @@ fn sql_is_spoken_in_the_adapters_alone() {
 fn adapters_are_named_where_the_parts_are_put_together() {
     let sources = sources(&["host/src"]);
     for (adapter, home) in [
-        ("SqliteStore", "host/src/store/sqlite.rs"),
+        ("SqlStore", "host/src/store/sqlite.rs"),
         ("RestQueue", "host/src/queue/rest.rs"),
         ("EmbeddedQueue", "host/src/queue/embedded.rs"),
     ] {

@@ -16,8 +16,8 @@ use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::queue::rest::{BATCH_MAX, RestQueue, RestQueueConfig, Token};
 use tidegate::registry::{Active, Switchboard};
 use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::versions::Versions;
 use tidegate_queue::{Behavior, QueueId, Queues, ServeOptions, Server};
 use tokio::sync::{Notify, watch};
@@ -35,8 +35,8 @@ pub(crate) fn now_ms() -> u64 {
 
 /// A host's middle, with plugins/rust at work.
 pub(crate) struct Middle {
-    pub(crate) store: SqliteStore,
-    pub(crate) versions: Arc<Versions<SqliteStore>>,
+    pub(crate) store: SqlStore,
+    pub(crate) versions: Arc<Versions<SqlStore>>,
     switchboard: Arc<Switchboard>,
 }
 
@@ -46,7 +46,7 @@ impl Middle {
         let component = std::fs::read(root.join("plugins/rust/plugin.wasm"))
             .expect("plugins/rust/plugin.wasm is built; type: cargo xtask plugins");
         let manifest = std::fs::read_to_string(root.join("plugins/rust/plugin.toml")).expect("a manifest");
-        let store = SqliteStore::open(dir).expect("a store");
+        let store = SqlStore::open(dir).expect("a store");
         let sandbox = Arc::new(Sandbox::new(SandboxConfig::new(dir.join("compiled"))).expect("a sandbox"));
         let switchboard = Arc::new(Switchboard::default());
         let versions = Arc::new(Versions::new(store.clone(), sandbox));
@@ -60,7 +60,7 @@ impl Middle {
         Arc::clone(self.switchboard.current().iter().next().expect("one plugin"))
     }
 
-    async fn pipeline(self) -> Arc<Pipeline<SqliteStore>> {
+    async fn pipeline(self) -> Arc<Pipeline<SqlStore>> {
         let parts = Parts {
             store: self.store,
             versions: self.versions,
@@ -95,7 +95,7 @@ pub(crate) enum Way {
 
 /// A host at work.
 pub(crate) struct Host {
-    store: SqliteStore,
+    store: SqlStore,
     queues: Queues,
     queue: QueueId,
     stop: watch::Sender<bool>,

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use tidegate::access::Role;
 use tidegate::admin::route;
 use tidegate::admin::tokens::{MadeToken, NewToken, Rotation, TokenRow};
+use tidegate::store::SqlStore;
 use tidegate::store::access::AuditRow;
-use tidegate::store::sqlite::SqliteStore;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -134,5 +134,5 @@ pub(crate) async fn audit(args: &AuditArgs, host: &Place) -> anyhow::Result<()> 
 }
 
 pub(crate) fn openapi() -> anyhow::Result<()> {
-    print(&(serde_json::to_string_pretty(&route::description::<SqliteStore>())? + "\n"))
+    print(&(serde_json::to_string_pretty(&route::description::<SqlStore>())? + "\n"))
 }

@@ -61,7 +61,7 @@ const BATCHES_WAITING_MAX: usize = 64;
 
 /// The store on one SQLite file. Cheap to clone.
 #[derive(Clone)]
-pub struct SqliteStore(Arc<Inner>);
+pub struct SqlStore(Arc<Inner>);
 
 struct Inner {
     writer: Writer,
@@ -77,11 +77,11 @@ struct Inner {
     _lock: Option<File>,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens or makes `store.sqlite` in this directory, not encrypted.
     ///
     /// # Errors
-    /// As [`SqliteStore::open_with`].
+    /// As [`SqlStore::open_with`].
     pub fn open(dir: &Path) -> anyhow::Result<Self> {
         Self::open_with(dir, &StoreKeys::default())
     }
@@ -164,7 +164,7 @@ async fn on<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(query).await.context("read the store")??)
 }
 
-impl Store for SqliteStore {
+impl Store for SqlStore {
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.0.writer.commit(batch).await
     }
@@ -310,7 +310,7 @@ impl Store for SqliteStore {
     }
 }
 
-impl Keeping for SqliteStore {
+impl Keeping for SqlStore {
     async fn sizes(&self, after: Option<EventSeq>, rows_max: usize) -> Result<Vec<Stored>, StoreError> {
         self.show(move |db| remove::sizes(db, after, rows_max)).await
     }

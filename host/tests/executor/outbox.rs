@@ -16,7 +16,7 @@ use tidegate::outbox::{self, Outbox, TargetRules};
 use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, Version};
 use tidegate::retry::RetryPolicy;
-use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::SqlStore;
 use tidegate::store::versions::{NewVersion, Provenance};
 use tidegate::store::{Batch, EffectRow, Recorded, Store, SubjectChange};
 use tidegate::target::TargetLimits;
@@ -48,7 +48,7 @@ fn secrets() -> Secrets {
 
 /// A host without its front: what was decided is put into the store, and performed.
 struct Back {
-    store: SqliteStore,
+    store: SqlStore,
     recorded: Arc<Notify>,
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
@@ -56,7 +56,7 @@ struct Back {
 
 impl Back {
     async fn start(dir: &Path, targets: TargetRules, in_flight_max: usize) -> Self {
-        let store = SqliteStore::open(dir).expect("opens");
+        let store = SqlStore::open(dir).expect("opens");
         let version = Version::of(b"component", &manifest());
         let new = NewVersion {
             version,

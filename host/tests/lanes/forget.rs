@@ -3,8 +3,8 @@
 use super::stage::{Delivered, Stage, event, now_ms};
 use std::sync::{Arc, Mutex};
 use tidegate::forget::{ForgetReport, ForgetRequest, Forgetter};
+use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
-use tidegate::store::sqlite::SqliteStore;
 
 fn lent(asset: u32, second: u32, steps: &str) -> Delivered {
     let plain = event(asset, second, steps);
@@ -12,7 +12,7 @@ fn lent(asset: u32, second: u32, steps: &str) -> Delivered {
     Delivered { body: plain.body.trim_end_matches('}').to_owned() + loanee, ..plain }
 }
 
-fn forgetter(stage: &Stage) -> Arc<Forgetter<SqliteStore>> {
+fn forgetter(stage: &Stage) -> Arc<Forgetter<SqlStore>> {
     Arc::new(Forgetter {
         store: stage.store().clone(),
         pipeline: Arc::clone(stage.pipeline()),

@@ -18,8 +18,8 @@ use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
+use tidegate::store::SqlStore;
 use tidegate::store::listing::EventQuery;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::stats::Stats;
 use tidegate::store::{Batch, EventRow, Store as _, Stray};
 use tidegate::turn::{Turn, Turns};
@@ -60,9 +60,9 @@ pub(crate) struct Stage {
 }
 
 struct Middle {
-    store: SqliteStore,
-    pipeline: Arc<Pipeline<SqliteStore>>,
-    deployer: Deployer<SqliteStore>,
+    store: SqlStore,
+    pipeline: Arc<Pipeline<SqlStore>>,
+    deployer: Deployer<SqlStore>,
     recorded: Arc<Notify>,
 }
 
@@ -105,7 +105,7 @@ impl Stage {
         let is_new = self.host.take().is_none();
         let store = loop {
             // The one before holds the directory until its writer has ended.
-            match SqliteStore::open(self.dir.path()) {
+            match SqlStore::open(self.dir.path()) {
                 Ok(store) => break store,
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
@@ -160,7 +160,7 @@ impl Stage {
     }
 
     /// What asks versions about what was decided here.
-    pub(crate) fn dry_run(&self) -> Arc<DryRun<SqliteStore>> {
+    pub(crate) fn dry_run(&self) -> Arc<DryRun<SqlStore>> {
         Arc::new(DryRun::new(Arc::clone(&self.deployer().versions), PlanRules::default()))
     }
 
@@ -172,7 +172,7 @@ impl Stage {
         self.host.as_mut().expect("it was started").deployer = deployer;
     }
 
-    pub(crate) fn deployer(&self) -> &Deployer<SqliteStore> {
+    pub(crate) fn deployer(&self) -> &Deployer<SqlStore> {
         &self.host().deployer
     }
 
@@ -193,11 +193,11 @@ impl Stage {
         self.rows(asset).await.into_iter().flat_map(|row| row.plans).map(|plan| plan.version).collect()
     }
 
-    pub(crate) fn store(&self) -> &SqliteStore {
+    pub(crate) fn store(&self) -> &SqlStore {
         &self.host().store
     }
 
-    pub(crate) fn pipeline(&self) -> &Arc<Pipeline<SqliteStore>> {
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline<SqlStore>> {
         &self.host().pipeline
     }
 

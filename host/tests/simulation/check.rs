@@ -5,13 +5,13 @@ use super::scenario::{Asks, Expected, Scenario, Told, source};
 use super::target::Target;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tidegate::plugin::PluginName;
+use tidegate::store::SqlStore;
 use tidegate::store::listing::EventQuery;
 use tidegate::store::parked::ParkedQuery;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{EventRow, PlanRow, Store as _};
 use tidegate::subject::{SubjectKey, SubjectState};
 
-pub(crate) async fn rows(store: &SqliteStore) -> Vec<EventRow> {
+pub(crate) async fn rows(store: &SqlStore) -> Vec<EventRow> {
     let (mut rows, mut after) = (Vec::new(), Some(0));
     loop {
         let page = store.events(EventQuery { after, ..EventQuery::default() }).await.expect("reads");
@@ -23,13 +23,13 @@ pub(crate) async fn rows(store: &SqliteStore) -> Vec<EventRow> {
     }
 }
 
-pub(crate) async fn subject(store: &SqliteStore, subject: &str) -> SubjectState {
+pub(crate) async fn subject(store: &SqlStore, subject: &str) -> SubjectState {
     let key = SubjectKey { source: source(), subject: subject.into() };
     store.subjects(vec![key]).await.expect("reads").remove(0)
 }
 
 /// What holds at any time: each event is in one state, its plans', and stands in a lane when it is not decided.
-pub(crate) async fn whole(scenario: &Scenario, store: &SqliteStore) {
+pub(crate) async fn whole(scenario: &Scenario, store: &SqlStore) {
     let rows = rows(store).await;
     let mut standing: BTreeMap<(String, String), u32> = BTreeMap::new();
     for row in &rows {
@@ -70,7 +70,7 @@ fn is_standing(plan: &PlanRow) -> bool {
 }
 
 /// What holds when nothing is left to do.
-pub(crate) async fn done(scenario: &Scenario, store: &SqliteStore, target: &Target) {
+pub(crate) async fn done(scenario: &Scenario, store: &SqlStore, target: &Target) {
     whole(scenario, store).await;
     let rows = rows(store).await;
     each_is_recorded_once(scenario, &rows);

@@ -20,9 +20,9 @@ use tidegate::registry::{Active, Standing, Switchboard};
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
-use tidegate::store::sqlite::{Disk, SqliteStore};
 use tidegate::store::versions::{NewVersion, Provenance};
 use tidegate::store::{Batch, Store as _};
+use tidegate::store::{Disk, SqlStore};
 use tidegate::versions::Versions;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -47,7 +47,7 @@ pub(crate) fn kinds(plugin: &str) -> &'static [&'static str] {
     }
 }
 
-fn versions(store: SqliteStore) -> Versions<SqliteStore> {
+fn versions(store: SqlStore) -> Versions<SqlStore> {
     let limits = Limits { wall_time_ms: 60_000, ..Limits::default() };
     Versions { limits, ..Versions::new(store, Arc::clone(&SANDBOX)) }
 }
@@ -58,7 +58,7 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
         return known.clone();
     }
     let (store, mut disk) =
-        SqliteStore::in_memory(&format!("plugins-{asks:?}"), || Duration::ZERO).expect("a store");
+        SqlStore::in_memory(&format!("plugins-{asks:?}"), || Duration::ZERO).expect("a store");
     let switchboard = Arc::new(Switchboard::default());
     let deployer = Deployer::new(Arc::new(versions(store)), Arc::clone(&switchboard), now_ms);
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/actor/guest.wasm");
@@ -96,8 +96,8 @@ pub(crate) async fn middle(
     name: &str,
     scenario: &Scenario,
     recorded: &Arc<Notify>,
-) -> (SqliteStore, Disk, Arc<Pipeline<SqliteStore>>) {
-    let (store, disk) = SqliteStore::in_memory(name, pause).expect("a store");
+) -> (SqlStore, Disk, Arc<Pipeline<SqlStore>>) {
+    let (store, disk) = SqlStore::in_memory(name, pause).expect("a store");
     let switchboard = Arc::new(Switchboard::default());
     let versions = Arc::new(versions(store.clone()));
     let standing = |active: Active| {
@@ -133,7 +133,7 @@ pub(crate) async fn middle(
 }
 
 /// Records the plugins' versions, as deploying did once.
-pub(crate) async fn record_versions(store: &SqliteStore, disk: &mut Disk, asks: Asks) {
+pub(crate) async fn record_versions(store: &SqlStore, disk: &mut Disk, asks: Asks) {
     let recorded = |active: Active| NewVersion {
         version: active.version,
         manifest: active.manifest,

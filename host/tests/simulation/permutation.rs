@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidegate::pipeline::Pipeline;
 use tidegate::queue::Queue as _;
+use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
-use tidegate::store::sqlite::SqliteStore;
 use tidegate::subject::SubjectKey;
 use tidegate::turn::Turn;
 use tidegate_envelope::{Digest, Receipt, SourceName};
@@ -35,8 +35,8 @@ struct End {
 }
 
 struct Stage {
-    store: SqliteStore,
-    pipeline: Arc<Pipeline<SqliteStore>>,
+    store: SqlStore,
+    pipeline: Arc<Pipeline<SqlStore>>,
     sources: usize,
 }
 

@@ -5,8 +5,8 @@ use super::world::{self, now_ms, step, tell};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tidegate::queue::{Delivery, DeliveryBody, Lease, PollHint, Pulled, Queue, QueueError, Settle};
+use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
-use tidegate::store::sqlite::SqliteStore;
 
 /// How long a delivery is left to the host.
 const LEASE_MS: u64 = 1_500;
@@ -15,7 +15,7 @@ const LEASE_MS: u64 = 1_500;
 pub(crate) struct BadQueue {
     messages: Arc<Mutex<Vec<Message>>>,
     /// Where an acknowledged event must be.
-    recorded: SqliteStore,
+    recorded: SqlStore,
 }
 
 struct Message {
@@ -26,7 +26,7 @@ struct Message {
 }
 
 impl BadQueue {
-    pub(crate) fn new(posted: Vec<Posted>, recorded: SqliteStore) -> Self {
+    pub(crate) fn new(posted: Vec<Posted>, recorded: SqlStore) -> Self {
         let message =
             |posted: Posted| Message { ready_at_ms: posted.at_ms, posted, deliveries: 0, is_done: false };
         Self { messages: Arc::new(Mutex::new(posted.into_iter().map(message).collect())), recorded }

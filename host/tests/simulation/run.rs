@@ -8,8 +8,8 @@ use super::target::Target;
 use super::world::{self, START_MS, now_ms, tell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
-use tidegate::store::sqlite::SqliteStore;
 
 /// The longest that a run may take, by the host's clock: then something is stuck.
 const RUN_MS_MAX: u64 = 3_600_000;
@@ -45,7 +45,7 @@ async fn tell_all(seed: u64) {
         tell(format!("the sender will tell {number}, {} times: {}", told.receipts.len(), told.body()));
     }
     let name = format!("simulation-{:?}-{seed}", std::thread::current().id());
-    let (observer, mut disk) = SqliteStore::in_memory(&name, || Duration::ZERO).expect("a store");
+    let (observer, mut disk) = SqlStore::in_memory(&name, || Duration::ZERO).expect("a store");
     host::record_versions(&observer, &mut disk, scenario.asks).await;
     let queue = BadQueue::new(scenario.posted.clone(), observer.clone());
     let target = Target::default();
@@ -66,7 +66,7 @@ async fn tell_all(seed: u64) {
 }
 
 /// Resolves when nothing is due, now or later.
-async fn all_is_done(store: &SqliteStore, queue: &BadQueue) {
+async fn all_is_done(store: &SqlStore, queue: &BadQueue) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let far = u64::MAX >> 2;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate::effect::Effect;
 use tidegate::retry::{self, RetryPolicy};
-use tidegate::store::sqlite::SqliteStore;
+use tidegate::store::SqlStore;
 use tidegate::store::{self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store as _};
 use tokio::task::JoinSet;
 
@@ -57,7 +57,7 @@ impl Target {
 }
 
 /// Performs what is due, for as long as the host lives.
-pub(crate) async fn perform(store: SqliteStore, target: Target) {
+pub(crate) async fn perform(store: SqlStore, target: Target) {
     let mut under_way: HashSet<EffectSeq> = HashSet::new();
     let mut attempts = JoinSet::new();
     loop {
@@ -77,7 +77,7 @@ pub(crate) async fn perform(store: SqliteStore, target: Target) {
     }
 }
 
-async fn attempt(store: SqliteStore, target: Target, due: DueEffect) -> EffectSeq {
+async fn attempt(store: SqlStore, target: Target, due: DueEffect) -> EffectSeq {
     let attempts = due.attempts + 1;
     let (state, what) = match target.call(&due.effect).await {
         Ok(()) => (EffectState::Done, "200".to_owned()),

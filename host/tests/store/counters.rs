@@ -31,7 +31,7 @@ fn recount(dir: &tempfile::TempDir) -> (BTreeMap<String, i64>, BTreeMap<String, 
     )
 }
 
-pub(crate) async fn assert_counted(dir: &tempfile::TempDir, store: &SqliteStore, when: &str) -> Stats {
+pub(crate) async fn assert_counted(dir: &tempfile::TempDir, store: &SqlStore, when: &str) -> Stats {
     let (counted, there) = recount(dir);
     assert_eq!(counted, there, "{when}");
     let stats = store.stats().await.expect("reads");
@@ -105,7 +105,7 @@ async fn a_store_of_an_older_schema_is_counted_once_and_then_kept() {
     for bytes in OLDER {
         let dir = dir();
         std::fs::write(dir.path().join("store.sqlite"), bytes).expect("the golden file is copied");
-        let store = SqliteStore::open(dir.path()).expect("opens");
+        let store = SqlStore::open(dir.path()).expect("opens");
         let stats = assert_counted(&dir, &store, "as it was").await;
         assert_eq!((stats.accepted.sum(), stats.strays.parked, stats.waiting), (4, 1, 1));
         commit_events(&store, vec![decided(&new_version(b"component").version, 5)]).await;

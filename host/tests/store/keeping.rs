@@ -21,7 +21,7 @@ fn later() -> u64 {
     NOW_MS + 20 * DAY_MS
 }
 
-fn keeper(store: &SqliteStore, section: &RetentionSection) -> Keeper<SqliteStore> {
+fn keeper(store: &SqlStore, section: &RetentionSection) -> Keeper<SqlStore> {
     let retention = Retention::new(section).expect("fits");
     Keeper { store: store.clone(), retention, now_ms: later }
 }
@@ -30,7 +30,7 @@ fn days(days: u32) -> RetentionSection {
     RetentionSection { days, ..RetentionSection::default() }
 }
 
-async fn receipts(store: &SqliteStore) -> Vec<Receipt> {
+async fn receipts(store: &SqlStore) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     let mut query = EventQuery::default();
     loop {
@@ -79,7 +79,7 @@ fn to_come(n: u64) -> Verdict {
     Verdict::Decided(Decided { upcoming: vec![upcoming], ..Decided::default() })
 }
 
-async fn perform_all(store: &SqliteStore) {
+async fn perform_all(store: &SqlStore) {
     let waiting = store.targets_waiting(later(), 2_000).await.expect("reads");
     let due = store.effects(waiting.into_iter().flat_map(|it| it.due).collect()).await.expect("reads");
     let outcomes = due.into_iter().map(|due| EffectOutcome {
@@ -170,13 +170,13 @@ async fn a_source_with_too_much_loses_its_oldest_and_the_file_becomes_smaller() 
 }
 
 /// How often each file of the store names the person.
-async fn found(store: &SqliteStore) -> u64 {
+async fn found(store: &SqlStore) -> u64 {
     let person = Person { id: Some("142".into()), names: vec!["John Do".into()] };
     let look: Look = Arc::new(move |bytes| person.places_in(bytes));
     store.look(look, false).await.expect("looks").iter().map(|file| file.found).sum()
 }
 
-async fn places(store: &SqliteStore) -> Vec<Place> {
+async fn places(store: &SqlStore) -> Vec<Place> {
     let person = Person { id: Some("142".into()), names: vec!["John Do".into()] };
     let mut places = Vec::new();
     for table in Table::ALL {
@@ -254,7 +254,7 @@ async fn with_a_key_no_payload_stands_in_the_file_and_without_it_the_file_does_n
     let fresh = || StoreKeys::fresh().expect("random bytes");
     let (key, newer) = (fresh(), fresh());
     let keys = StoreKeys::parse(Some(&key), None).expect("a key");
-    let store = SqliteStore::open_with(dir.path(), &keys).expect("opens");
+    let store = SqlStore::open_with(dir.path(), &keys).expect("opens");
     let new = new_version(b"component");
     let version = new.version.clone();
     store.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("is recorded");
@@ -264,12 +264,12 @@ async fn with_a_key_no_payload_stands_in_the_file_and_without_it_the_file_does_n
     assert_eq!(found(&store).await, 0);
     assert_eq!(places(&store).await.len(), 3, "whoever has the key reads two bodies and why one waits");
     drop(store);
-    let error = format!("{:#}", SqliteStore::open(dir.path()).err().expect("is refused"));
+    let error = format!("{:#}", SqlStore::open(dir.path()).err().expect("is refused"));
     assert!(error.contains("TIDEGATE_STORE_KEY"), "{error}");
     let error = StoreKeys::parse(Some(&newer), None).expect("a key");
-    assert!(SqliteStore::open_with(dir.path(), &error).is_err());
+    assert!(SqlStore::open_with(dir.path(), &error).is_err());
     let both = StoreKeys::parse(Some(&newer), Some(&key)).expect("keys");
-    let store = SqliteStore::open_with(dir.path(), &both).expect("opens");
+    let store = SqlStore::open_with(dir.path(), &both).expect("opens");
     assert_eq!(effects_due(&store, later()).await[0].effect, effect(2));
     assert_eq!(store.asks_due(later(), 10).await.expect("reads")[0].event.body, lent(1, vec![]).event.body);
 }
@@ -281,7 +281,7 @@ async fn a_file_that_was_not_encrypted_is_read_on_with_a_key() {
     commit_events(&store, vec![lent(1, vec![])]).await;
     drop(store);
     let keys = StoreKeys::parse(Some(&StoreKeys::fresh().expect("random bytes")), None).expect("a key");
-    let store = SqliteStore::open_with(dir.path(), &keys).expect("opens");
+    let store = SqlStore::open_with(dir.path(), &keys).expect("opens");
     commit_events(&store, vec![lent(2, vec![])]).await;
     assert_eq!(places(&store).await.len(), 2);
 }

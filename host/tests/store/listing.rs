@@ -3,7 +3,7 @@
 use super::*;
 
 /// Receipts of all that match, gone through to the end in pages of two.
-async fn found(store: &SqliteStore, mut query: EventQuery) -> Vec<Receipt> {
+async fn found(store: &SqlStore, mut query: EventQuery) -> Vec<Receipt> {
     let mut found = Vec::new();
     query.rows_max = Some(2);
     loop {
@@ -20,7 +20,7 @@ async fn found(store: &SqliteStore, mut query: EventQuery) -> Vec<Receipt> {
 }
 
 /// Seven events: of two subjects, one a duplicate, one stale, one parked, one of another kind, one whose body is no text.
-async fn seven(dir: &tempfile::TempDir) -> SqliteStore {
+async fn seven(dir: &tempfile::TempDir) -> SqlStore {
     let (store, version) = open(dir).await;
     let mut events: Vec<_> = (1..=7).map(|n| decided(&version, n)).collect();
     events[1].event.arrival = Arrival::Duplicate(receipt(1));

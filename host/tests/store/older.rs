@@ -23,7 +23,7 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
     for (since, bytes) in (1..).zip(OLDER) {
         let dir = dir();
         std::fs::write(dir.path().join("store.sqlite"), bytes).expect("the golden file is copied");
-        let store = SqliteStore::open(dir.path()).expect("opens");
+        let store = SqlStore::open(dir.path()).expect("opens");
         assert_keeps_everything(&store).await;
         if since >= 2 {
             let row = store.event(receipt(1)).await.expect("reads").expect("is there");
@@ -50,7 +50,7 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
     }
 }
 
-async fn assert_keeps_everything(store: &SqliteStore) {
+async fn assert_keeps_everything(store: &SqlStore) {
     let rows = all(store).await;
     let rows: Vec<_> = rows
         .iter()
@@ -72,7 +72,7 @@ async fn assert_keeps_everything(store: &SqliteStore) {
     assert_eq!(store.component(active).await.expect("reads").expect("is there"), b"component");
 }
 
-async fn assert_keeps_the_fifth(store: &SqliteStore) {
+async fn assert_keeps_the_fifth(store: &SqlStore) {
     let plugin = manifest().name;
     let now = store.history(plugin.clone(), 1).await.expect("reads").remove(0);
     let shadow = now.roles.shadow.expect("it has a shadow");
@@ -85,7 +85,7 @@ async fn assert_keeps_the_fifth(store: &SqliteStore) {
     assert!(store.tokens().await.expect("reads").is_empty());
 }
 
-async fn assert_keeps_the_fourth(store: &SqliteStore) {
+async fn assert_keeps_the_fourth(store: &SqlStore) {
     let key = SubjectKey { source: SourceName::new("amj").expect("a valid name"), subject: "1".into() };
     let state = store.subjects(vec![key]).await.expect("reads").remove(0);
     let memory = state.memories.values().next().and_then(|memory| memory.body.clone()).expect("remembers");

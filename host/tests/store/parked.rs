@@ -20,7 +20,7 @@ fn id(n: u64) -> ParkedId {
 }
 
 /// One of each kind, parked in this order: a stray, two plans, an effect, an alert.
-async fn one_of_each(dir: &tempfile::TempDir) -> (SqliteStore, Version) {
+async fn one_of_each(dir: &tempfile::TempDir) -> (SqlStore, Version) {
     let (store, version) = open(dir).await;
     let events = vec![
         about(1, "675", vec![parked(&version, "the plugin trapped")]),
@@ -58,7 +58,7 @@ async fn one_of_each(dir: &tempfile::TempDir) -> (SqliteStore, Version) {
     (store, version)
 }
 
-async fn ids(store: &SqliteStore, query: ParkedQuery) -> Vec<String> {
+async fn ids(store: &SqlStore, query: ParkedQuery) -> Vec<String> {
     let mut query = ParkedQuery { rows_max: Some(1), ..query };
     let mut ids = Vec::new();
     loop {
@@ -71,7 +71,7 @@ async fn ids(store: &SqliteStore, query: ParkedQuery) -> Vec<String> {
     }
 }
 
-async fn intervene(store: &SqliteStore, id: ParkedId, action: Action) {
+async fn intervene(store: &SqlStore, id: ParkedId, action: Action) {
     let interventions = vec![Intervention { id, action, at_ms: NOW_MS + 100 }];
     store.commit(Batch { interventions, ..Batch::default() }).await.expect("commits");
 }
