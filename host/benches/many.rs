@@ -15,7 +15,7 @@ use tidegate::event::Event;
 use tidegate::plugin::Manifest;
 use tidegate::read::{Opened, read};
 use tidegate::sandbox::{Question, Sandbox, SandboxConfig};
-use tidegate::store::SqlStore;
+use tidegate::store::sql::SqlStore;
 use tidegate::versions::Versions;
 use tidegate_envelope::{Envelope, Receipt, SourceName, Unsealed};
 

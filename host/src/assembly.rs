@@ -41,8 +41,8 @@ use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
 use tidegate::signal::Signals;
-use tidegate::store::SqlStore;
-use tidegate::store::sqlite::seal::StoreKeys;
+use tidegate::store::seal::StoreKeys;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::watched::Sending;
 use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
 use tidegate::trace::{Sampling, Told};
@@ -80,6 +80,8 @@ pub(crate) struct Secrets {
     pub(crate) named: secret::Secrets,
     /// What the store is encrypted with, and what it was before.
     pub(crate) store: StoreKeys,
+    /// What the database lets in, where the store is one.
+    pub(crate) store_password: Option<String>,
     /// What the collector lets in, and what more it is told about this host, as OpenTelemetry's variables have it.
     pub(crate) otlp_headers: String,
     pub(crate) otlp_resource: String,
@@ -105,6 +107,7 @@ impl Secrets {
             alerts_secret: variable("TIDEGATE_ALERTS_SECRET"),
             named: secret::Secrets::new(named.collect::<anyhow::Result<_>>()?),
             store: StoreKeys::parse(key.as_deref(), old_keys.as_deref())?,
+            store_password: variable("TIDEGATE_STORE_PASSWORD"),
             otlp_headers: variable("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default(),
             otlp_resource: variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default(),
         })
@@ -134,7 +137,7 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let (signals, told) = signals(config);
-        let store = SqlStore::open_with(data, &secrets.store)?;
+        let store = store(config, data, &secrets).await?;
         let (deployer, dry_run) = deployer(config, data, &store, &secrets).await?;
         let (comparisons, compared) = Comparisons::new();
         let pipeline = Pipeline::new(Parts {
@@ -218,6 +221,17 @@ impl Host {
 }
 
 /// What puts versions to work, with those that were at work before; and what tries them.
+/// The store, in a file or in a database.
+async fn store(config: &Config, data: &Path, secrets: &Secrets) -> anyhow::Result<SqlStore> {
+    let (keys, url) = (secrets.store.clone(), config.store.url.clone());
+    if url.is_empty() {
+        return SqlStore::open_with(data, &keys);
+    }
+    let password = secrets.store_password.clone();
+    let opening = tokio::task::spawn_blocking(move || SqlStore::connect(&url, password.as_deref(), &keys));
+    opening.await.context("open the store")?
+}
+
 async fn deployer(
     config: &Config,
     data: &Path,

@@ -29,12 +29,13 @@ const ENV_PREFIX: &str = "TIDEGATE_";
 /// Any free port of this machine.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Variables of other meaning that share the prefix: secrets, tools, and options of the command line.
-const ENV_OTHERS: [&str; 12] = [
+const ENV_OTHERS: [&str; 13] = [
     "QUEUE_TOKEN",
     "EDGE_TOKEN",
     "ALERTS_SECRET",
     "STORE_KEY",
     "STORE_KEY_OLD",
+    "STORE_PASSWORD",
     "DATA",
     "CONFIG",
     "WORKERD",
@@ -121,6 +122,7 @@ sections! {
     }
     /// The store.
     StoreSection {
+        url: String = String::new(),
         recent_events_max: usize = PipelineBounds::default().recent_events_max,
         subjects_bytes_max: usize = PipelineBounds::default().subjects_bytes_max,
     }

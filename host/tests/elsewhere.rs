@@ -1,13 +1,15 @@
 //! Bodies that the vault has, with a vault that can fail: nothing is acknowledged before it is recorded, nothing is
 //! forgotten before it is recorded, and nothing is lost for want of a body.
 
+mod home;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use home::Home;
 use std::sync::{Arc, Mutex};
-use tempfile::TempDir;
 use tidegate::comparison::Comparisons;
 use tidegate::edge::EdgeClient;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
@@ -16,8 +18,8 @@ use tidegate::queue::Queue as _;
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::registry::Switchboard;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
-use tidegate::store::SqlStore;
 use tidegate::store::parked::ParkedQuery;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::{EventRow, Store as _};
 use tidegate::turn::Turn;
 use tidegate::versions::Versions;
@@ -67,7 +69,7 @@ struct Stage {
     queue_id: QueueId,
     queue: EmbeddedQueue,
     vault: Arc<Vault>,
-    _dir: TempDir,
+    _dir: Home,
 }
 
 impl Stage {
@@ -79,8 +81,8 @@ impl Stage {
     }
 
     async fn with(edge: Option<EdgeClient>, vault: Arc<Vault>) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = SqlStore::open(dir.path()).expect("a store");
+        let dir = Home::new();
+        let store = dir.open().expect("a store");
         let sandbox = Sandbox::new(SandboxConfig::new(dir.path().join("compiled"))).expect("a sandbox");
         let pipeline = Pipeline::new(Parts {
             store: store.clone(),

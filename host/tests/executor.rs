@@ -1,5 +1,6 @@
 //! The executor against real listeners on this machine, and against addresses it must not dial.
 
+mod home;
 #[path = "executor/outbox.rs"]
 mod outbox;
 #[path = "executor/secret.rs"]

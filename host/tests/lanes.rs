@@ -4,6 +4,7 @@
 mod dryrun;
 #[path = "lanes/forget.rs"]
 mod forget;
+mod home;
 #[path = "lanes/intervene.rs"]
 mod intervene;
 #[path = "lanes/stage.rs"]

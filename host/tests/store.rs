@@ -1,13 +1,15 @@
-//! The contract of a store, run against the one that ships.
+//! The contract of a store, run against the one that ships, in a file and (see `home`) in a database.
+
+mod home;
 
 #[path = "store/counters.rs"]
 mod counters;
+#[path = "store/file.rs"]
+mod file;
 #[path = "store/keeping.rs"]
 mod keeping;
 #[path = "store/listing.rs"]
 mod listing;
-#[path = "store/older.rs"]
-mod older;
 #[path = "store/parked.rs"]
 mod parked;
 #[path = "store/traced.rs"]
@@ -17,16 +19,17 @@ mod versions;
 #[path = "store/watched.rs"]
 mod watched;
 
+use home::Home;
 use tidegate::deployment::{Action, Deployment, Roles};
 use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
 use tidegate::event::Arrival;
 use tidegate::log::{Level, Line, Log};
 use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, PluginName, Version};
-use tidegate::store::SqlStore;
 use tidegate::store::listing::EventQuery;
 use tidegate::store::outbox::WaitingTarget;
 use tidegate::store::parked::ParkedQuery;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::versions::{NewVersion, Provenance};
 use tidegate::store::{
     Batch, DueEffect, EffectOutcome, EffectState, EventRow, ParkedRow, Recorded, Replan, Store, Stray,
@@ -119,8 +122,8 @@ fn decided(version: &Version, n: u64) -> Recorded {
     recorded(n, vec![plan(version, verdict)])
 }
 
-async fn open(dir: &tempfile::TempDir) -> (SqlStore, Version) {
-    let store = SqlStore::open(dir.path()).expect("opens");
+async fn open(dir: &Home) -> (SqlStore, Version) {
+    let store = dir.open().expect("opens");
     let new = new_version(b"component");
     let version = new.version.clone();
     store.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("records");
@@ -142,8 +145,8 @@ async fn deploy(store: &SqlStore, version: &Version, at_ms: u64) {
     store.commit(Batch { deployments: vec![deployment], ..Batch::default() }).await.expect("deploys");
 }
 
-fn dir() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary directory")
+fn dir() -> Home {
+    Home::new()
 }
 
 async fn commit_events(store: &SqlStore, events: Vec<Recorded>) {
@@ -185,8 +188,8 @@ async fn effects_due(store: &SqlStore, now_ms: u64) -> Vec<DueEffect> {
 }
 
 /// The writer's thread lets go of the file a moment after the last handle is gone.
-async fn reopen(dir: &tempfile::TempDir) -> SqlStore {
-    SqlStore::open(dir.path()).expect("opens again")
+async fn reopen(dir: &Home) -> SqlStore {
+    dir.open().expect("opens again")
 }
 
 #[tokio::test]
@@ -331,10 +334,11 @@ async fn the_recent_window_holds_the_last_firsts() {
 }
 
 #[tokio::test]
-async fn two_hosts_cannot_work_on_one_directory() {
+async fn two_hosts_cannot_work_on_one_store() {
     let dir = dir();
     let (_store, _) = open(&dir).await;
-    let error = SqlStore::open(dir.path()).err().expect("is refused").to_string();
+    let error = dir.open().err().expect("is refused");
+    let error = format!("{error:#}");
     assert!(error.contains("another tidegate"), "{error}");
 }
 
@@ -342,9 +346,11 @@ async fn two_hosts_cannot_work_on_one_directory() {
 async fn a_store_of_a_newer_schema_is_refused() {
     let dir = dir();
     drop(open(&dir).await);
-    let db = rusqlite::Connection::open(dir.path().join("store.sqlite")).expect("opens");
-    db.pragma_update(None, "user_version", 99).expect("updates");
-    let error = format!("{:#}", SqlStore::open(dir.path()).err().expect("is refused"));
+    dir.run(match dir.is_postgres() {
+        true => "INSERT INTO schema_versions VALUES (99)",
+        false => "PRAGMA user_version = 99",
+    });
+    let error = format!("{:#}", dir.open().err().expect("is refused"));
     assert!(error.contains("schema 99"), "{error}");
 }
 
@@ -352,9 +358,14 @@ async fn a_store_of_a_newer_schema_is_refused() {
 async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
     let dir = dir();
     let (store, version) = open(&dir).await;
-    let saboteur = rusqlite::Connection::open(dir.path().join("store.sqlite")).expect("opens");
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON effects BEGIN SELECT RAISE(ABORT, 'no room'); END";
-    saboteur.execute_batch(refuse).expect("the store refuses effects from here on");
+    // The store refuses effects from here on.
+    dir.run(match dir.is_postgres() {
+        true => {
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no room'; END$$;
+             CREATE TRIGGER refuse BEFORE INSERT ON effects FOR EACH ROW EXECUTE FUNCTION refuse()"
+        }
+        false => "CREATE TRIGGER refuse BEFORE INSERT ON effects BEGIN SELECT RAISE(ABORT, 'no room'); END",
+    });
     let batch = |n| Batch { events: vec![decided(&version, n)], ..Batch::default() };
     let error = format!("{:#}", store.commit(batch(1)).await.expect_err("is refused").0);
     assert!(error.contains("no room"), "{error}");
@@ -363,7 +374,7 @@ async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
     let later = waiting.submit(Batch { events: vec![recorded(4, vec![])], ..Batch::default() }).await;
     assert!(store.commit(batch(3)).await.is_err(), "it still refuses");
     assert!(store.durable() < taken.ticket);
-    saboteur.execute_batch("DROP TRIGGER refuse").expect("the store takes effects again");
+    dir.run(if dir.is_postgres() { "DROP TRIGGER refuse ON effects" } else { "DROP TRIGGER refuse" });
     taken.durable().await.expect("ends when the store takes it");
     later.expect("is handed over").durable().await.expect("and so does what came after it");
     let rows = all(&store).await;

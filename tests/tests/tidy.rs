@@ -198,14 +198,26 @@ fn workers_rs_is_named_in_one_file() {
 
 #[test]
 fn sql_is_spoken_in_the_adapters_alone() {
-    only_in(&["host/src/store/sqlite.rs", "host/src/store/sqlite/"], &["rusqlite"], &sources(&["host/src"]));
+    let sources = sources(&["host/src"]);
+    only_in(&["host/src/store/sqlite.rs", "host/src/store/sqlite/"], &["rusqlite"], &sources);
+    only_in(&["host/src/store/postgres/"], &["postgres::types", "tokio_postgres"], &sources);
+    only_in(
+        &[
+            "host/src/store/sql/",
+            "host/src/store/postgres/",
+            "host/src/store/postgres.rs",
+            "host/src/store/sqlite/",
+        ],
+        &["SELECT "],
+        &sources,
+    );
 }
 
 #[test]
 fn adapters_are_named_where_the_parts_are_put_together() {
     let sources = sources(&["host/src"]);
     for (adapter, home) in [
-        ("SqlStore", "host/src/store/sqlite.rs"),
+        ("SqlStore", "host/src/store/sql.rs"),
         ("RestQueue", "host/src/queue/rest.rs"),
         ("EmbeddedQueue", "host/src/queue/embedded.rs"),
     ] {

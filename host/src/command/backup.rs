@@ -66,7 +66,7 @@ fn write(data: &Path, file: &Path) -> anyhow::Result<Manifest> {
     ensure!(!file.exists(), "{} is there already: name another file", file.display());
     ensure!(
         data.join("store.sqlite").exists(),
-        "there is no store in {}: name the host's directory with --data",
+        "there is no store in {}: name the host's directory with --data (one in PostgreSQL is for `pg_dump`)",
         data.display()
     );
     let beside = match file.parent() {

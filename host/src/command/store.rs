@@ -1,6 +1,6 @@
 //! `tidegate store`: what concerns the host's own file.
 
-use tidegate::store::sqlite::seal::StoreKeys;
+use tidegate::store::seal::StoreKeys;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use tidegate::access::Role;
 use tidegate::admin::route;
 use tidegate::admin::tokens::{MadeToken, NewToken, Rotation, TokenRow};
-use tidegate::store::SqlStore;
 use tidegate::store::access::AuditRow;
+use tidegate::store::sql::SqlStore;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {

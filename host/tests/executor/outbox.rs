@@ -1,8 +1,8 @@
 //! The outbox with a real store, a real executor and real targets on this machine.
 
+use super::home::Home;
 use super::target::{RawTarget, Target};
 use std::io::Write;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidegate::decision::HttpRequest;
@@ -16,7 +16,8 @@ use tidegate::outbox::{self, Outbox, TargetRules};
 use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, Version};
 use tidegate::retry::RetryPolicy;
-use tidegate::store::SqlStore;
+use tidegate::store::keeping::{Keeping as _, Look};
+use tidegate::store::sql::SqlStore;
 use tidegate::store::versions::{NewVersion, Provenance};
 use tidegate::store::{Batch, EffectRow, Recorded, Store, SubjectChange};
 use tidegate::target::TargetLimits;
@@ -55,8 +56,8 @@ struct Back {
 }
 
 impl Back {
-    async fn start(dir: &Path, targets: TargetRules, in_flight_max: usize) -> Self {
-        let store = SqlStore::open(dir).expect("opens");
+    async fn start(home: &Home, targets: TargetRules, in_flight_max: usize) -> Self {
+        let store = home.open().expect("opens");
         let version = Version::of(b"component", &manifest());
         let new = NewVersion {
             version,
@@ -189,9 +190,9 @@ fn rules(usual: TargetLimits) -> TargetRules {
 
 #[tokio::test]
 async fn a_flood_for_a_target_that_never_answers_does_not_starve_the_others() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = Home::new();
     let (slow, fast) = (RawTarget::start(b"").await, Target::start().await);
-    let back = Back::start(dir.path(), rules(USUAL), 8).await;
+    let back = Back::start(&dir, rules(USUAL), 8).await;
     back.decide((1..=500).map(|n| (n, slow.url(), None))).await;
     // The slow one has what it may have before the fast one's first effect is there.
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -209,10 +210,10 @@ async fn a_flood_for_a_target_that_never_answers_does_not_starve_the_others() {
 
 #[tokio::test]
 async fn a_failing_target_is_left_alone_and_its_effects_wait_without_using_up_attempts() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = Home::new();
     let target = Target::start().await;
     let limits = TargetLimits { in_flight_max: 1, failures_max: 3, pause_ms: 60_000, ..USUAL };
-    let back = Back::start(dir.path(), rules(limits), 8).await;
+    let back = Back::start(&dir, rules(limits), 8).await;
     back.decide((1..=20).map(|n| (n, target.url("/status/503"), None))).await;
     back.effect_when(20, |effect| effect.paused.is_some()).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -229,7 +230,7 @@ async fn a_failing_target_is_left_alone_and_its_effects_wait_without_using_up_at
     back.stop().await;
 
     // Another start does not ask sooner.
-    let back = Back::start(dir.path(), rules(limits), 8).await;
+    let back = Back::start(&dir, rules(limits), 8).await;
     back.recorded.notify_waiters();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(target.seen().len(), 3);
@@ -238,10 +239,10 @@ async fn a_failing_target_is_left_alone_and_its_effects_wait_without_using_up_at
 
 #[tokio::test]
 async fn a_target_that_works_again_is_found_out_by_one_effect_and_then_gets_the_rest() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = Home::new();
     let target = Target::start().await;
     let limits = TargetLimits { in_flight_max: 2, failures_max: 2, ..USUAL };
-    let back = Back::start(dir.path(), rules(limits), 8).await;
+    let back = Back::start(&dir, rules(limits), 8).await;
     target.fail_next(3);
     back.decide((1..=20).map(|n| (n, target.url("/status/200"), None))).await;
     for n in 1..=20 {
@@ -258,9 +259,9 @@ async fn a_target_that_works_again_is_found_out_by_one_effect_and_then_gets_the_
 
 #[tokio::test]
 async fn a_target_is_not_asked_faster_than_the_operator_says() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = Home::new();
     let target = Target::start().await;
-    let back = Back::start(dir.path(), rules(TargetLimits { requests_per_second: 20, ..USUAL }), 8).await;
+    let back = Back::start(&dir, rules(TargetLimits { requests_per_second: 20, ..USUAL }), 8).await;
     let began = tokio::time::Instant::now();
     back.decide((1..=12).map(|n| (n, target.url("/status/200"), None))).await;
     for n in 1..=12 {
@@ -273,9 +274,9 @@ async fn a_target_is_not_asked_faster_than_the_operator_says() {
 
 #[tokio::test]
 async fn a_response_comes_back_as_an_event_for_the_plugin_that_asked() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = Home::new();
     let target = Target::start().await;
-    let back = Back::start(dir.path(), rules(USUAL), 8).await;
+    let back = Back::start(&dir, rules(USUAL), 8).await;
     let paths = ["/retry-after/200/0", "/retry-after/404/0", "/retry-after/503/0"];
     back.decide((1..).zip(paths).map(|(n, path)| (n, target.url(path), Some("answer")))).await;
     for n in 1..=3 {
@@ -325,9 +326,9 @@ async fn a_secret_is_in_no_file_and_in_no_log() {
         .finish();
     // One thread does all of it, so this hears all of it.
     let _guard = tracing::subscriber::set_default(subscriber);
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = Home::new();
     let (target, closed) = (Target::start().await, RawTarget::start(b"").await.close().await);
-    let back = Back::start(dir.path(), rules(USUAL), 8).await;
+    let back = Back::start(&dir, rules(USUAL), 8).await;
     let urls = [
         target.url("/echo/{{secret:jira}}?key={{secret:jira}}"),
         target.url("/status/503?key={{secret:jira}}"),
@@ -342,15 +343,20 @@ async fn a_secret_is_in_no_file_and_in_no_log() {
     let replies = back.store.upcoming_due(now_ms(), 10).await.expect("reads");
     let body = |at: usize| String::from_utf8_lossy(&replies[at].upcoming.body).into_owned();
     assert!((0..replies.len()).any(|at| body(at).contains("Bearer [secret]")), "and came back");
+    let store = back.store.clone();
     back.stop().await;
 
-    let mut looked_at = 0;
-    for entry in std::fs::read_dir(dir.path()).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        assert_free(&std::fs::read(&path).expect("a file"), &path.display().to_string());
-        looked_at += 1;
-    }
-    assert!(looked_at >= 2, "the store's files are there");
+    let places = |text: &'static str| -> Look {
+        Arc::new(move |bytes| {
+            let parts = bytes.windows(text.len()).enumerate();
+            parts.filter(|(_, part)| *part == text.as_bytes()).map(|(at, _)| at).collect()
+        })
+    };
+    let found = async |text| -> u64 {
+        store.look(places(text), false).await.expect("looks").iter().map(|looked| looked.found).sum()
+    };
+    assert!(found("{{secret:jira}}").await > 0, "its name is in the store");
+    assert_eq!(found(VALUE).await, 0, "the secret is in the store");
     let log = log.0.lock().expect("nobody panics while holding it").clone();
     assert!(String::from_utf8_lossy(&log).contains("parked an effect"), "the log was captured");
     assert_free(&log, "the log");

@@ -3,8 +3,8 @@
 use super::stage::{Delivered, Stage, event, now_ms};
 use std::sync::{Arc, Mutex};
 use tidegate::forget::{ForgetReport, ForgetRequest, Forgetter};
-use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
+use tidegate::store::sql::SqlStore;
 
 fn lent(asset: u32, second: u32, steps: &str) -> Delivered {
     let plain = event(asset, second, steps);

@@ -1,10 +1,10 @@
 //! The middle of a host on real parts: queue, store, sandbox, the guest `actor` as its one plugin; and a clock that
 //! stands still but where a test waits.
 
+use super::home::Home;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::deployment::Deployment;
@@ -18,8 +18,8 @@ use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
-use tidegate::store::SqlStore;
 use tidegate::store::listing::EventQuery;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::stats::Stats;
 use tidegate::store::{Batch, EventRow, Store as _, Stray};
 use tidegate::turn::{Turn, Turns};
@@ -51,7 +51,7 @@ impl Delivered {
 }
 
 pub(crate) struct Stage {
-    dir: TempDir,
+    dir: Home,
     host: Option<Middle>,
     manifest: String,
     share_ms_max: u64,
@@ -90,7 +90,7 @@ impl Stage {
 
     /// With this share of a batch for the plugin, in milliseconds.
     pub(crate) async fn with(manifest: &str, share_ms_max: u64) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = Home::new();
         let queues =
             Queues::open(&dir.path().join("queue"), Behavior::default(), system_clock()).expect("a queue");
         let queue_id = queues.ensure_queue("events").await.expect("a queue");
@@ -105,7 +105,7 @@ impl Stage {
         let is_new = self.host.take().is_none();
         let store = loop {
             // The one before holds the directory until its writer has ended.
-            match SqlStore::open(self.dir.path()) {
+            match self.dir.open() {
                 Ok(store) => break store,
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }

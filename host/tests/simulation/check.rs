@@ -5,9 +5,9 @@ use super::scenario::{Asks, Expected, Scenario, Told, source};
 use super::target::Target;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tidegate::plugin::PluginName;
-use tidegate::store::SqlStore;
 use tidegate::store::listing::EventQuery;
 use tidegate::store::parked::ParkedQuery;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::{EventRow, PlanRow, Store as _};
 use tidegate::subject::{SubjectKey, SubjectState};
 

@@ -5,8 +5,8 @@ use super::world::{self, now_ms, step, tell};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tidegate::queue::{Delivery, DeliveryBody, Lease, PollHint, Pulled, Queue, QueueError, Settle};
-use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
+use tidegate::store::sql::SqlStore;
 
 /// How long a delivery is left to the host.
 const LEASE_MS: u64 = 1_500;

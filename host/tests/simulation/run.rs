@@ -8,8 +8,8 @@ use super::target::Target;
 use super::world::{self, START_MS, now_ms, tell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use tidegate::store::SqlStore;
 use tidegate::store::Store as _;
+use tidegate::store::sql::SqlStore;
 
 /// The longest that a run may take, by the host's clock: then something is stuck.
 const RUN_MS_MAX: u64 = 3_600_000;

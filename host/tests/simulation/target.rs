@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate::effect::Effect;
 use tidegate::retry::{self, RetryPolicy};
-use tidegate::store::SqlStore;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::{self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store as _};
 use tokio::task::JoinSet;
 

@@ -10,7 +10,7 @@ use tidegate::person::Person;
 use tidegate::retention::Retention;
 use tidegate::store::keeping::{Erasure, Keeping as _, Look, Place, Table};
 use tidegate::store::parked::{Action, Intervention, ParkedId};
-use tidegate::store::sqlite::seal::StoreKeys;
+use tidegate::store::seal::StoreKeys;
 use tidegate::subject::SubjectKey;
 use tidegate::upcoming::{Upcoming, WAKE};
 
@@ -132,14 +132,10 @@ async fn what_is_old_goes_with_all_that_hangs_on_it_and_what_is_needed_stays() {
     let parked = all_parked(&store).await;
     assert_eq!(parked.iter().filter(|row| row.what == "stray").count(), 1, "the other one was dropped");
     assert!(store.parked_detail(ParkedId::Stray(1)).await.expect("reads").is_none());
-    let file = rusqlite::Connection::open(dir.path().join("store.sqlite")).expect("opens");
-    let count = |table: &str| -> i64 {
-        file.query_row(&format!("SELECT count(*) FROM {table} WHERE event_seq IN (1, 6)"), [], |row| {
-            row.get(0)
-        })
-        .expect("counts")
-    };
-    assert_eq!((count("plans"), count("effects")), (0, 0));
+    for table in ["plans", "effects"] {
+        let left = dir.query(&format!("SELECT event_seq FROM {table} WHERE event_seq IN (1, 6)"));
+        assert!(left.is_empty(), "{table}");
+    }
 }
 
 #[tokio::test]
@@ -164,7 +160,9 @@ async fn a_source_with_too_much_loses_its_oldest_and_the_file_becomes_smaller() 
     assert!((140..170).contains(&kept.len()), "{} are left of 1000", kept.len());
     assert_eq!(kept.last(), Some(&receipt(1_000)), "the newest stay");
     let after = store.pages().await.expect("reads");
-    assert!(after.all * 3 < before.all && swept.pages > 0, "{before:?} {after:?} {swept:?}");
+    if !dir.is_postgres() {
+        assert!(after.all * 3 < before.all && swept.pages > 0, "{before:?} {after:?} {swept:?}");
+    }
     let again = keeper.sweep().await.expect("looks");
     assert_eq!(Swept { seen: 0, ..again }, Swept::default(), "it fits");
 }
@@ -254,7 +252,7 @@ async fn with_a_key_no_payload_stands_in_the_file_and_without_it_the_file_does_n
     let fresh = || StoreKeys::fresh().expect("random bytes");
     let (key, newer) = (fresh(), fresh());
     let keys = StoreKeys::parse(Some(&key), None).expect("a key");
-    let store = SqlStore::open_with(dir.path(), &keys).expect("opens");
+    let store = dir.open_with(&keys).expect("opens");
     let new = new_version(b"component");
     let version = new.version.clone();
     store.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("is recorded");
@@ -264,12 +262,12 @@ async fn with_a_key_no_payload_stands_in_the_file_and_without_it_the_file_does_n
     assert_eq!(found(&store).await, 0);
     assert_eq!(places(&store).await.len(), 3, "whoever has the key reads two bodies and why one waits");
     drop(store);
-    let error = format!("{:#}", SqlStore::open(dir.path()).err().expect("is refused"));
+    let error = format!("{:#}", dir.open().err().expect("is refused"));
     assert!(error.contains("TIDEGATE_STORE_KEY"), "{error}");
     let error = StoreKeys::parse(Some(&newer), None).expect("a key");
-    assert!(SqlStore::open_with(dir.path(), &error).is_err());
+    assert!(dir.open_with(&error).is_err());
     let both = StoreKeys::parse(Some(&newer), Some(&key)).expect("keys");
-    let store = SqlStore::open_with(dir.path(), &both).expect("opens");
+    let store = dir.open_with(&both).expect("opens");
     assert_eq!(effects_due(&store, later()).await[0].effect, effect(2));
     assert_eq!(store.asks_due(later(), 10).await.expect("reads")[0].event.body, lent(1, vec![]).event.body);
 }
@@ -281,7 +279,7 @@ async fn a_file_that_was_not_encrypted_is_read_on_with_a_key() {
     commit_events(&store, vec![lent(1, vec![])]).await;
     drop(store);
     let keys = StoreKeys::parse(Some(&StoreKeys::fresh().expect("random bytes")), None).expect("a key");
-    let store = SqlStore::open_with(dir.path(), &keys).expect("opens");
+    let store = dir.open_with(&keys).expect("opens");
     commit_events(&store, vec![lent(2, vec![])]).await;
     assert_eq!(places(&store).await.len(), 2);
 }

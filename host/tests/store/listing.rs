@@ -20,7 +20,7 @@ async fn found(store: &SqlStore, mut query: EventQuery) -> Vec<Receipt> {
 }
 
 /// Seven events: of two subjects, one a duplicate, one stale, one parked, one of another kind, one whose body is no text.
-async fn seven(dir: &tempfile::TempDir) -> SqlStore {
+async fn seven(dir: &Home) -> SqlStore {
     let (store, version) = open(dir).await;
     let mut events: Vec<_> = (1..=7).map(|n| decided(&version, n)).collect();
     events[1].event.arrival = Arrival::Duplicate(receipt(1));

@@ -20,7 +20,7 @@ fn id(n: u64) -> ParkedId {
 }
 
 /// One of each kind, parked in this order: a stray, two plans, an effect, an alert.
-async fn one_of_each(dir: &tempfile::TempDir) -> (SqlStore, Version) {
+async fn one_of_each(dir: &Home) -> (SqlStore, Version) {
     let (store, version) = open(dir).await;
     let events = vec![
         about(1, "675", vec![parked(&version, "the plugin trapped")]),

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate::machine::{self, Disk};
+use tidegate::store::postgres;
+use tidegate::store::seal::StoreKeys;
 use tidegate::store::sqlite::inspect::{self, Looked, SCHEMA};
-use tidegate::store::sqlite::seal::StoreKeys;
 
 /// How long the store is read through.
 const STORE_MAX: Duration = Duration::from_secs(10);
@@ -70,6 +71,10 @@ pub(super) async fn store(patient: Arc<Patient>) -> Vec<Finding> {
             return vec![Finding::problem(CHECK, format!("{error:#}"), fix)];
         }
     };
+    let url = patient.config.store.url.clone();
+    if !url.is_empty() {
+        return vec![database(url, keys).await];
+    }
     let looking = tokio::task::spawn_blocking(move || inspect::look(&patient.data, &keys, STORE_MAX));
     let looked = looking.await.expect("looking at the store does not panic");
     let restore = "tidegate restore FILE --force   # the last file that `tidegate backup` wrote";
@@ -93,6 +98,25 @@ pub(super) async fn store(patient: Arc<Patient>) -> Vec<Finding> {
             Finding::ok(CHECK, format!("schema {schema}, {events} events, {} MiB, undamaged", bytes >> 20))
         }
     }]
+}
+
+/// A store in PostgreSQL: a host may be at work on it meanwhile.
+async fn database(url: String, keys: StoreKeys) -> Finding {
+    const CHECK: &str = "store";
+    let password = Patient::secret("TIDEGATE_STORE_PASSWORD");
+    let looking = tokio::task::spawn_blocking(move || postgres::look(&url, password.as_deref(), &keys));
+    match looking.await.expect("looking at the store does not panic") {
+        Err(error) => Finding::problem(
+            CHECK,
+            format!("{error:#}"),
+            "Set store.url in tidegate.toml and TIDEGATE_STORE_PASSWORD; `psql` with the same URL tells more",
+        ),
+        Ok(None) => Finding::ok(CHECK, "the database answers and is empty: the first start makes its tables"),
+        Ok(Some(found)) => Finding::ok(
+            CHECK,
+            format!("{}, schema {}, {} MiB", found.server, found.schema, found.bytes >> 20),
+        ),
+    }
 }
 
 pub(super) async fn machine(patient: Arc<Patient>) -> Vec<Finding> {

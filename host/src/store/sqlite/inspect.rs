@@ -2,7 +2,7 @@
 //! what is in the tables.
 
 use super::schema;
-use super::seal::StoreKeys;
+use crate::store::seal::StoreKeys;
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ pub fn look(dir: &Path, keys: &StoreKeys, time_max: Duration) -> anyhow::Result<
         return Ok(Looked::Newer { schema });
     }
     if schema == SCHEMA
-        && let Err(error) = keys.fits(&db)
+        && let Err(error) = schema::fits(&db, keys)
     {
         return Ok(Looked::Locked { why: format!("{error:#}") });
     }

@@ -1,9 +1,9 @@
 //! How many there are of everything, by state: what a transaction changes is added up and written with it, so that nobody
 //! ever has to count rows.
 
-use super::schema::state;
+use super::database::{Database, cells};
+use super::state;
 use crate::store::stats::{Accepted, Effects, Plans, Stats, Strays};
-use rusqlite::{Connection, Transaction};
 use std::collections::BTreeMap;
 
 /// What is counted.
@@ -64,24 +64,26 @@ impl Tally {
     }
 
     /// Writes what has changed. Called once, at the end of the transaction.
-    pub(super) fn write(&self, db: &Transaction<'_>) -> anyhow::Result<()> {
-        let mut statement = db.prepare_cached(
+    pub(super) fn write(&self, db: &dyn Database) -> anyhow::Result<()> {
+        let changed = self.0.iter().filter(|(_, change)| **change != 0);
+        let rows: Vec<_> = changed
+            .flat_map(|((what, state), change)| [what.word().into(), (*state).into(), (*change).into()])
+            .collect();
+        db.execute_many(
             "INSERT INTO counters (what, state, count) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        )?;
-        for ((what, state), change) in self.0.iter().filter(|(_, change)| **change != 0) {
-            statement.execute((what.word(), state, change))?;
-        }
-        Ok(())
+             ON CONFLICT (what, state) DO UPDATE SET count = counters.count + excluded.count",
+            3,
+            &rows,
+        )
     }
 }
 
 /// All counters, as of one instant.
-pub(super) fn stats(db: &Connection) -> anyhow::Result<Stats> {
-    let mut statement = db.prepare_cached("SELECT what, state, count FROM counters")?;
-    let counts = statement
-        .query_map([], |row| Ok(((row.get::<_, String>(0)?, row.get::<_, i64>(1)?), row.get::<_, i64>(2)?)))?
-        .collect::<Result<BTreeMap<_, _>, _>>()?;
+pub(super) fn stats(db: &dyn Database) -> anyhow::Result<Stats> {
+    let counts = db.rows("SELECT what, state, count FROM counters", cells![], |row| {
+        Ok(((row.get::<String>(0)?, row.get::<i64>(1)?), row.get::<i64>(2)?))
+    })?;
+    let counts: BTreeMap<_, _> = counts.into_iter().collect();
     let of = |what: Counted, state: i64| {
         let count = counts.get(&(what.word().to_owned(), state)).copied().unwrap_or_default();
         u64::try_from(count).unwrap_or_default()

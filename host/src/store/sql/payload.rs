@@ -1,42 +1,37 @@
 //! What people wrote or plugins decided, row by row, from whatever table: for whoever looks for a person.
 
-use super::queries::limit;
+use super::database::{Cell, Database, Row, cells};
 use crate::plugin::PluginName;
 use crate::store::keeping::{Payload, Place, Table};
 use crate::store::{EffectSeq, EventSeq, UpcomingSeq};
 use crate::subject::SubjectKey;
 use crate::upcoming::Upcoming;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, params};
+use std::borrow::Cow;
 use tidegate_envelope::SourceName;
 
 /// Rows of this table behind this one.
 pub(super) fn read(
-    db: &Connection,
+    db: &dyn Database,
     table: Table,
     after: Option<&Place>,
     rows_max: usize,
 ) -> anyhow::Result<Vec<Payload>> {
     let cursor = Cursor::of(after);
-    let max = limit(rows_max);
-    let mut statement = db.prepare_cached(sql(table))?;
-    let mut rows = match table {
-        Table::Plans | Table::Recalled => statement.query(params![max, cursor.seq, cursor.plugin])?,
-        Table::Drifts => statement.query(params![max, cursor.seq, cursor.plugin, cursor.version])?,
-        Table::Memories => statement.query(params![max, cursor.source, cursor.subject, cursor.plugin])?,
-        Table::Expected => statement.query(params![max, cursor.source, cursor.subject])?,
+    let Cursor { seq, source, subject, plugin, version } = &cursor;
+    let of: &[Cell<'_>] = match table {
+        Table::Plans | Table::Recalled => cells![rows_max, *seq, plugin],
+        Table::Drifts => cells![rows_max, *seq, plugin, *version],
+        Table::Memories => cells![rows_max, source, subject, plugin],
+        Table::Expected => cells![rows_max, source, subject],
         Table::Events | Table::Effects | Table::Upcoming | Table::Strays | Table::Interventions => {
-            statement.query(params![max, cursor.seq])?
+            cells![rows_max, *seq]
         }
     };
-    let mut payloads = Vec::new();
-    while let Some(row) = rows.next()? {
-        payloads.push(match table {
-            Table::Upcoming => upcoming(db, row)?,
-            _ => payload(table, row)?,
-        });
+    if table != Table::Upcoming {
+        return db.rows(sql(table), of, |row| payload(table, row));
     }
-    Ok(payloads)
+    let upcoming = db.rows(sql(table), of, |row| Ok((row.get(0)?, Upcoming::from_record(&row.text(1)?)?)))?;
+    upcoming.into_iter().map(|(seq, it)| told(db, UpcomingSeq(seq), it)).collect()
 }
 
 /// Every one gives: seq, source, subject, plugin, then the texts.
@@ -66,7 +61,7 @@ const fn sql(table: Table) -> &'static str {
         }
         Table::Effects => {
             "SELECT f.seq, e.source, e.subject, NULL, unseal(f.record, 'effects.record', f.event_seq, f.plugin), f.what,
-                    (SELECT group_concat(what, char(10)) FROM attempts WHERE effect_seq = f.seq)
+                    (SELECT string_agg(what, '\n') FROM attempts WHERE effect_seq = f.seq)
              FROM effects f JOIN events e ON e.seq = f.event_seq WHERE f.seq > ?2 ORDER BY f.seq LIMIT ?1"
         }
         Table::Memories => {
@@ -91,14 +86,12 @@ const fn sql(table: Table) -> &'static str {
 }
 
 fn payload(table: Table, row: &Row<'_>) -> anyhow::Result<Payload> {
-    let seq = row.get::<_, Option<i64>>(0)?.unwrap_or_default();
-    let source: Option<String> = row.get(1)?;
-    let source = source.map(|name| SourceName::new(&name)).transpose()?;
+    let seq = row.get::<Option<i64>>(0)?.unwrap_or_default();
+    let source: Option<SourceName> = row.get(1)?;
     let subject: Option<String> = row.get(2)?;
     let subject = source.clone().zip(subject.filter(|subject| !subject.is_empty()));
     let subject = subject.map(|(source, subject)| SubjectKey { source, subject: subject.into() });
-    let plugin: Option<String> = row.get(3)?;
-    let plugin = plugin.map(|name| PluginName::new(&name)).transpose()?;
+    let plugin: Option<PluginName> = row.get(3)?;
     let place = match (table, &subject, plugin) {
         (Table::Plans, _, Some(plugin)) => Place::Plan(EventSeq(seq), plugin),
         (Table::Recalled, _, Some(plugin)) => Place::Recalled(EventSeq(seq), plugin),
@@ -112,25 +105,23 @@ fn payload(table: Table, row: &Row<'_>) -> anyhow::Result<Payload> {
         (table, ..) => anyhow::bail!("a row of {table:?} has no key"),
     };
     let mut texts = Vec::new();
-    for column in 4..row.as_ref().column_count() {
-        if let ValueRef::Text(text) | ValueRef::Blob(text) = row.get_ref(column)? {
-            texts.push(text.to_vec());
-        }
+    for column in 4..row.count() {
+        texts.extend(row.bytes(column)?.map(Cow::into_owned));
     }
     Ok(Payload { place, source, subject, texts, is_of_erased: false })
 }
 
 /// An event that is to come: its body is in base64, so it is read.
-fn upcoming(db: &Connection, row: &Row<'_>) -> anyhow::Result<Payload> {
-    let Upcoming { source, subject, body, attributes, cause, .. } =
-        Upcoming::from_record(row.get_ref(1)?.as_str()?)?;
-    let is_of_erased = db
-        .prepare_cached("SELECT 1 FROM events WHERE receipt = ?1 AND erased_at_ms IS NOT NULL")?
-        .exists([cause.receipt.to_bytes()])?;
+fn told(db: &dyn Database, seq: UpcomingSeq, upcoming: Upcoming) -> anyhow::Result<Payload> {
+    let Upcoming { source, subject, body, attributes, cause, .. } = upcoming;
+    let is_of_erased = db.exists(
+        "SELECT 1 FROM events WHERE receipt = ?1 AND erased_at_ms IS NOT NULL",
+        cells![cause.receipt],
+    )?;
     let key = SubjectKey { source: source.clone(), subject: subject.as_str().into() };
     let values = attributes.into_iter().map(|(_, value)| value.into_bytes());
     Ok(Payload {
-        place: Place::Upcoming(UpcomingSeq(row.get(0)?)),
+        place: Place::Upcoming(seq),
         source: Some(source),
         subject: (!subject.is_empty()).then_some(key),
         texts: values.chain([body]).collect(),

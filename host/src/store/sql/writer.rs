@@ -2,13 +2,13 @@
 //! many callers share one flush of the disk, and writes them in the order they came in. Knows nothing of what a batch
 //! is made of.
 
-use super::seal::StoreKeys;
+use super::database::Connection;
 use super::write;
 use crate::plugin::Version;
 use crate::store::{Batch, RETRY, StoreError, Submitted};
 use anyhow::Context as _;
-use rusqlite::Connection;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -20,7 +20,7 @@ pub(super) struct Writer {
     /// Batches that were handed over and must be written. Locked while one is: tickets are in the order of batches.
     tickets: Mutex<u64>,
     /// The ticket up to which all is durable.
-    durable: std::sync::Arc<AtomicU64>,
+    durable: Arc<AtomicU64>,
 }
 
 struct Waiting {
@@ -37,8 +37,8 @@ enum Answer {
 
 impl Writer {
     /// Starts the thread; it ends when the last handle is gone and all that was handed over is written.
-    pub(super) fn start(db: Connection, keys: StoreKeys, batches_waiting_max: usize) -> anyhow::Result<Self> {
-        let (writer, thread) = Self::halves(db, keys, batches_waiting_max);
+    pub(super) fn start(db: Box<dyn Connection>, batches_waiting_max: usize) -> anyhow::Result<Self> {
+        let (writer, thread) = Self::halves(db, batches_waiting_max);
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
@@ -47,21 +47,20 @@ impl Writer {
     }
 
     /// Without a thread: what was handed over is written when the other half is told to.
-    pub(super) fn in_steps(db: Connection, batches_waiting_max: usize) -> (Self, Disk) {
-        let (writer, thread) = Self::halves(db, StoreKeys::default(), batches_waiting_max);
+    pub(super) fn in_steps(db: Box<dyn Connection>, batches_waiting_max: usize) -> (Self, Disk) {
+        let (writer, thread) = Self::halves(db, batches_waiting_max);
         (writer, Disk(thread))
     }
 
-    fn halves(db: Connection, keys: StoreKeys, batches_waiting_max: usize) -> (Self, Thread) {
+    fn halves(db: Box<dyn Connection>, batches_waiting_max: usize) -> (Self, Thread) {
         let (batches, receiver) = mpsc::channel::<Waiting>(batches_waiting_max);
-        let durable = std::sync::Arc::new(AtomicU64::new(0));
+        let durable = Arc::new(AtomicU64::new(0));
         let thread = Thread {
             db,
-            keys,
             versions: HashMap::new(),
             receiver,
             waiting: VecDeque::new(),
-            durable: std::sync::Arc::clone(&durable),
+            durable: Arc::clone(&durable),
         };
         (Self { batches, tickets: Mutex::new(0), durable }, thread)
     }
@@ -119,13 +118,12 @@ impl Disk {
 }
 
 struct Thread {
-    db: Connection,
-    keys: StoreKeys,
+    db: Box<dyn Connection>,
     versions: HashMap<Version, i64>,
     receiver: mpsc::Receiver<Waiting>,
     /// Taken and not written, in order.
     waiting: VecDeque<Waiting>,
-    durable: std::sync::Arc<AtomicU64>,
+    durable: Arc<AtomicU64>,
 }
 
 impl Thread {
@@ -169,8 +167,8 @@ impl Thread {
     }
 
     fn write_together(&mut self) -> anyhow::Result<()> {
-        let batches = self.waiting.iter().map(|waiting| &waiting.batch);
-        write::all(&mut self.db, &self.keys, &mut self.versions, batches)?;
+        let batches: Vec<_> = self.waiting.iter().map(|waiting| &waiting.batch).collect();
+        write(&mut *self.db, &mut self.versions, &batches)?;
         for written in std::mem::take(&mut self.waiting) {
             self.tell(written.answer);
         }
@@ -180,8 +178,7 @@ impl Thread {
     /// One batch that cannot be written takes no other with it, unless it must come first.
     fn write_one_by_one(&mut self) -> anyhow::Result<()> {
         while let Some(next) = self.waiting.pop_front() {
-            let batch = [&next.batch].into_iter();
-            let written = write::all(&mut self.db, &self.keys, &mut self.versions, batch);
+            let written = write(&mut *self.db, &mut self.versions, &[&next.batch]);
             match (written, next.answer) {
                 (Ok(()), answer) => self.tell(answer),
                 (Err(error), Answer::May(tell)) => {
@@ -222,4 +219,18 @@ impl Thread {
             }
         }
     }
+}
+
+/// Writes these batches in one transaction.
+fn write(
+    db: &mut dyn Connection,
+    versions: &mut HashMap<Version, i64>,
+    batches: &[&Batch],
+) -> anyhow::Result<()> {
+    let written = db.write(&mut |db| write::all(db, versions, batches));
+    if written.is_err() {
+        // What was rolled back may have made the versions that are remembered here.
+        versions.clear();
+    }
+    written
 }

@@ -1,22 +1,18 @@
 //! What a person did about what was parked, in the tables. It changes what is parked and nothing else: whoever is asked, or
 //! performed, or was dealt with meanwhile stays as it is.
 
-use super::lane;
+use super::database::{Database, cells};
+use super::lane::{self, About};
 use super::outbox;
 use super::parked::{self, Found};
-use super::schema::state;
+use super::state;
 use super::tally::{Counted, Tally};
-use crate::plugin::{PluginName, Version};
+use crate::plugin::PluginName;
 use crate::store::parked::{Action, Intervention};
 use crate::store::{EffectSeq, EventSeq};
 use anyhow::Context as _;
-use rusqlite::{Transaction, params};
 
-pub(super) fn write(
-    db: &Transaction<'_>,
-    tally: &mut Tally,
-    intervention: &Intervention,
-) -> anyhow::Result<()> {
+pub(super) fn write(db: &dyn Database, tally: &mut Tally, intervention: &Intervention) -> anyhow::Result<()> {
     let Intervention { id, action, at_ms } = intervention;
     let Some(found) = parked::find(db, id)? else { return Ok(()) };
     let (event_seq, was_parked) = match &found {
@@ -32,59 +28,56 @@ pub(super) fn write(
         Action::Redrive { .. } => (state::WAITING, None),
         Action::Drop { reason } => (state::DROPPED, reason.as_deref()),
     };
-    db.prepare_cached(
+    db.execute(
         "INSERT INTO interventions (event_seq, id, state, reason, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![event_seq, id.to_string(), state, reason, at_ms.cast_signed()])?;
+        cells![event_seq, id.to_string(), state, reason, *at_ms],
+    )?;
     Ok(())
 }
 
 /// Says whether there was something to do.
 fn plan(
-    db: &Transaction<'_>,
+    db: &dyn Database,
     tally: &mut Tally,
     (seq, plugin): (EventSeq, &PluginName),
     action: &Action,
     at_ms: u64,
 ) -> anyhow::Result<bool> {
-    let is_parked = db
-        .prepare_cached("SELECT 1 FROM plans WHERE event_seq = ?1 AND plugin = ?2 AND state = 2")?
-        .exists(params![seq.0, plugin.as_str()])?;
+    let is_parked = db.exists(
+        "SELECT 1 FROM plans WHERE event_seq = ?1 AND plugin = ?2 AND state = 2",
+        cells![seq.0, plugin.as_str()],
+    )?;
     if !is_parked {
         return Ok(false);
     }
-    let about = lane::about(db, seq).context("find the event of a plan")?;
+    let (source, subject) = lane::about(db, seq).context("find the event of a plan")?;
+    let about = About { seq, source: &source, subject: &subject };
     match action {
         Action::Redrive { version } => {
             // One that the plugin parked itself has left its lane: it waits for whoever is first there now.
-            let state = if about.subject.is_empty() || lane::is_first(db, &about, plugin)? {
+            let state = if about.subject.is_empty() || lane::is_first(db, about, plugin)? {
                 state::WAITING
             } else {
                 state::HELD
             };
             if !about.subject.is_empty() {
-                lane::enter(db, &about, plugin)?;
+                lane::enter(db, about, plugin)?;
             }
-            db.prepare_cached(
+            db.execute(
                 "UPDATE plans SET state = ?3, attempt = 0, due_at_ms = ?4, source = ?5,
                    pinned = (SELECT id FROM versions WHERE version = ?6)
                  WHERE event_seq = ?1 AND plugin = ?2",
-            )?
-            .execute(params![
-                seq.0,
-                plugin.as_str(),
-                state,
-                at_ms.cast_signed(),
-                about.source,
-                version.as_ref().map(Version::as_str),
-            ])?;
+                cells![seq.0, plugin.as_str(), state, at_ms, about.source, version.as_ref(),],
+            )?;
             tally.change(Counted::Plan, state::PARKED, state);
         }
         Action::Drop { .. } => {
-            db.prepare_cached("UPDATE plans SET state = 5 WHERE event_seq = ?1 AND plugin = ?2")?
-                .execute(params![seq.0, plugin.as_str()])?;
+            db.execute(
+                "UPDATE plans SET state = 5 WHERE event_seq = ?1 AND plugin = ?2",
+                cells![seq.0, plugin.as_str()],
+            )?;
             tally.change(Counted::Plan, state::PARKED, state::DROPPED);
-            lane::leave(db, tally, &about, plugin, at_ms)?;
+            lane::leave(db, tally, about, plugin, at_ms)?;
         }
     }
     lane::update_event(db, tally, seq, at_ms)?;
@@ -92,25 +85,22 @@ fn plan(
 }
 
 fn effect(
-    db: &Transaction<'_>,
+    db: &dyn Database,
     tally: &mut Tally,
     seq: EffectSeq,
     action: &Action,
     at_ms: u64,
 ) -> anyhow::Result<bool> {
-    if !db.prepare_cached("SELECT 1 FROM effects WHERE seq = ?1 AND state = 2")?.exists([seq.0])? {
+    if !db.exists("SELECT 1 FROM effects WHERE seq = ?1 AND state = 2", cells![seq.0])? {
         return Ok(false);
     }
     match action {
         Action::Redrive { .. } => {
             outbox::keep_last_try(db, seq)?;
-            db.prepare_cached(
-                "UPDATE effects SET state = 1, attempts = 0, due_at_ms = ?2, what = NULL, at_ms = NULL WHERE seq = ?1",
-            )?
-            .execute(params![seq.0, at_ms.cast_signed()])?;
+            db.execute("UPDATE effects SET state = 1, attempts = 0, due_at_ms = ?2, what = NULL, at_ms = NULL WHERE seq = ?1", cells![seq.0, at_ms])?;
         }
         Action::Drop { .. } => {
-            db.prepare_cached("UPDATE effects SET state = 5 WHERE seq = ?1")?.execute([seq.0])?;
+            db.execute("UPDATE effects SET state = 5 WHERE seq = ?1", cells![seq.0])?;
         }
     }
     tally.change(Counted::Effect, state::PARKED, state_of(action));
@@ -118,12 +108,12 @@ fn effect(
 }
 
 /// A stray that is redriven is recorded as the event that it is, in the same batch.
-fn stray(db: &Transaction<'_>, tally: &mut Tally, seq: i64, action: &Action) -> anyhow::Result<bool> {
+fn stray(db: &dyn Database, tally: &mut Tally, seq: i64, action: &Action) -> anyhow::Result<bool> {
     let sql = match action {
         Action::Redrive { .. } => "DELETE FROM strays WHERE seq = ?1 AND state = 2",
         Action::Drop { .. } => "UPDATE strays SET state = 5 WHERE seq = ?1 AND state = 2",
     };
-    if db.prepare_cached(sql)?.execute([seq])? == 0 {
+    if db.execute(sql, cells![seq])? == 0 {
         return Ok(false);
     }
     tally.remove(Counted::Stray, state::PARKED);
@@ -134,20 +124,19 @@ fn stray(db: &Transaction<'_>, tally: &mut Tally, seq: i64, action: &Action) -> 
 }
 
 fn alert(
-    db: &Transaction<'_>,
+    db: &dyn Database,
     tally: &mut Tally,
     seq: i64,
     action: &Action,
     at_ms: u64,
 ) -> anyhow::Result<bool> {
     let changed = match action {
-        Action::Redrive { .. } => db
-            .prepare_cached(
-                "UPDATE alerts SET state = 1, attempts = 0, due_at_ms = ?2 WHERE seq = ?1 AND state = 2",
-            )?
-            .execute(params![seq, at_ms.cast_signed()])?,
+        Action::Redrive { .. } => db.execute(
+            "UPDATE alerts SET state = 1, attempts = 0, due_at_ms = ?2 WHERE seq = ?1 AND state = 2",
+            cells![seq, at_ms],
+        )?,
         Action::Drop { .. } => {
-            db.prepare_cached("UPDATE alerts SET state = 5 WHERE seq = ?1 AND state = 2")?.execute([seq])?
+            db.execute("UPDATE alerts SET state = 5 WHERE seq = ?1 AND state = 2", cells![seq])?
         }
     };
     if changed > 0 {

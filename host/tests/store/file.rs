@@ -1,4 +1,4 @@
-//! Files of every older schema.
+//! What is said of SQLite's file alone: those of every older schema.
 
 use super::*;
 use tidegate::store::access::AuditQuery;
@@ -10,7 +10,7 @@ use tidegate::subject::SubjectKey;
 /// what the plugin wrote about it. Since the fourth, what it remembers and what is to come of it, the asset's last state, an
 /// attempt before the last at the effect, a target that is left alone, and a second stray that was dropped. Since the fifth, a
 /// shadow and where it differs, a version that was withdrawn, and a line of the audit.
-pub(crate) const OLDER: [&[u8]; 5] = [
+const OLDER: [&[u8]; 5] = [
     include_bytes!("../golden/store-v1.sqlite"),
     include_bytes!("../golden/store-v2.sqlite"),
     include_bytes!("../golden/store-v3.sqlite"),
@@ -23,7 +23,7 @@ async fn a_store_of_an_older_schema_opens_and_keeps_everything() {
     for (since, bytes) in (1..).zip(OLDER) {
         let dir = dir();
         std::fs::write(dir.path().join("store.sqlite"), bytes).expect("the golden file is copied");
-        let store = SqlStore::open(dir.path()).expect("opens");
+        let store = dir.open().expect("opens");
         assert_keeps_everything(&store).await;
         if since >= 2 {
             let row = store.event(receipt(1)).await.expect("reads").expect("is there");
@@ -98,4 +98,17 @@ async fn assert_keeps_the_fourth(store: &SqlStore) {
     assert_eq!(tries, ["503 at attempt 1", "503 at attempt 2"]);
     assert!(row.effects[0].paused.is_some());
     assert_eq!(store.stats().await.expect("reads").strays.dropped, 1);
+}
+
+#[tokio::test]
+async fn a_store_of_an_older_schema_is_counted_once_and_then_kept() {
+    for bytes in OLDER {
+        let dir = dir();
+        std::fs::write(dir.path().join("store.sqlite"), bytes).expect("the golden file is copied");
+        let store = dir.open().expect("opens");
+        let stats = super::counters::assert_counted(&dir, &store, "as it was").await;
+        assert_eq!((stats.accepted.sum(), stats.strays.parked, stats.waiting), (4, 1, 1));
+        commit_events(&store, vec![decided(&new_version(b"component").version, 5)]).await;
+        super::counters::assert_counted(&dir, &store, "after more").await;
+    }
 }

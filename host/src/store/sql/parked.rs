@@ -1,19 +1,19 @@
 //! What is parked, of all kinds, in the order in which it was: each kind has an index of its own, and a page takes the first
 //! of each; and everything about one of them.
 
-use super::queries::limit;
-use super::rows::{self, interventions, ms};
-use super::schema::state;
+use super::database::{Cell, Database, Row, cells};
+use super::rows::{self, interventions};
+use super::state;
 use crate::effect::{Effect, EffectKey};
-use crate::plugin::{PluginName, Version};
+use crate::plugin::PluginName;
 use crate::store::parked::{
     ParkedDetail, ParkedId, ParkedPage, ParkedQuery, ParkedRow, Place, RequestRow, place_of,
 };
 use crate::store::{EffectSeq, EventSeq};
 use anyhow::Context as _;
 use http::{HeaderName, HeaderValue};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use tidegate_envelope::{Receipt, SourceName};
+use std::ops::ControlFlow;
+use tidegate_envelope::Receipt;
 
 /// Rows in one page at most.
 const ROWS_MAX: usize = 500;
@@ -21,57 +21,56 @@ const ROWS_MAX: usize = 500;
 const PLUGINS_MAX: usize = 10_000;
 
 /// One kind of what can be parked. Its statement gives time, place, plugin, receipt, source, subject, version, record and
-/// reason of those behind the place `?1, ?2, ?3`, at most `?4`, and heeds the filters `?5` to `?10`.
+/// reason of those behind the place `?1, ?2, ?3`, at most `?4`, and heeds the first of the filters `?5` to `?9`.
 struct Kind {
     what: &'static str,
+    /// How many values its statement takes. What it has no filter for, nothing of this kind has.
+    values: usize,
     sql: &'static str,
 }
 
 const KINDS: [Kind; 4] = [
     Kind {
         what: "event",
+        values: 9,
         sql: "SELECT p.decided_at_ms, p.event_seq, p.plugin, e.receipt, e.source, e.subject, v.version, NULL,
                 unseal(p.why, 'plans.why', p.event_seq, p.plugin)
               FROM plans p JOIN events e ON e.seq = p.event_seq LEFT JOIN versions v ON v.id = p.version_id
-              WHERE p.state = 2 AND (p.decided_at_ms, p.event_seq, p.plugin) > (?1, ?2, ?3)
-                AND (?5 IS NULL OR e.source = ?5) AND (?6 IS NULL OR e.subject = ?6) AND (?7 IS NULL OR p.plugin = ?7)
-                AND (?8 IS NULL OR e.receipt = ?8) AND (?9 IS NULL OR instr(lower(unseal(p.why, 'plans.why', p.event_seq, p.plugin)), lower(?9)))
-                AND p.decided_at_ms < ?10
+              WHERE p.state = 2 AND (p.decided_at_ms, p.event_seq, p.plugin) > (?1, ?2, ?3) AND p.decided_at_ms < ?5
+                AND (e.source = ?6 OR ?6 IS NULL) AND (e.subject = ?7 OR ?7 IS NULL) AND (p.plugin = ?8 OR ?8 IS NULL)
+                AND (e.receipt = ?9 OR ?9 IS NULL)
               ORDER BY p.decided_at_ms, p.event_seq, p.plugin LIMIT ?4",
     },
     Kind {
         what: "effect",
+        values: 9,
         sql: "SELECT f.at_ms, f.seq, f.plugin, e.receipt, e.source, e.subject, v.version,
                 unseal(f.record, 'effects.record', f.event_seq, f.plugin), f.what
               FROM effects f JOIN events e ON e.seq = f.event_seq
                 LEFT JOIN plans p ON p.event_seq = f.event_seq AND p.plugin = f.plugin
                 LEFT JOIN versions v ON v.id = p.version_id
-              WHERE f.state = 2 AND (f.at_ms, f.seq, '') > (?1, ?2, ?3)
-                AND (?5 IS NULL OR e.source = ?5) AND (?6 IS NULL OR e.subject = ?6) AND (?7 IS NULL OR f.plugin = ?7)
-                AND (?8 IS NULL OR e.receipt = ?8) AND (?9 IS NULL OR instr(lower(f.what), lower(?9)))
-                AND f.at_ms < ?10
+              WHERE f.state = 2 AND (f.at_ms, f.seq, '') > (?1, ?2, ?3) AND f.at_ms < ?5
+                AND (e.source = ?6 OR ?6 IS NULL) AND (e.subject = ?7 OR ?7 IS NULL) AND (f.plugin = ?8 OR ?8 IS NULL)
+                AND (e.receipt = ?9 OR ?9 IS NULL)
               ORDER BY f.at_ms, f.seq LIMIT ?4",
     },
     Kind {
         what: "stray",
-        sql: "SELECT pulled_at_ms, seq, '', NULL, NULL, NULL, NULL, NULL,
-                unseal(why, 'strays.why', sha256) FROM strays
-              WHERE state = 2 AND (pulled_at_ms, seq, '') > (?1, ?2, ?3)
-                AND coalesce(?5, ?6, ?7, ?8) IS NULL AND (?9 IS NULL OR instr(lower(unseal(why, 'strays.why', sha256)), lower(?9)))
-                AND pulled_at_ms < ?10
+        values: 5,
+        sql: "SELECT pulled_at_ms, seq, '', NULL, NULL, NULL, NULL, NULL, unseal(why, 'strays.why', sha256) FROM strays
+              WHERE state = 2 AND (pulled_at_ms, seq, '') > (?1, ?2, ?3) AND pulled_at_ms < ?5
               ORDER BY pulled_at_ms, seq LIMIT ?4",
     },
     Kind {
         what: "alert",
+        values: 6,
         sql: "SELECT at_ms, seq, '', NULL, source, NULL, NULL, NULL, kind || ': ' || what FROM alerts
-              WHERE state = 2 AND (at_ms, seq, '') > (?1, ?2, ?3)
-                AND (?5 IS NULL OR source = ?5) AND coalesce(?6, ?7, ?8) IS NULL
-                AND (?9 IS NULL OR instr(lower(kind || ': ' || what), lower(?9))) AND at_ms < ?10
+              WHERE state = 2 AND (at_ms, seq, '') > (?1, ?2, ?3) AND at_ms < ?5 AND (source = ?6 OR ?6 IS NULL)
               ORDER BY at_ms, seq LIMIT ?4",
     },
 ];
 
-pub(super) fn page(db: &Connection, query: &ParkedQuery) -> anyhow::Result<ParkedPage> {
+pub(super) fn page(db: &dyn Database, query: &ParkedQuery) -> anyhow::Result<ParkedPage> {
     if let Some(id) = &query.id {
         return Ok(ParkedPage { rows: one(db, id)?.into_iter().collect(), next: None });
     }
@@ -105,7 +104,7 @@ fn text_of((at_ms, kind, seq, plugin): &Place) -> String {
 }
 
 fn of_kind(
-    db: &Connection,
+    db: &dyn Database,
     number: usize,
     kind: &Kind,
     query: &ParkedQuery,
@@ -118,31 +117,39 @@ fn of_kind(
         std::cmp::Ordering::Equal => (*seq, plugin.as_str()),
         std::cmp::Ordering::Greater => (-1, ""),
     };
-    let mut statement = db.prepare_cached(kind.sql)?;
-    let mut rows = statement.query(params![
-        at_ms,
+    let reason = query.reason.as_deref().map(str::to_ascii_lowercase);
+    // What is encrypted in the database can be searched here alone.
+    let rows_read_max = if reason.is_some() { usize::MAX } else { rows_max };
+    let values = cells![
+        *at_ms,
         seq,
         plugin,
-        limit(rows_max),
-        query.source,
-        query.subject,
-        query.plugin,
-        query.receipt.map(Receipt::to_bytes),
-        query.reason,
+        rows_read_max,
         query.until_ms.map_or(Ok(i64::MAX), i64::try_from)?,
-    ])?;
+        query.source.as_ref(),
+        query.subject.as_ref(),
+        query.plugin.as_ref(),
+        query.receipt,
+    ];
+    let (values, others) = values.split_at(kind.values);
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let place = (row.get(0)?, number, row.get(1)?, row.get(2)?);
-        found.push((place, parked_row(kind.what, row)?));
+    if others.iter().any(|value| *value != Cell::Null) {
+        return Ok(found);
     }
+    db.each(kind.sql, values, &mut |row| {
+        let parked = parked_row(kind.what, row)?;
+        if reason.as_ref().is_none_or(|reason| parked.why.to_ascii_lowercase().contains(reason)) {
+            found.push(((row.get(0)?, number, row.get(1)?, row.get(2)?), parked));
+        }
+        Ok(if found.len() < rows_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
     Ok(found)
 }
 
 fn parked_row(what: &str, row: &Row<'_>) -> anyhow::Result<ParkedRow> {
-    let (plugin, source): (String, Option<String>) = (row.get(2)?, row.get(4)?);
+    let plugin: String = row.get(2)?;
     let plugin = if plugin.is_empty() { None } else { Some(PluginName::new(&plugin)?) };
-    let receipt = row.get::<_, Option<[u8; 16]>>(3)?.map(Receipt::from_bytes);
+    let receipt: Option<Receipt> = row.get(3)?;
     let record: Option<String> = row.get(7)?;
     let effect = record.map(|record| Effect::from_record(&record)).transpose().context("read an effect")?;
     let id = match (&effect, receipt, &plugin) {
@@ -155,13 +162,13 @@ fn parked_row(what: &str, row: &Row<'_>) -> anyhow::Result<ParkedRow> {
         id,
         what: what.to_owned(),
         receipt,
-        source: source.map(|name| SourceName::new(&name)).transpose()?,
-        subject: row.get::<_, Option<String>>(5)?.filter(|subject| !subject.is_empty()),
+        source: row.get(4)?,
+        subject: row.get::<Option<String>>(5)?.filter(|subject| !subject.is_empty()),
         plugin,
-        version: row.get::<_, Option<String>>(6)?.map(|text| Version::from_stored(&text)),
+        version: row.get(6)?,
         key: effect.map(|effect| effect.key().to_string()),
-        why: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
-        at_ms: ms(row, 0)?,
+        why: row.get::<Option<_>>(8)?.unwrap_or_default(),
+        at_ms: row.get(0)?,
     })
 }
 
@@ -174,11 +181,9 @@ pub(super) enum Found {
 }
 
 /// What has this name, parked or not.
-pub(super) fn find(db: &Connection, id: &ParkedId) -> anyhow::Result<Option<Found>> {
-    let number = |sql: &str, of: &dyn rusqlite::ToSql| -> anyhow::Result<Option<i64>> {
-        Ok(db.prepare_cached(sql)?.query_row([of], |row| row.get(0)).optional()?)
-    };
-    let event = |receipt: Receipt| number("SELECT seq FROM events WHERE receipt = ?1", &receipt.to_bytes());
+pub(super) fn find(db: &dyn Database, id: &ParkedId) -> anyhow::Result<Option<Found>> {
+    let number = |sql: &str, of: Cell<'_>| db.value::<i64>(sql, &[of]);
+    let event = |receipt: Receipt| number("SELECT seq FROM events WHERE receipt = ?1", receipt.into());
     Ok(match id {
         ParkedId::Plan(receipt, plugin) => {
             event(*receipt)?.map(|seq| Found::Plan(EventSeq(seq), plugin.clone()))
@@ -187,27 +192,28 @@ pub(super) fn find(db: &Connection, id: &ParkedId) -> anyhow::Result<Option<Foun
             let Some(event) = event(key.receipt())? else { return Ok(None) };
             effect_of(db, event, key)?.map(|seq| Found::Effect(EventSeq(event), EffectSeq(seq)))
         }
-        ParkedId::Stray(seq) => number("SELECT seq FROM strays WHERE seq = ?1", seq)?.map(Found::Stray),
-        ParkedId::Alert(seq) => number("SELECT seq FROM alerts WHERE seq = ?1", seq)?.map(Found::Alert),
+        ParkedId::Stray(seq) => {
+            number("SELECT seq FROM strays WHERE seq = ?1", (*seq).into())?.map(Found::Stray)
+        }
+        ParkedId::Alert(seq) => {
+            number("SELECT seq FROM alerts WHERE seq = ?1", (*seq).into())?.map(Found::Alert)
+        }
     })
 }
 
 /// The place of the event's effect with this key; an event has a few.
-fn effect_of(db: &Connection, event: i64, key: &EffectKey) -> anyhow::Result<Option<i64>> {
-    let mut statement = db.prepare_cached(
-        "SELECT seq, unseal(record, 'effects.record', event_seq, plugin) FROM effects WHERE event_seq = ?1",
-    )?;
-    let mut rows = statement.query([event])?;
-    while let Some(row) = rows.next()? {
-        if Effect::from_record(row.get_ref(1)?.as_str()?).context("read an effect")?.key() == key {
-            return Ok(Some(row.get(0)?));
-        }
-    }
-    Ok(None)
+fn effect_of(db: &dyn Database, event: i64, key: &EffectKey) -> anyhow::Result<Option<i64>> {
+    let sql =
+        "SELECT seq, unseal(record, 'effects.record', event_seq, plugin) FROM effects WHERE event_seq = ?1";
+    let effects = db.rows(sql, cells![event], |row| {
+        let effect = Effect::from_record(&row.text(1)?).context("read an effect")?;
+        Ok((effect.key() == key).then_some(row.get(0)?))
+    })?;
+    Ok(effects.into_iter().flatten().next())
 }
 
 /// The row of what has this name, if it is parked.
-fn one(db: &Connection, id: &ParkedId) -> anyhow::Result<Option<ParkedRow>> {
+fn one(db: &dyn Database, id: &ParkedId) -> anyhow::Result<Option<ParkedRow>> {
     let (number, at) = match find(db, id)? {
         None => return Ok(None),
         Some(Found::Plan(event, plugin)) => (
@@ -215,16 +221,16 @@ fn one(db: &Connection, id: &ParkedId) -> anyhow::Result<Option<ParkedRow>> {
             at(
                 db,
                 "SELECT decided_at_ms, event_seq FROM plans WHERE event_seq = ?1 AND plugin = ?2",
-                params![event.0, plugin.as_str()],
+                cells![event.0, &plugin],
             )?,
         ),
         Some(Found::Effect(_, seq)) => {
-            (1, at(db, "SELECT at_ms, seq FROM effects WHERE seq = ?1", params![seq.0])?)
+            (1, at(db, "SELECT at_ms, seq FROM effects WHERE seq = ?1", cells![seq.0])?)
         }
         Some(Found::Stray(seq)) => {
-            (2, at(db, "SELECT pulled_at_ms, seq FROM strays WHERE seq = ?1", params![seq])?)
+            (2, at(db, "SELECT pulled_at_ms, seq FROM strays WHERE seq = ?1", cells![seq])?)
         }
-        Some(Found::Alert(seq)) => (3, at(db, "SELECT at_ms, seq FROM alerts WHERE seq = ?1", params![seq])?),
+        Some(Found::Alert(seq)) => (3, at(db, "SELECT at_ms, seq FROM alerts WHERE seq = ?1", cells![seq])?),
     };
     let Some((at_ms, seq)) = at else { return Ok(None) };
     // The page that begins just before it; of an event, with all its plugins' plans.
@@ -234,38 +240,37 @@ fn one(db: &Connection, id: &ParkedId) -> anyhow::Result<Option<ParkedRow>> {
 }
 
 /// When and where something was parked; nothing when that was never.
-fn at(db: &Connection, sql: &str, of: &[&dyn rusqlite::ToSql]) -> anyhow::Result<Option<(i64, i64)>> {
-    let row = db.prepare_cached(sql)?.query_row(of, |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)));
-    Ok(row.optional()?.and_then(|(at_ms, seq)| at_ms.map(|at_ms| (at_ms, seq))))
+fn at(db: &dyn Database, sql: &str, of: &[Cell<'_>]) -> anyhow::Result<Option<(i64, i64)>> {
+    let found = db.optional(sql, of, |row| Ok(Option::zip(row.get(0)?, Some(row.get(1)?))))?;
+    Ok(found.flatten())
 }
 
 /// Everything about what has this name.
-pub(super) fn detail(db: &Connection, id: ParkedId) -> anyhow::Result<Option<ParkedDetail>> {
-    let Some(found) = find(db, &id)? else { return Ok(None) };
-    let of = |sql: &str, of: &[&dyn rusqlite::ToSql]| {
-        db.prepare_cached(sql)?.query_row(of, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-    };
+pub(super) fn detail(db: &dyn Database, id: &ParkedId) -> anyhow::Result<Option<ParkedDetail>> {
+    let Some(found) = find(db, id)? else { return Ok(None) };
+    let of =
+        |sql: &str, of: &[Cell<'_>]| db.optional(sql, of, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let row: Option<(i64, Option<String>, Option<String>)> = match &found {
         Found::Plan(event, plugin) => of(
             "SELECT state, unseal(why, 'plans.why', event_seq, plugin), NULL FROM plans WHERE event_seq = ?1 AND plugin = ?2",
-            params![event.0, plugin.as_str()],
+            cells![event.0, plugin],
         )?,
         Found::Effect(_, seq) => of(
             "SELECT state, what, unseal(record, 'effects.record', event_seq, plugin) FROM effects WHERE seq = ?1",
-            params![seq.0],
+            cells![seq.0],
         )?,
         Found::Stray(seq) => of(
             "SELECT state, unseal(why, 'strays.why', sha256), unseal(body, 'strays.body', sha256) FROM strays WHERE seq = ?1",
-            params![seq],
+            cells![*seq],
         )?,
-        Found::Alert(seq) => of("SELECT state, what, payload FROM alerts WHERE seq = ?1", params![seq])?,
+        Found::Alert(seq) => of("SELECT state, what, payload FROM alerts WHERE seq = ?1", cells![*seq])?,
     };
     let Some((number, why, text)) = row else { return Ok(None) };
     let (request, body) = match &found {
         Found::Effect(..) => (text.map(|record| request(&record)).transpose()?, None),
         _ => (None, text),
     };
-    let event = match &id {
+    let event = match id {
         ParkedId::Plan(receipt, _) => rows::event(db, *receipt)?,
         ParkedId::Effect(key) => rows::event(db, key.receipt())?,
         ParkedId::Stray(_) | ParkedId::Alert(_) => None,
@@ -277,8 +282,16 @@ pub(super) fn detail(db: &Connection, id: ParkedId) -> anyhow::Result<Option<Par
     let history =
         "SELECT id, state, reason, at_ms FROM interventions WHERE event_seq IS NULL AND id = ?1 ORDER BY seq";
     let interventions =
-        if event.is_some() { Vec::new() } else { interventions(db, history, id.to_string())? };
-    Ok(Some(ParkedDetail { state: state.to_owned(), id, why, event, request, body, interventions }))
+        if event.is_some() { Vec::new() } else { interventions(db, history, cells![id.to_string()])? };
+    Ok(Some(ParkedDetail {
+        state: state.to_owned(),
+        id: id.clone(),
+        why,
+        event,
+        request,
+        body,
+        interventions,
+    }))
 }
 
 fn request(record: &str) -> anyhow::Result<RequestRow> {

@@ -1,0 +1,327 @@
+//! The store on a PostgreSQL database. Connections that are lost are made anew, and what became of a transaction that was
+//! being committed is asked for before anybody is told.
+
+mod cell;
+mod look;
+mod schema;
+mod server;
+mod words;
+
+use super::keeping::Pages;
+use super::seal::StoreKeys;
+use super::sql::Opened;
+use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Work};
+use anyhow::{Context as _, bail, ensure};
+use postgres::fallible_iterator::FallibleIterator as _;
+use postgres::{SimpleQueryMessage, Statement};
+use server::{Held, Server};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two questions to a server that does not answer, or does not know yet.
+const WAIT: Duration = Duration::from_millis(250);
+/// How long a host that has died may still have the database open, as the server sees it.
+const LEFT_OPEN_MAX: Duration = Duration::from_secs(5);
+/// Who writes holds this lock, for as long as its connection stands. Any number that nobody else takes.
+const WRITER_LOCK: i64 = 0x7469_6465_6761_7401;
+
+/// Opens or makes the tables in this database.
+pub(super) fn open(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyhow::Result<Opened> {
+    let server = Arc::new(Server::new(url, password)?);
+    let open = || {
+        let mut writer = Postgres::new(&server, keys, true);
+        writer.take_over(Instant::now() + LEFT_OPEN_MAX)?;
+        Ok::<_, anyhow::Error>(writer)
+    };
+    let writer = open().with_context(|| format!("open {}", server.name))?;
+    let reader = || Box::new(Postgres::new(&server, keys, false));
+    let connections: [Box<dyn Connection>; 3] = [Box::new(writer), reader(), reader()];
+    let look = Arc::new(move |what: &_, anew| look::look(&mut *server.connect()?, what, anew));
+    Ok(Opened { connections, look, lock: None })
+}
+
+/// What there is in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The server, as it calls itself.
+    pub server: String,
+    /// The schema of the tables.
+    pub schema: i64,
+    /// Bytes of all that the database has.
+    pub bytes: i64,
+}
+
+/// Looks at a database without changing it, beside a host that works on it or without one; nothing where no host was ever
+/// at work on it. Blocks.
+///
+/// # Errors
+/// When it cannot be reached, a key is missing that it is encrypted with, or a newer Tidegate wrote it.
+pub fn look(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyhow::Result<Option<Found>> {
+    let server = Server::new(url, password)?;
+    let mut client = server.connect()?;
+    let Some(schema) = schema::version(&mut client)? else { return Ok(None) };
+    schema::fits(&mut client, keys).with_context(|| format!("look at {}", server.name))?;
+    let sql =
+        "SELECT 'PostgreSQL ' || current_setting('server_version'), pg_database_size(current_database())";
+    let row = client.query_one(sql, &[])?;
+    Ok(Some(Found { server: row.try_get(0)?, schema, bytes: row.try_get(1)? }))
+}
+
+/// One connection to the server, made when it is first needed and made anew when it was lost.
+struct Postgres {
+    server: Arc<Server>,
+    keys: StoreKeys,
+    /// Whether it is the one that writes.
+    is_writer: bool,
+    live: Option<Live>,
+}
+
+impl Postgres {
+    fn new(server: &Arc<Server>, keys: &StoreKeys, is_writer: bool) -> Self {
+        Self { server: Arc::clone(server), keys: keys.clone(), is_writer, live: None }
+    }
+
+    /// The connection that stands, or a new one.
+    fn live(&mut self) -> anyhow::Result<&Live> {
+        if self.live.as_ref().is_none_or(|live| live.client.borrow().is_closed()) {
+            self.live = None;
+            if self.is_writer {
+                self.take_over(Instant::now() + LEFT_OPEN_MAX)?;
+            } else {
+                self.live = Some(Live::new(self.server.connect()?));
+            }
+        }
+        self.live.as_ref().context("connect to the database")
+    }
+
+    /// Makes the one connection that may write: there is one for each database.
+    fn take_over(&mut self, until: Instant) -> anyhow::Result<()> {
+        let mut client = self.server.connect()?;
+        schema::check_encoding(&mut client)?;
+        while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])?.try_get::<_, bool>(0)? {
+            ensure!(
+                Instant::now() < until,
+                "another tidegate has it open: stop it, or name another database"
+            );
+            std::thread::park_timeout(WAIT);
+        }
+        // Whoever had it before is gone: a server that is cut off from us must see so, too.
+        client.batch_execute(
+            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2",
+        )?;
+        client.batch_execute("SET synchronous_commit = on")?;
+        schema::migrate(&mut client)?;
+        schema::need(&mut client, &self.keys)?;
+        self.live = Some(Live::new(client));
+        Ok(())
+    }
+
+    /// What became of a transaction whose commit nobody answered. Asks until somebody knows.
+    fn settle(&mut self, transaction: &str, lost: anyhow::Error) -> anyhow::Result<()> {
+        tracing::warn!("lost the database while it wrote, asking what became of it: {lost:#}");
+        loop {
+            match self.status(transaction) {
+                Ok(Some(status)) if status == "committed" => return Ok(()),
+                // The backend that had it may not have noticed yet.
+                Ok(Some(status)) if status == "in progress" => {}
+                Ok(_) => return Err(lost),
+                Err(error) => tracing::warn!("the database does not say, asking again: {error:#}"),
+            }
+            std::thread::park_timeout(WAIT);
+        }
+    }
+
+    fn status(&mut self, transaction: &str) -> anyhow::Result<Option<String>> {
+        let mut client = self.live()?.client.borrow_mut();
+        Ok(client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&transaction])?.try_get(0)?)
+    }
+}
+
+impl Connection for Postgres {
+    fn read(&mut self, read: &mut Work<'_>) -> anyhow::Result<()> {
+        let keys = self.keys.clone();
+        let live = self.live()?;
+        match read(&On { live, keys: &keys }) {
+            // Nothing was changed: it is read once more where the connection was lost.
+            Err(_) if live.client.borrow().is_closed() => read(&On { live: self.live()?, keys: &keys }),
+            done => done,
+        }
+    }
+
+    fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()> {
+        let keys = self.keys.clone();
+        let live = self.live()?;
+        let transaction = live.begin().context("begin a transaction")?;
+        if let Err(error) = write(&On { live, keys: &keys }) {
+            if live.client.borrow_mut().batch_execute("ROLLBACK").is_err() {
+                self.live = None;
+            }
+            return Err(error);
+        }
+        let committed = live.client.borrow_mut().batch_execute("COMMIT");
+        let Err(error) = committed else { return Ok(()) };
+        let is_answer = error.as_db_error().is_some() && !live.client.borrow().is_closed();
+        let error = anyhow::Error::from(error).context("commit");
+        if is_answer {
+            return Err(error);
+        }
+        self.live = None;
+        self.settle(&transaction, error)
+    }
+}
+
+/// A connection that stands, with the statements that it has prepared.
+struct Live {
+    client: RefCell<Held>,
+    ones: RefCell<HashMap<String, Statement>>,
+    manies: RefCell<HashMap<String, Statement>>,
+}
+
+impl Live {
+    fn new(client: Held) -> Self {
+        Self { client: RefCell::new(client), ones: RefCell::default(), manies: RefCell::default() }
+    }
+
+    /// Begins a transaction, and gives its id.
+    fn begin(&self) -> anyhow::Result<String> {
+        let answers = self.client.borrow_mut().simple_query("BEGIN; SELECT pg_current_xact_id()::text")?;
+        let id = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        Ok(id.context("read a transaction's id")?.to_owned())
+    }
+
+    fn one(&self, sql: &str) -> anyhow::Result<Statement> {
+        prepared(&self.ones, sql, || Ok(self.client.borrow_mut().prepare(&words::one(sql))?))
+    }
+
+    /// `ending` stands at the end of the statement, and is the same for each that is the same else.
+    fn many(&self, sql: &str, ending: &str) -> anyhow::Result<Statement> {
+        prepared(&self.manies, sql, || {
+            let one = words::one(sql);
+            let mut client = self.client.borrow_mut();
+            let types = client.prepare(&one)?;
+            Ok(client.prepare(&(words::many(&one, types.params())? + ending))?)
+        })
+    }
+}
+
+fn prepared(
+    known: &RefCell<HashMap<String, Statement>>,
+    sql: &str,
+    prepare: impl FnOnce() -> anyhow::Result<Statement>,
+) -> anyhow::Result<Statement> {
+    if let Some(statement) = known.borrow().get(sql) {
+        return Ok(statement.clone());
+    }
+    let statement = prepare().with_context(|| format!("prepare {sql}"))?;
+    known.borrow_mut().insert(sql.to_owned(), statement.clone());
+    Ok(statement)
+}
+
+/// A connection, with a transaction on it or without.
+struct On<'c> {
+    live: &'c Live,
+    keys: &'c StoreKeys,
+}
+
+impl Database for On<'_> {
+    fn execute(&self, sql: &str, of: &[Cell<'_>]) -> anyhow::Result<u64> {
+        let statement = self.live.one(sql)?;
+        let mut client = self.live.client.borrow_mut();
+        let mut rows = client.query_raw(&statement, of)?;
+        while rows.next()?.is_some() {}
+        Ok(rows.rows_affected().unwrap_or_default())
+    }
+
+    fn each(&self, sql: &str, of: &[Cell<'_>], read: &mut Read<'_>) -> anyhow::Result<()> {
+        let statement = self.live.one(sql)?;
+        let mut client = self.live.client.borrow_mut();
+        let mut rows = client.query_raw(&statement, of)?;
+        while let Some(row) = rows.next()? {
+            if read(&Row(&Opening { row: &row, keys: self.keys }))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn execute_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let statement = self.live.many(sql, "")?;
+        let mut client = self.live.client.borrow_mut();
+        let mut done = client.query_raw(&statement, by_column(width, rows))?;
+        while done.next()?.is_some() {}
+        Ok(())
+    }
+
+    fn insert_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<Vec<Option<i64>>> {
+        let ending = format!(" RETURNING {}, seq", words::first_column(sql)?);
+        let statement = self.live.many(sql, &ending)?;
+        let mut client = self.live.client.borrow_mut();
+        let mut inserted = client.query_raw(&statement, by_column(width, rows))?;
+        let mut seqs: HashMap<Vec<u8>, i64> = HashMap::with_capacity(rows.len() / width);
+        while let Some(row) = inserted.next()? {
+            seqs.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        Ok(rows
+            .chunks_exact(width)
+            .map(|row| match &row[0] {
+                Cell::Bytes(key) => seqs.remove(key.as_ref()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The server does that by itself.
+    fn give_back(&self, _: u32) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn pages(&self) -> anyhow::Result<Pages> {
+        let db: &dyn Database = self;
+        let bytes = db
+            .value("SELECT CAST(current_setting('block_size') AS BIGINT)", &[])?
+            .context("read its pages")?;
+        let all: u64 =
+            db.value("SELECT pg_database_size(current_database())", &[])?.context("read its size")?;
+        Ok(Pages { all: all / bytes, free: 0, bytes })
+    }
+
+    fn keys(&self) -> &StoreKeys {
+        self.keys
+    }
+}
+
+/// All first values, all second ones, and so on.
+fn by_column<'r, 'a>(width: usize, rows: &'r [Cell<'a>]) -> Vec<Vec<&'r Cell<'a>>> {
+    (0..width).map(|column| rows.iter().skip(column).step_by(width).collect()).collect()
+}
+
+/// A row whose sealed values are opened as they are read.
+struct Opening<'r> {
+    row: &'r postgres::Row,
+    keys: &'r StoreKeys,
+}
+
+impl Columns for Opening<'_> {
+    fn cell(&self, column: usize) -> anyhow::Result<Cell<'_>> {
+        let Cell::List(mut parts) = self.row.try_get(column)? else {
+            return Ok(self.row.try_get(column)?);
+        };
+        let row = parts.split_off(2);
+        match (parts.pop(), parts.pop()) {
+            (Some(Cell::Text(column)), Some(stored)) => self.keys.unseal(&column, &row, stored),
+            _ => bail!("what is to be opened does not say where it stands"),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.row.len()
+    }
+}

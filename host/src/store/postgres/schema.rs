@@ -1,0 +1,75 @@
+//! The tables, and how those of an older version become those of this.
+
+use crate::store::seal::StoreKeys;
+use anyhow::{Context as _, ensure};
+use postgres::Client;
+
+/// Each entry brings the tables from the version of its index to the next. Never edit one that was released.
+const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+
+/// Held while tables are made, so that of two hosts that start at once one waits. Any number that nobody else takes.
+const MIGRATION_LOCK: i64 = 0x7469_6465_6761_7465;
+
+/// Brings the tables to this version's.
+pub(super) fn migrate(client: &mut Client) -> anyhow::Result<()> {
+    let mut transaction = client.transaction()?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])?;
+    transaction.batch_execute("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY)")?;
+    let row = transaction.query_one("SELECT coalesce(max(version), 0) FROM schema_versions", &[])?;
+    let version: i64 = row.try_get(0)?;
+    let pending = pending(version)?;
+    for (next, sql) in (version + 1..).zip(pending) {
+        transaction.batch_execute(sql).with_context(|| format!("bring it to schema {next}"))?;
+        transaction.execute("INSERT INTO schema_versions (version) VALUES ($1)", &[&next])?;
+    }
+    transaction.commit().context("bring it to this schema")
+}
+
+/// What brings this version to the newest.
+fn pending(version: i64) -> anyhow::Result<&'static [&'static str]> {
+    let done = usize::try_from(version).context("read the schema's version")?;
+    MIGRATIONS.get(done..).with_context(|| {
+        format!("it has schema {version}, this Tidegate knows up to {}: use a newer one", MIGRATIONS.len())
+    })
+}
+
+/// The version of the tables, if there are any.
+pub(super) fn version(client: &mut Client) -> anyhow::Result<Option<i64>> {
+    let row = client.query_one("SELECT to_regclass('schema_versions') IS NOT NULL", &[])?;
+    if !row.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let version = client.query_one("SELECT max(version) FROM schema_versions", &[])?.try_get(0)?;
+    if let Some(version) = version {
+        pending(version)?;
+    }
+    Ok(version)
+}
+
+/// Refuses a database that text cannot be kept in as it is.
+pub(super) fn check_encoding(client: &mut Client) -> anyhow::Result<()> {
+    let row = client.query_one("SELECT current_setting('server_encoding')", &[])?;
+    let encoding: String = row.try_get(0)?;
+    ensure!(
+        encoding == "UTF8",
+        "its encoding is {encoding}: make it with `CREATE DATABASE ... ENCODING 'UTF8'`"
+    );
+    Ok(())
+}
+
+/// Refuses a database that needs a key which is not here.
+pub(super) fn fits(client: &mut Client, keys: &StoreKeys) -> anyhow::Result<()> {
+    let rows = client.query("SELECT fingerprint FROM store_keys", &[])?;
+    let needed = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Vec<u8>>, _>>()?;
+    keys.fit(&needed)
+}
+
+/// As [`fits`], and notes in the database that it needs the key that is written with.
+pub(super) fn need(client: &mut Client, keys: &StoreKeys) -> anyhow::Result<()> {
+    fits(client, keys)?;
+    if let Some(fingerprint) = keys.written_with() {
+        let sql = "INSERT INTO store_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING";
+        client.execute(sql, &[&fingerprint])?;
+    }
+    Ok(())
+}

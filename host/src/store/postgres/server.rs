@@ -1,0 +1,93 @@
+//! The server, and how it is reached.
+
+use anyhow::{Context as _, bail, ensure};
+use postgres::config::SslMode;
+use postgres::{Client, Config, NoTls};
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How long a server may take to answer the first time, and how long what was sent may stay without an acknowledgement.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
+/// Where the database is.
+pub(super) struct Server {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    /// For people: never with the password.
+    pub(super) name: String,
+}
+
+impl Server {
+    pub(super) fn new(url: &str, password: Option<&str>) -> anyhow::Result<Self> {
+        // The error does not repeat what it was given: there may be a password in it.
+        let mut config: Config =
+            url.parse().context("`store.url` is no postgres://USER@HOST:PORT/DATABASE")?;
+        ensure!(
+            config.get_password().is_none(),
+            "`store.url` has a password in it: leave it out and set TIDEGATE_STORE_PASSWORD"
+        );
+        let database = config.get_dbname().context("`store.url` names no database")?;
+        let hosts: Vec<_> = config.get_hosts().iter().map(|host| format!("{host:?}")).collect();
+        let name = format!("the database {database} on {}", hosts.join(", "));
+        if let Some(password) = password {
+            config.password(password);
+        }
+        config.connect_timeout(CONNECT_MAX).tcp_user_timeout(SILENCE_MAX);
+        config.keepalives_idle(SILENCE_MAX).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            _ => Some(tls()?),
+        };
+        Ok(Self { config, tls, name })
+    }
+
+    pub(super) fn connect(&self) -> anyhow::Result<Held> {
+        let client = match &self.tls {
+            Some(tls) => self.config.connect(tls.clone()),
+            None => self.config.connect(NoTls),
+        };
+        Ok(Held(Some(client.with_context(|| format!("connect to {}", self.name))?)))
+    }
+}
+
+/// Certificates that this machine trusts.
+fn tls() -> anyhow::Result<MakeRustlsConnect> {
+    match MakeRustlsConnect::with_native_certs() {
+        Ok((tls, _)) => Ok(tls),
+        Err(errors) => bail!(
+            "no certificate that this machine trusts was found, so the server's cannot be checked: install them \
+             (`ca-certificates`), set SSL_CERT_FILE, or end `store.url` with `?sslmode=disable` ({errors:?})"
+        ),
+    }
+}
+
+/// A client that blocks, and blocks when it ends: that it does on a thread of its own, as whoever ends a store may be among
+/// those who must not.
+pub(super) struct Held(Option<Client>);
+
+impl Deref for Held {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.0.as_ref().expect("it is there until it ends")
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Client {
+        self.0.as_mut().expect("it is there until it ends")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        let ended = std::thread::Builder::new().name("store-end".into()).spawn(move || drop(client));
+        if let Ok(thread) = ended {
+            // Whoever opens the store next finds it free. What it does there, it does not wait for anybody.
+            let _ = thread.join();
+        }
+    }
+}

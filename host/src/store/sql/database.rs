@@ -1,0 +1,381 @@
+//! The seam between statements and the database that runs them. A statement is written once, in the words that every
+//! database knows, and these three that each adapter puts into its own: `?1` for the first value; `x IN rarray(?1)` for one
+//! of a list; and, among what is selected, `unseal(value, 'table.column', key...)` for what [`Database::seal`] sealed.
+
+use crate::plugin::{PluginName, Version};
+use crate::store::keeping::Pages;
+use crate::store::seal::StoreKeys;
+use anyhow::{Context as _, bail};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use tidegate_envelope::{Digest, Receipt, SourceName};
+
+/// One value, on its way into a statement or out of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Cell<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+    /// What stands in `rarray(?1)`.
+    List(Vec<Cell<'a>>),
+}
+
+/// A statement's values, in their order.
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::database::Cell::from($value)),*] };
+}
+pub(in crate::store) use cells;
+
+/// What runs statements: a connection, or a transaction on it.
+pub(in crate::store) trait Database {
+    /// Runs a statement, and says how many rows it changed.
+    fn execute(&self, sql: &str, of: &[Cell<'_>]) -> anyhow::Result<u64>;
+
+    /// Hands each row over until there is none, or one is enough. No other statement may be run meanwhile.
+    fn each(&self, sql: &str, of: &[Cell<'_>], read: &mut Read<'_>) -> anyhow::Result<()>;
+
+    /// Runs one statement, `INSERT ... VALUES` or `UPDATE ... WHERE`, with the values of each of these rows, that many to a
+    /// row. No two may change the same row.
+    fn execute_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<()>;
+
+    /// As [`Self::execute_many`], for rows told apart by their first value that get a `seq`: what each got, in their order;
+    /// nothing for one that was there before.
+    fn insert_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<Vec<Option<i64>>>;
+
+    /// Gives so many free pages back to the file system, where somebody must say so.
+    fn give_back(&self, pages_max: u32) -> anyhow::Result<()>;
+
+    /// How large it is.
+    fn pages(&self) -> anyhow::Result<Pages>;
+
+    /// What is sealed with.
+    fn keys(&self) -> &StoreKeys;
+}
+
+/// A connection, on which one thing is done at a time. Blocks.
+pub(in crate::store) trait Connection: Send {
+    /// Reads; what is read by one statement and what by the next may be of different instants.
+    fn read(&mut self, read: &mut Work<'_>) -> anyhow::Result<()>;
+
+    /// Writes all of it or nothing; durable when this returns, and not written when it fails.
+    fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()>;
+}
+
+/// What is done on a connection, once at most.
+pub(in crate::store) type Work<'f> = dyn FnMut(&dyn Database) -> anyhow::Result<()> + 'f;
+
+/// What is done with a row.
+pub(in crate::store) type Read<'f> = dyn FnMut(&Row<'_>) -> anyhow::Result<ControlFlow<()>> + 'f;
+
+impl dyn Database + '_ {
+    /// All rows.
+    pub(in crate::store) fn rows<T>(
+        &self,
+        sql: &str,
+        of: &[Cell<'_>],
+        mut read: impl FnMut(&Row<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        let mut rows = Vec::new();
+        self.each(sql, of, &mut |row| {
+            rows.push(read(row)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
+    }
+
+    /// The first row, if there is one.
+    pub(in crate::store) fn optional<T>(
+        &self,
+        sql: &str,
+        of: &[Cell<'_>],
+        read: impl Fn(&Row<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Option<T>> {
+        let mut first = None;
+        self.each(sql, of, &mut |row| {
+            first = Some(read(row)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(first)
+    }
+
+    /// The one value of the first row; nothing where there is no row, or it has none.
+    pub(in crate::store) fn value<T: FromCell>(
+        &self,
+        sql: &str,
+        of: &[Cell<'_>],
+    ) -> anyhow::Result<Option<T>> {
+        Ok(self.optional(sql, of, |row| row.get(0))?.flatten())
+    }
+
+    /// Whether there is a row.
+    pub(in crate::store) fn exists(&self, sql: &str, of: &[Cell<'_>]) -> anyhow::Result<bool> {
+        Ok(self.optional(sql, of, |_| Ok(()))?.is_some())
+    }
+
+    /// The value as it is to be stored in this column (`table.column`) of the row with this key.
+    pub(in crate::store) fn seal<'v>(
+        &self,
+        column: &str,
+        row: &[Cell<'_>],
+        value: impl Into<Cell<'v>>,
+    ) -> anyhow::Result<Cell<'v>> {
+        self.keys().seal(column, row, value.into())
+    }
+}
+
+/// The columns of a row, as the database has them.
+pub(in crate::store) trait Columns {
+    /// The value in this column, opened if it was sealed.
+    fn cell(&self, column: usize) -> anyhow::Result<Cell<'_>>;
+    /// How many columns there are.
+    fn count(&self) -> usize;
+}
+
+/// A row.
+pub(in crate::store) struct Row<'r>(pub(in crate::store) &'r dyn Columns);
+
+impl Row<'_> {
+    /// The value in this column.
+    pub(in crate::store) fn get<T: FromCell>(&self, column: usize) -> anyhow::Result<T> {
+        let read = self.0.cell(column).and_then(T::from_cell);
+        read.with_context(|| format!("read column {column}"))
+    }
+
+    /// The text in this column, where it stands.
+    pub(in crate::store) fn text(&self, column: usize) -> anyhow::Result<Cow<'_, str>> {
+        text_of(self.0.cell(column)?)
+    }
+
+    /// What the JSON in this column says; nothing where there is none.
+    pub(in crate::store) fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        column: usize,
+    ) -> anyhow::Result<Option<T>> {
+        match self.0.cell(column)? {
+            Cell::Null => Ok(None),
+            cell => Ok(Some(serde_json::from_str(&text_of(cell)?)?)),
+        }
+    }
+
+    /// The bytes in this column, whether they are text or not; nothing where there is neither.
+    pub(in crate::store) fn bytes(&self, column: usize) -> anyhow::Result<Option<Cow<'_, [u8]>>> {
+        Ok(match self.0.cell(column)? {
+            Cell::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes())),
+            Cell::Text(Cow::Owned(text)) => Some(Cow::Owned(text.into_bytes())),
+            Cell::Bytes(bytes) => Some(bytes),
+            Cell::Null | Cell::Int(_) | Cell::List(_) => None,
+        })
+    }
+
+    /// How many columns there are.
+    pub(in crate::store) fn count(&self) -> usize {
+        self.0.count()
+    }
+}
+
+/// Text that may be sealed stands in a column of bytes where columns have a type.
+fn text_of(cell: Cell<'_>) -> anyhow::Result<Cow<'_, str>> {
+    match cell {
+        Cell::Text(text) => Ok(text),
+        Cell::Bytes(Cow::Borrowed(bytes)) => Ok(Cow::Borrowed(std::str::from_utf8(bytes)?)),
+        Cell::Bytes(Cow::Owned(bytes)) => Ok(Cow::Owned(String::from_utf8(bytes)?)),
+        other => bail!("{other:?} is no text"),
+    }
+}
+
+/// What a column can be read as.
+pub(in crate::store) trait FromCell: Sized {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self>;
+}
+
+impl<T: FromCell> FromCell for Option<T> {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        if cell == Cell::Null { Ok(None) } else { T::from_cell(cell).map(Some) }
+    }
+}
+
+impl FromCell for i64 {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        let Cell::Int(number) = cell else { bail!("{cell:?} is no number") };
+        Ok(number)
+    }
+}
+
+/// Times and counts use all bits of the column's number.
+impl FromCell for u64 {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        i64::from_cell(cell).map(i64::cast_unsigned)
+    }
+}
+
+impl FromCell for u32 {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        Ok(i64::from_cell(cell)?.try_into()?)
+    }
+}
+
+impl FromCell for bool {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        i64::from_cell(cell).map(|number| number != 0)
+    }
+}
+
+impl FromCell for String {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        text_of(cell).map(Cow::into_owned)
+    }
+}
+
+impl FromCell for Vec<u8> {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        let Cell::Bytes(bytes) = cell else { bail!("{cell:?} is no bytes") };
+        Ok(bytes.into_owned())
+    }
+}
+
+impl<const N: usize> FromCell for [u8; N] {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        let Cell::Bytes(bytes) = &cell else { bail!("{cell:?} is no bytes") };
+        bytes.as_ref().try_into().with_context(|| format!("{} bytes are not {N}", bytes.len()))
+    }
+}
+
+impl FromCell for Receipt {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        FromCell::from_cell(cell).map(Self::from_bytes)
+    }
+}
+
+impl FromCell for Digest {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        FromCell::from_cell(cell).map(Self::from_bytes)
+    }
+}
+
+impl FromCell for SourceName {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        Ok(Self::new(&text_of(cell)?)?)
+    }
+}
+
+impl FromCell for PluginName {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        Ok(Self::new(&text_of(cell)?)?)
+    }
+}
+
+impl FromCell for Version {
+    fn from_cell(cell: Cell<'_>) -> anyhow::Result<Self> {
+        Ok(Self::from_stored(&text_of(cell)?))
+    }
+}
+
+impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Cell::Null, Into::into)
+    }
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(number: i64) -> Self {
+        Cell::Int(number)
+    }
+}
+
+impl From<u64> for Cell<'_> {
+    fn from(number: u64) -> Self {
+        Cell::Int(number.cast_signed())
+    }
+}
+
+impl From<u32> for Cell<'_> {
+    fn from(number: u32) -> Self {
+        Cell::Int(number.into())
+    }
+}
+
+/// How many rows there may be.
+impl From<usize> for Cell<'_> {
+    fn from(number: usize) -> Self {
+        Cell::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<bool> for Cell<'_> {
+    fn from(is: bool) -> Self {
+        Cell::Int(is.into())
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Cell::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(text: &'a String) -> Self {
+        Cell::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Cow::Owned(text))
+    }
+}
+
+impl<'a> From<&'a SourceName> for Cell<'a> {
+    fn from(name: &'a SourceName) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl<'a> From<&'a PluginName> for Cell<'a> {
+    fn from(name: &'a PluginName) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl<'a> From<&'a Version> for Cell<'a> {
+    fn from(version: &'a Version) -> Self {
+        version.as_str().into()
+    }
+}
+
+impl<'a> From<&'a [u8]> for Cell<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Cell::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Cell<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        bytes.as_slice().into()
+    }
+}
+
+impl From<Vec<u8>> for Cell<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Cell::Bytes(Cow::Owned(bytes))
+    }
+}
+
+impl From<Receipt> for Cell<'_> {
+    fn from(receipt: Receipt) -> Self {
+        receipt.to_bytes().to_vec().into()
+    }
+}
+
+impl<'a> From<&'a Digest> for Cell<'a> {
+    fn from(digest: &'a Digest) -> Self {
+        digest.as_bytes().into()
+    }
+}
+
+impl<'a> FromIterator<Cell<'a>> for Cell<'a> {
+    fn from_iter<I: IntoIterator<Item = Cell<'a>>>(cells: I) -> Self {
+        Cell::List(cells.into_iter().collect())
+    }
+}
