@@ -9,13 +9,20 @@
 //!   that after 100,000 events, and the time an event takes of the processors then against that after 10,000. Takes how
 //!   many events that are (a million, with 1.2 GB of disk): `cargo bench --workspace --bench pipeline -- 10000000`.
 //!
+//! With a server named in `TIDEGATE_TEST_POSTGRES` none of these, but `pipeline-postgres`: everything is in a database there,
+//! against the file in the same run; with `-cpu` and `-server`, what an event takes of the host and of the server.
+//!
 //! Time of the processors is of the whole process, whoever produces the events included, and hardly depends on what else
 //! the machine does.
 
+#[path = "pipeline/database.rs"]
+mod database;
 #[path = "common/decided.rs"]
 mod decided;
 #[path = "pipeline/floor.rs"]
 mod floor;
+#[path = "../tests/home/mod.rs"]
+mod home;
 #[path = "pipeline/host.rs"]
 mod host;
 #[path = "common/resident.rs"]
@@ -29,6 +36,7 @@ use host::{Host, Way};
 use resident::resident_mib;
 use serde_json::json;
 use std::ops::Range;
+use tidegate::store::sql::SqlStore;
 use traffic::envelope;
 use usage::Spent;
 
@@ -51,6 +59,9 @@ const MANY: u64 = 1_000_000;
 fn main() {
     let many = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(MANY);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    if std::env::var_os(home::SERVER).is_some() {
+        return database::run(&runtime);
+    }
     // First, while this process has no memory of anything else.
     runtime.block_on(grow(many.max(FEW + 2 * WINDOW)));
     let envelopes: Vec<String> = (0..EVENTS).map(envelope).collect();
@@ -90,7 +101,7 @@ fn median(rounds: &[Spent], figure: fn(&Spent) -> f64) -> f64 {
 /// A host, from an empty store to the last event.
 async fn run(way: Way, envelopes: Vec<String>) -> Spent {
     let dir = tempfile::tempdir().expect("a directory");
-    let host = Host::start(dir.path(), way).await;
+    let host = Host::start(dir.path(), SqlStore::open(dir.path()).expect("a store"), way).await;
     let spent = host.feed(envelopes.into_iter(), EVENTS).await;
     host.stop(EVENTS).await;
     spent
@@ -99,7 +110,8 @@ async fn run(way: Way, envelopes: Vec<String>) -> Spent {
 /// One host that goes on: what an event costs, and what memory there is, when little is stored and when much is.
 async fn grow(many: u64) {
     let dir = tempfile::tempdir().expect("a directory");
-    let host = Host::start(dir.path(), Way::InProcess).await;
+    let store = SqlStore::open(dir.path()).expect("a store");
+    let host = Host::start(dir.path(), store, Way::InProcess).await;
     let feed =
         async |range: Range<u64>| host.feed(range.clone().map(envelope), range.end - range.start).await;
     feed(0..FEW).await;

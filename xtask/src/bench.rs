@@ -1,6 +1,7 @@
 //! Runs the benches and sets each figure against its target. What is measured, and against what, stands with
 //! each bench.
 
+use crate::postgres::{self, Disk, Server};
 use crate::{edge, plugin, shell};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ enum Target {
 }
 
 /// The targets, by the figure's name; `*` at its start stands for any language.
-const TARGETS: [(&str, Target); 29] = [
+const TARGETS: [(&str, Target); 30] = [
     ("sandbox", Target::RatioMost(1.15)),
     ("rust-fresh-p50", Target::RatioMost(1.3)),
     ("c-fresh-p50", Target::RatioMost(1.3)),
@@ -57,6 +58,7 @@ const TARGETS: [(&str, Target); 29] = [
     ("*-64-at-once", Target::RatioMost(1.0)),
     ("*-beside-spinning-p99", Target::RatioMost(1.2)),
     ("pipeline", Target::Least(60_000.0)),
+    ("pipeline-postgres", Target::Least(6_000.0)),
     ("pipeline-rest", Target::Least(20_000.0)),
     // Some of the rooms that have bounds are not full after 100,000 events.
     ("pipeline-memory", Target::RatioMost(1.15)),
@@ -114,12 +116,24 @@ pub(crate) struct Options {
     /// of disk.
     #[arg(long)]
     events: Option<u64>,
+    /// Where the pipeline keeps everything: `sqlite`, its file, or `postgres`, a server on the same cores.
+    #[arg(long, value_enum, default_value_t = Store::Sqlite)]
+    store: Store,
     /// Print a JSON list of {name, value, unit, against, ratio, target, met}.
     #[arg(long)]
     json: bool,
     /// Write the table of languages into README.md, in place of the one that is there.
     #[arg(long)]
     readme: bool,
+}
+
+/// Where everything is kept.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Store {
+    /// A file.
+    Sqlite,
+    /// A database.
+    Postgres,
 }
 
 /// Runs all benches or one, and prints what they reached.
@@ -130,6 +144,10 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
         let names: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
         bail!("there is no bench {}; there are: {}", name.unwrap_or_default(), names.join(", "));
     }
+    ensure!(
+        options.store == Store::Sqlite || name == Some("pipeline"),
+        "`--store postgres` is for one bench: cargo xtask bench pipeline --store postgres"
+    );
     tools.ensure("workerd")?;
     let languages =
         if chosen.iter().any(|bench| bench.name == "languages") { &[][..] } else { &plugin::USUAL };
@@ -137,9 +155,13 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     plugin::build_plugins(root, tools, languages)?;
     shell::build_host(root)?;
     edge::build(root)?;
+    let server = match options.store {
+        Store::Sqlite => None,
+        Store::Postgres => Some(Server::start(tools, Disk::Waits)?),
+    };
     let mut figures = Vec::new();
     for bench in chosen {
-        let output = measure(root, bench, options.events)?;
+        let output = measure(root, bench, options.events, server.as_ref())?;
         let table: Vec<_> = output.lines().filter(|line| line.starts_with('|')).collect();
         if !options.json {
             table.iter().for_each(|line| println!("{line}"));
@@ -171,7 +193,12 @@ fn write_table(root: &Path, table: &str) -> anyhow::Result<()> {
 }
 
 /// What a bench prints.
-fn measure(root: &Path, bench: &Bench, events: Option<u64>) -> anyhow::Result<String> {
+fn measure(
+    root: &Path,
+    bench: &Bench,
+    events: Option<u64>,
+    server: Option<&Server>,
+) -> anyhow::Result<String> {
     eprintln!("measuring: {}", bench.name);
     let mut command = match bench.kind {
         Kind::Target(name) => {
@@ -188,6 +215,7 @@ fn measure(root: &Path, bench: &Bench, events: Option<u64>) -> anyhow::Result<St
             command
         }
     };
+    command.envs(server.map(|server| (postgres::VARIABLE, server.url())));
     let output = command.stderr(Stdio::inherit()).output().context("run a bench")?;
     ensure!(output.status.success(), "the bench {} failed ({})", bench.name, output.status);
     String::from_utf8(output.stdout).context("read a bench's output")

@@ -7,6 +7,7 @@ mod edge;
 mod faults;
 mod fuzz;
 mod plugin;
+mod postgres;
 mod receiver;
 mod shell;
 mod sim;
@@ -54,6 +55,8 @@ enum Command {
     Sim(sim::Options),
     /// Make the documentation a site in target/book: the pages of docs, and those that the code writes itself.
     Docs,
+    /// Start a PostgreSQL server for tests and benches that are run by hand, and say where it is.
+    Postgres,
     /// Say what this machine has of what is needed, and what is missing.
     Tools {
         /// Install what is missing.
@@ -93,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test { filter } => suite::run(&root, &tools, filter.as_deref()),
         Command::Bench(options) => bench::run(&root, &tools, &options),
         Command::Docs => docs(&root),
+        Command::Postgres => postgres::serve(&tools),
         Command::Tools { install: true } => tools.install(),
         Command::Tools { install: false } => tools.print(),
         Command::Build => {

@@ -1,5 +1,6 @@
 //! Everything that must hold before a change is taken.
 
+use crate::postgres::{self, Disk, Server};
 use crate::{edge, faults, plugin, shell};
 use anyhow::ensure;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use tidegate_toolchain::tools::Tools;
 
 /// What the tests start beside what they build.
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 16] = [
     "workerd",
     "node",
     "wrangler",
@@ -20,10 +21,14 @@ const TOOLS: [&str; 15] = [
     "prometheus-client",
     "promtool",
     "rotel",
+    "postgres",
     "chromium",
     "playwright-core",
     "axe-core",
 ];
+
+/// The tests that hold for a store in a file and in a database; what is said of the file alone is in modules named `file`.
+const ON_POSTGRES: [&str; 4] = ["store", "lanes", "executor", "elsewhere"];
 
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
@@ -51,13 +56,9 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
         ];
         shell::run(shell::cargo(root).arg("test").args(sdk))?;
     }
-    let mut tests = shell::cargo(root);
-    if has_nextest() {
-        tests.args(["nextest", "run", "--release", "--workspace"]);
-    } else {
-        tests.args(["test", "--release", "--workspace"]);
-    }
-    shell::run(tests.args(filter))?;
+    let has_nextest = has_nextest();
+    shell::run(tests(root, has_nextest).args(filter))?;
+    on_postgres(root, tools, has_nextest, filter)?;
     if filter.is_none() {
         let verdict = faults::run(root, tools, &faults::Options::SHORT)?;
         ensure!(
@@ -66,6 +67,32 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
         );
     }
     Ok(())
+}
+
+fn tests(root: &Path, has_nextest: bool) -> Command {
+    let mut tests = shell::cargo(root);
+    match has_nextest {
+        true => tests.args(["nextest", "run", "--release", "--workspace"]),
+        false => tests.args(["test", "--release", "--workspace"]),
+    };
+    tests
+}
+
+/// Those tests once more that are about what the store keeps, with everything in PostgreSQL.
+fn on_postgres(root: &Path, tools: &Tools, has_nextest: bool, filter: Option<&str>) -> anyhow::Result<()> {
+    eprintln!("The tests of the store, the lanes, the executor and bodies elsewhere again, on PostgreSQL:");
+    let server = Server::start(tools, Disk::Hurries)?;
+    let mut tests = tests(root, has_nextest);
+    tests.env(postgres::VARIABLE, server.url());
+    for name in ON_POSTGRES {
+        tests.args(["--test", name]);
+    }
+    match has_nextest {
+        // A filter that none of these has is none's fault.
+        true => tests.args(["--no-tests", "pass", "-E", "not test(/^file::/)"]).args(filter),
+        false => tests.args(filter).args(["--", "--skip", "file::"]),
+    };
+    shell::run(&mut tests)
 }
 
 fn has_nextest() -> bool {

@@ -7,12 +7,13 @@ use super::{EVENTS, GROUP};
 use tidegate::read::{Opened, read};
 use tidegate::registry::Active;
 use tidegate::sandbox::Sandbox;
+use tidegate::store::sql::SqlStore;
 use tidegate::store::{Batch, Recorded, Store as _};
 use tidegate_envelope::Envelope;
 
 pub(crate) async fn run(envelopes: &[String]) -> Spent {
     let dir = tempfile::tempdir().expect("a directory");
-    let middle = Middle::new(dir.path()).await;
+    let middle = Middle::new(dir.path(), SqlStore::open(dir.path()).expect("a store")).await;
     let active = middle.active();
     let recorded: Vec<_> =
         envelopes.iter().map(|text| decide(&middle.versions.sandbox, &active, text)).collect();

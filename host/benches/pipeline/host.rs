@@ -41,12 +41,11 @@ pub(crate) struct Middle {
 }
 
 impl Middle {
-    pub(crate) async fn new(dir: &Path) -> Self {
+    pub(crate) async fn new(dir: &Path, store: SqlStore) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
         let component = std::fs::read(root.join("plugins/rust/plugin.wasm"))
             .expect("plugins/rust/plugin.wasm is built; type: cargo xtask plugins");
         let manifest = std::fs::read_to_string(root.join("plugins/rust/plugin.toml")).expect("a manifest");
-        let store = SqlStore::open(dir).expect("a store");
         let sandbox = Arc::new(Sandbox::new(SandboxConfig::new(dir.join("compiled"))).expect("a sandbox"));
         let switchboard = Arc::new(Switchboard::default());
         let versions = Arc::new(Versions::new(store.clone(), sandbox));
@@ -103,8 +102,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) async fn start(dir: &Path, way: Way) -> Self {
-        let middle = Middle::new(dir).await;
+    pub(crate) async fn start(dir: &Path, store: SqlStore, way: Way) -> Self {
+        let middle = Middle::new(dir, store).await;
         let store = middle.store.clone();
         let pipeline = middle.pipeline().await;
         let server = Server::bind(serve_options(dir)).await.expect("a queue");

@@ -54,10 +54,25 @@ impl fmt::Display for Spent {
 
 /// Time on the processors that all threads together had so far.
 fn cpu() -> Duration {
-    let stat = read_to_string("/proc/self/stat").expect("the kernel tells");
-    // The second field is a name in parentheses; the 14th and the 15th are of the process and of the kernel for it.
-    let (_, fields) = stat.rsplit_once(')').expect("a name");
-    let ticks = fields.split_whitespace().skip(11).take(2);
+    cpu_of("self")
+}
+
+/// As [`cpu`], of this process and of those of its children that have ended; none of one that is gone.
+pub(crate) fn cpu_of(pid: &str) -> Duration {
+    // The 14th and the 15th are of the process and of the kernel for it, the two behind them of its children.
+    let ticks = fields(pid).into_iter().skip(11).take(4);
     let ticks: u32 = ticks.map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
     Duration::from_secs(1) * ticks / TICKS_PER_S
+}
+
+/// Who started this process; nobody, of one that is gone.
+pub(crate) fn parent_of(pid: &str) -> String {
+    fields(pid).into_iter().nth(1).unwrap_or_default()
+}
+
+/// From the third field on: the second is a name in parentheses.
+fn fields(pid: &str) -> Vec<String> {
+    let stat = read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
+    fields.split_whitespace().map(str::to_owned).collect()
 }

@@ -273,6 +273,7 @@ impl Database for On<'_> {
             .chunks_exact(width)
             .map(|row| match &row[0] {
                 Cell::Bytes(key) => seqs.remove(key.as_ref()),
+                Cell::Id(key) => seqs.remove(&key[..]),
                 _ => None,
             })
             .collect())

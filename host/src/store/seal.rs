@@ -185,6 +185,7 @@ fn place(column: &str, row: &[Cell<'_>]) -> Vec<u8> {
         match cell {
             Cell::Text(text) => part(text.as_bytes()),
             Cell::Bytes(bytes) => part(bytes),
+            Cell::Id(bytes) => part(bytes),
             Cell::Int(number) => part(&number.to_be_bytes()),
             Cell::Null | Cell::List(_) => part(&[]),
         }

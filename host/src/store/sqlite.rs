@@ -149,6 +149,7 @@ fn bind(statement: &mut CachedStatement<'_>, of: &[Cell<'_>]) -> anyhow::Result<
             Cell::Int(number) => statement.raw_bind_parameter(index, number)?,
             Cell::Text(text) => statement.raw_bind_parameter(index, text.as_ref())?,
             Cell::Bytes(bytes) => statement.raw_bind_parameter(index, bytes.as_ref())?,
+            Cell::Id(bytes) => statement.raw_bind_parameter(index, &bytes[..])?,
             Cell::List(cells) => {
                 let values: Array = Rc::new(cells.iter().map(owned).collect());
                 statement.raw_bind_parameter(index, values)?;
@@ -164,6 +165,7 @@ fn owned(cell: &Cell<'_>) -> Value {
         Cell::Int(number) => Value::Integer(*number),
         Cell::Text(text) => Value::Text(text.clone().into_owned()),
         Cell::Bytes(bytes) => Value::Blob(bytes.clone().into_owned()),
+        Cell::Id(bytes) => Value::Blob(bytes.to_vec()),
     }
 }
 

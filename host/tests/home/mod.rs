@@ -8,7 +8,7 @@ use tidegate::store::seal::StoreKeys;
 use tidegate::store::sql::SqlStore;
 
 /// The variable: `postgres://USER@HOST:PORT`.
-const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
+pub(crate) const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
 
 pub(crate) struct Home {
     dir: TempDir,

@@ -19,6 +19,7 @@ impl ToSql for Cell<'_> {
             Cell::Text(text) if *ty == Type::BYTEA => text.as_bytes().to_sql(ty, out),
             Cell::Text(text) if *ty == Type::TEXT => without_nul(text).as_ref().to_sql(ty, out),
             Cell::Bytes(bytes) if *ty == Type::BYTEA => bytes.as_ref().to_sql(ty, out),
+            Cell::Id(bytes) if *ty == Type::BYTEA => bytes.as_slice().to_sql(ty, out),
             Cell::List(cells) if matches!(ty.kind(), Kind::Array(_)) => cells.to_sql(ty, out),
             other => Err(format!("{other:?} does not go into a column of {ty}").into()),
         }

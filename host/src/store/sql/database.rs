@@ -17,6 +17,8 @@ pub(in crate::store) enum Cell<'a> {
     Int(i64),
     Text(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
+    /// Bytes, too: a receipt, of which each event has some.
+    Id([u8; 16]),
     /// What stands in `rarray(?1)`.
     List(Vec<Cell<'a>>),
 }
@@ -164,6 +166,7 @@ impl Row<'_> {
             Cell::Text(Cow::Borrowed(text)) => Some(Cow::Borrowed(text.as_bytes())),
             Cell::Text(Cow::Owned(text)) => Some(Cow::Owned(text.into_bytes())),
             Cell::Bytes(bytes) => Some(bytes),
+            Cell::Id(bytes) => Some(Cow::Owned(bytes.to_vec())),
             Cell::Null | Cell::Int(_) | Cell::List(_) => None,
         })
     }
@@ -364,7 +367,7 @@ impl From<Vec<u8>> for Cell<'_> {
 
 impl From<Receipt> for Cell<'_> {
     fn from(receipt: Receipt) -> Self {
-        receipt.to_bytes().to_vec().into()
+        Cell::Id(receipt.to_bytes())
     }
 }
 
