@@ -4,6 +4,8 @@ mod home;
 
 #[path = "store/counters.rs"]
 mod counters;
+#[path = "store/database.rs"]
+mod database;
 #[path = "store/file.rs"]
 mod file;
 #[path = "store/keeping.rs"]
@@ -380,28 +382,4 @@ async fn a_store_that_fails_is_tried_again_until_it_takes_the_batch() {
     let rows = all(&store).await;
     let order: Vec<_> = rows.iter().map(|row| row.receipt).collect();
     assert_eq!(order, [receipt(2), receipt(4)], "what could be written did not overtake what could not");
-}
-
-#[tokio::test]
-async fn what_a_plugin_wrote_is_kept_with_its_plan() {
-    let dir = dir();
-    let (store, version) = open(&dir).await;
-    let lines = vec![Line::new(Level::Info, b"a line"), Line::new(Level::Error, b"an error")];
-    let log = Log { lines, left_out_bytes: 7 };
-    let mut wrote =
-        recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into(), is_holding: true })]);
-    wrote.plans[0].log = log.clone();
-    commit_events(&store, vec![wrote, decided(&version, 2)]).await;
-    let rows = all(&store).await;
-    let [wrote, silent] = &rows[..] else { panic!("two events: {rows:?}") };
-    assert_eq!(wrote.plans[0].log, log);
-    let json = serde_json::to_value(&wrote.plans[0]).expect("has a JSON form");
-    assert_eq!(
-        json["log"],
-        serde_json::json!({
-            "lines": [{ "level": "info", "text": "a line" }, { "level": "error", "text": "an error" }],
-            "left_out_bytes": 7,
-        })
-    );
-    assert!(silent.plans[0].log.is_empty());
 }

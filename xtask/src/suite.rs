@@ -89,8 +89,10 @@ fn on_postgres(root: &Path, tools: &Tools, has_nextest: bool, filter: Option<&st
     }
     match has_nextest {
         // A filter that none of these has is none's fault.
-        true => tests.args(["--no-tests", "pass", "-E", "not test(/^file::/)"]).args(filter),
-        false => tests.args(filter).args(["--", "--skip", "file::"]),
+        true => tests
+            .args(["--no-tests", "pass", "--run-ignored", "all", "-E", "not test(/^file::/)"])
+            .args(filter),
+        false => tests.args(filter).args(["--", "--include-ignored", "--skip", "file::"]),
     };
     shell::run(&mut tests)
 }

@@ -41,6 +41,19 @@ impl Home {
         }
     }
 
+    /// As [`Self::open`], by way of another port of this machine.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn open_through(&self, port: u16) -> anyhow::Result<SqlStore> {
+        let url = self.database.as_ref().expect("it is in a database").url_at(port);
+        on_a_thread(|| SqlStore::connect(&url, None, &StoreKeys::default()))
+    }
+
+    /// Where the server listens.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn server_port(&self) -> u16 {
+        self.database.as_ref().expect("it is in a database").server.get_ports()[0]
+    }
+
     #[allow(dead_code, reason = "not every test asks")]
     pub(crate) const fn is_postgres(&self) -> bool {
         self.database.is_some()
@@ -118,7 +131,11 @@ impl Database {
     }
 
     fn url(&self) -> String {
-        let (user, port) = (self.server.get_user().expect("a user"), self.server.get_ports()[0]);
+        self.url_at(self.server.get_ports()[0])
+    }
+
+    fn url_at(&self, port: u16) -> String {
+        let user = self.server.get_user().expect("a user");
         format!("postgres://{user}@127.0.0.1:{port}/{}?sslmode=disable", self.name)
     }
 }

@@ -135,3 +135,47 @@ async fn an_event_alone_says_what_changed_and_what_it_led_to() {
     assert_eq!(led(&story().await), [(receipt(50), "decided".into())]);
     assert!(all(&store).await.iter().all(|event| event.story.is_none()), "lists leave it out");
 }
+
+#[tokio::test]
+async fn what_a_plugin_wrote_is_kept_with_its_plan() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let lines = vec![Line::new(Level::Info, b"a line"), Line::new(Level::Error, b"an error")];
+    let log = Log { lines, left_out_bytes: 7 };
+    let mut wrote =
+        recorded(1, vec![plan(&version, Verdict::Parked { why: "trap".into(), is_holding: true })]);
+    wrote.plans[0].log = log.clone();
+    commit_events(&store, vec![wrote, decided(&version, 2)]).await;
+    let rows = all(&store).await;
+    let [wrote, silent] = &rows[..] else { panic!("two events: {rows:?}") };
+    assert_eq!(wrote.plans[0].log, log);
+    let json = serde_json::to_value(&wrote.plans[0]).expect("has a JSON form");
+    assert_eq!(
+        json["log"],
+        serde_json::json!({
+            "lines": [{ "level": "info", "text": "a line" }, { "level": "error", "text": "an error" }],
+            "left_out_bytes": 7,
+        })
+    );
+    assert!(silent.plans[0].log.is_empty());
+}
+
+#[tokio::test]
+async fn every_text_that_json_can_say_is_kept_and_found() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    // PostgreSQL has no U+0000 in its text; what stands for it there is no text of its own.
+    for (n, subject) in (1..).zip(["6\0 75", "6\u{1}0 75", "\u{10ffff}", "6'75\\"]) {
+        let why = format!("odd\0{subject}");
+        let mut odd = decided(&version, n);
+        odd.event.subject = subject.to_owned();
+        odd.event.kind = subject.to_owned();
+        odd.plans[0].verdict = Verdict::Parked { why: why.clone(), is_holding: false };
+        commit_events(&store, vec![odd]).await;
+        let query = EventQuery { subject: Some(subject.into()), ..EventQuery::default() };
+        let rows = store.events(query).await.expect("reads").events;
+        let [row] = &rows[..] else { panic!("{subject:?}: {rows:?}") };
+        assert_eq!((row.receipt, row.kind.as_str()), (receipt(n), subject));
+        assert_eq!(row.plans[0].why.as_ref(), Some(&why));
+    }
+}

@@ -1,0 +1,130 @@
+//! What is said of a database on another machine alone: its connections are lost, and what became of a transaction is not
+//! always answered.
+
+use super::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tidegate::store::access::AuditQuery;
+use tidegate::store::keeping::Audit;
+use tidegate::store::sql::SqlStore;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn connections_that_are_lost_lose_nothing_and_double_nothing() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let ending = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            dir.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            );
+        }
+    };
+    let writing = async {
+        for n in 1..=150 {
+            let batch =
+                Batch { events: vec![decided(&version, n)], audit: vec![audit(n)], ..Batch::default() };
+            store.submit(batch).await.expect("is handed over").durable().await.expect("is written");
+        }
+    };
+    tokio::select! {
+        () = ending => unreachable!("it goes on for ever"),
+        () = writing => {}
+    }
+    let rows = all(&store).await;
+    assert_eq!(
+        rows.iter().map(|row| row.receipt).collect::<Vec<_>>(),
+        (1..=150).map(receipt).collect::<Vec<_>>()
+    );
+    assert!(rows.iter().all(|row| row.effects.len() == 1));
+    assert_eq!(audits(&store).await, (1..=150).rev().collect::<Vec<_>>());
+    super::counters::assert_counted(&dir, &store, "in the end").await;
+}
+
+/// What a line between the host and the server does to the next transaction.
+const PASS: u8 = 0;
+const LOSE_THE_ANSWER: u8 = 1;
+const LOSE_THE_COMMIT: u8 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_commit_that_nobody_answered_is_asked_for_and_written_once() {
+    let dir = dir();
+    let fate = Arc::new(AtomicU8::new(PASS));
+    let store = dir.open_through(line(dir.server_port(), Arc::clone(&fate)).await).expect("opens");
+    for (n, what) in [(1, PASS), (2, LOSE_THE_ANSWER), (3, LOSE_THE_COMMIT), (4, PASS)] {
+        fate.store(what, Ordering::SeqCst);
+        let batch = Batch { audit: vec![audit(n)], ..Batch::default() };
+        store.submit(batch).await.expect("is handed over").durable().await.expect("is written");
+        assert_eq!(fate.load(Ordering::SeqCst), PASS, "it happened");
+    }
+    assert_eq!(audits(&store).await, [4, 3, 2, 1]);
+}
+
+fn audit(n: u64) -> Audit {
+    Audit { at_ms: n, record: "{}".into() }
+}
+
+async fn audits(store: &SqlStore) -> Vec<u64> {
+    let rows = store.audit(AuditQuery { rows_max: Some(500), ..AuditQuery::default() }).await.expect("reads");
+    rows.iter().map(|row| row.at_ms).collect()
+}
+
+/// A port that leads to the server.
+async fn line(port: u16, fate: Arc<AtomicU8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let own = listener.local_addr().expect("a port").port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", port)).await.expect("the server is there");
+            let (from_client, to_client) = client.into_split();
+            let (from_server, to_server) = server.into_split();
+            let fate = Arc::clone(&fate);
+            tokio::spawn(async move {
+                // One way's end is the other's.
+                tokio::select! {
+                    () = requests(from_client, to_server, &fate) => {}
+                    () = answers(from_server, to_client, &fate) => {}
+                }
+            });
+        }
+    });
+    own
+}
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: &AtomicU8) {
+    let mut bytes = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        let is_commit = bytes[..count].windows(7).any(|part| part == b"COMMIT\0");
+        if is_commit
+            && fate.compare_exchange(LOSE_THE_COMMIT, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        {
+            return;
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: &AtomicU8) {
+    let mut bytes = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        // The tag of a command that is done.
+        let is_committed = bytes[..count].windows(7).any(|part| part == b"COMMIT\0");
+        if is_committed
+            && fate.compare_exchange(LOSE_THE_ANSWER, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        {
+            return;
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
