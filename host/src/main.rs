@@ -152,7 +152,9 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
                 command::backup::backup(args, &found()?).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Restore(args) => command::backup::restore(args, here).await.map(|()| ExitCode::SUCCESS),
-            Command::Store(command) => command::store::run(&command).map(|()| ExitCode::SUCCESS),
+            Command::Store(command) => {
+                command::store::run(command, config, here).await.map(|()| ExitCode::SUCCESS)
+            }
             Command::Queue(command) => command::queue::run(command, here).await,
             Command::Sender(args) => command::sender::run(args).await,
             Command::Compile(args) => command::compile::run(&args),

@@ -1,7 +1,7 @@
 //! Runs the benches and sets each figure against its target. What is measured, and against what, stands with
 //! each bench.
 
-use crate::postgres::{self, Disk, Server};
+use crate::postgres::{self, Server, Store};
 use crate::{edge, plugin, shell};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -127,15 +127,6 @@ pub(crate) struct Options {
     readme: bool,
 }
 
-/// Where everything is kept.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Store {
-    /// A file.
-    Sqlite,
-    /// A database.
-    Postgres,
-}
-
 /// Runs all benches or one, and prints what they reached.
 pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Result<()> {
     let name = options.name.as_deref();
@@ -155,10 +146,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     plugin::build_plugins(root, tools, languages)?;
     shell::build_host(root)?;
     edge::build(root)?;
-    let server = match options.store {
-        Store::Sqlite => None,
-        Store::Postgres => Some(Server::start(tools, Disk::Waits)?),
-    };
+    let server = options.store.server(tools)?;
     let mut figures = Vec::new();
     for bench in chosen {
         let output = measure(root, bench, options.events, server.as_ref())?;

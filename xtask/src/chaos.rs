@@ -1,5 +1,6 @@
 //! Runs the chaos run: builds what it needs, and leaves the verdict to it.
 
+use crate::postgres::{self, Store};
 use crate::{edge, plugin, shell};
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -14,6 +15,9 @@ pub(crate) struct Options {
     /// Events per second meanwhile.
     #[arg(long, value_name = "N", default_value_t = 200)]
     rate: u32,
+    /// Where the host keeps everything: `sqlite`, its file, or `postgres`, a server of its own.
+    #[arg(long, value_enum, default_value_t = Store::Sqlite)]
+    store: Store,
     /// Sends the events of an earlier run again: the seed that it printed.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -27,6 +31,8 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     plugin::build_guest(root, tools, "actor")?;
     let mut command = Command::new(shell::build_command(root, "chaos")?);
     command.arg(format!("--minutes={}", options.minutes)).arg(format!("--rate={}", options.rate));
+    let server = options.store.server(tools)?;
+    command.envs(server.as_ref().map(|server| (postgres::VARIABLE, server.url())));
     command.args(options.seed.map(|seed| format!("--seed={seed}")));
     shell::verdict(&mut command)
 }

@@ -31,6 +31,25 @@ pub(crate) enum Disk {
     Hurries,
 }
 
+/// Where a bench or a run keeps everything.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Store {
+    /// A file.
+    Sqlite,
+    /// A database on a server of its own.
+    Postgres,
+}
+
+impl Store {
+    /// The server, where there is one.
+    pub(crate) fn server(self, tools: &Tools) -> anyhow::Result<Option<Server>> {
+        match self {
+            Self::Sqlite => Ok(None),
+            Self::Postgres => Server::start(tools, Disk::Waits).map(Some),
+        }
+    }
+}
+
 /// A server at work. It ends when this goes, or the process that has it.
 pub(crate) struct Server {
     watcher: Child,

@@ -13,7 +13,7 @@ use super::sql::Opened;
 use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Work};
 use anyhow::{Context as _, bail, ensure};
 use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::{SimpleQueryMessage, Statement};
+use postgres::{Client, SimpleQueryMessage, Statement};
 use server::{Held, Server};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub(super) fn open(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyho
     let server = Arc::new(Server::new(url, password)?);
     let open = || {
         let mut writer = Postgres::new(&server, keys, true);
-        writer.take_over(Instant::now() + LEFT_OPEN_MAX)?;
+        writer.take_over(schema::no_copy)?;
         Ok::<_, anyhow::Error>(writer)
     };
     let writer = open().with_context(|| format!("open {}", server.name))?;
@@ -40,6 +40,18 @@ pub(super) fn open(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyho
     let connections: [Box<dyn Connection>; 3] = [Box::new(writer), reader(), reader()];
     let look = Arc::new(move |what: &_, anew| look::look(&mut *server.connect()?, what, anew));
     Ok(Opened { connections, look, lock: None })
+}
+
+/// A connection for a copy into a database that has nothing in it, or what an earlier copy left.
+pub(super) fn open_for_copy(
+    url: &str,
+    password: Option<&str>,
+    keys: &StoreKeys,
+) -> anyhow::Result<Box<dyn Connection>> {
+    let server = Arc::new(Server::new(url, password)?);
+    let mut to = Postgres::new(&server, keys, true);
+    to.take_over(schema::begin_copy).with_context(|| format!("open {}", server.name))?;
+    Ok(Box::new(to))
 }
 
 /// What there is in a database.
@@ -88,7 +100,7 @@ impl Postgres {
         if self.live.as_ref().is_none_or(|live| live.client.borrow().is_closed()) {
             self.live = None;
             if self.is_writer {
-                self.take_over(Instant::now() + LEFT_OPEN_MAX)?;
+                self.take_over(|_| Ok(()))?;
             } else {
                 self.live = Some(Live::new(self.server.connect()?));
             }
@@ -96,8 +108,10 @@ impl Postgres {
         self.live.as_ref().context("connect to the database")
     }
 
-    /// Makes the one connection that may write: there is one for each database.
-    fn take_over(&mut self, until: Instant) -> anyhow::Result<()> {
+    /// Makes the one connection that may write: there is one for each database. Of a database where this says no, nothing is
+    /// used.
+    fn take_over(&mut self, may: fn(&mut Client) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let until = Instant::now() + LEFT_OPEN_MAX;
         let mut client = self.server.connect()?;
         schema::check_encoding(&mut client)?;
         while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])?.try_get::<_, bool>(0)? {
@@ -113,6 +127,7 @@ impl Postgres {
         )?;
         client.batch_execute("SET synchronous_commit = on")?;
         schema::migrate(&mut client)?;
+        may(&mut client)?;
         schema::need(&mut client, &self.keys)?;
         self.live = Some(Live::new(client));
         Ok(())

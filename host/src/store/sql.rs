@@ -3,6 +3,7 @@
 //! queues.
 
 mod access;
+pub mod copy;
 pub(super) mod database;
 mod erase;
 mod flow;

@@ -6,6 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tidegate::store::seal::StoreKeys;
 use tidegate::store::sql::SqlStore;
+use tidegate::store::sql::copy::{Copied, copy};
 
 /// The variable: `postgres://USER@HOST:PORT`.
 pub(crate) const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
@@ -46,6 +47,13 @@ impl Home {
     pub(crate) fn open_through(&self, port: u16) -> anyhow::Result<SqlStore> {
         let url = self.database.as_ref().expect("it is in a database").url_at(port);
         on_a_thread(|| SqlStore::connect(&url, None, &StoreKeys::default()))
+    }
+
+    /// Copies the store in the folder into the database.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn copy_from_file(&self, keys: &StoreKeys) -> anyhow::Result<Vec<Copied>> {
+        let url = self.database.as_ref().expect("it is in a database").url();
+        on_a_thread(|| copy(self.path(), (&url, None), keys, &mut |_, _| {}))
     }
 
     /// Where the server listens.

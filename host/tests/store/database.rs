@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tidegate::store::access::AuditQuery;
 use tidegate::store::keeping::Audit;
+use tidegate::store::seal::StoreKeys;
 use tidegate::store::sql::SqlStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -65,6 +66,53 @@ async fn a_commit_that_nobody_answered_is_asked_for_and_written_once() {
         assert_eq!(fate.load(Ordering::SeqCst), PASS, "it happened");
     }
     assert_eq!(audits(&store).await, [4, 3, 2, 1]);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_file_is_copied_row_by_row_and_an_interrupted_copy_goes_on() {
+    let dir = dir();
+    let keys = StoreKeys::parse(Some(&StoreKeys::fresh().expect("random bytes")), None).expect("a key");
+    let file = SqlStore::open_with(dir.path(), &keys).expect("opens");
+    let new = new_version(b"component");
+    let version = new.version.clone();
+    file.commit(Batch { versions: vec![new], ..Batch::default() }).await.expect("is recorded");
+    let waits = Verdict::Waiting { due_at_ms: NOW_MS, why: "later\0".into() };
+    for n in 1..=1_500 {
+        commit_events(&file, vec![decided(&version, 2 * n)]).await;
+    }
+    commit_events(&file, vec![recorded(1, vec![plan(&version, waits)])]).await;
+    file.commit(Batch { audit: vec![audit(1)], ..Batch::default() }).await.expect("is recorded");
+    let (listed, stats) = (json(&all(&file).await), file.stats().await.expect("reads"));
+    drop(file);
+
+    drop(dir.open_with(&keys).expect("makes the tables"));
+    dir.run(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no room'; END$$;
+         CREATE TRIGGER refuse BEFORE INSERT ON plans FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let copy = || dir.copy_from_file(&keys);
+    let error = format!("{:#}", copy().expect_err("is interrupted"));
+    assert!(error.contains("no room"), "{error}");
+    let error = format!("{:#}", dir.open_with(&keys).err().expect("is half of a store"));
+    assert!(error.contains("tidegate store copy"), "{error}");
+    dir.run("DROP TRIGGER refuse ON plans");
+    let copied = copy().expect("goes on");
+    let rows = |name: &str| copied.iter().find(|table| table.table == name).expect("a table").rows;
+    assert_eq!((rows("events"), rows("plans"), rows("audit")), (1_501, 1_501, 1));
+
+    let store = dir.open_with(&keys).expect("opens");
+    assert_eq!((json(&all(&store).await), store.stats().await.expect("reads")), (listed, stats));
+    assert_eq!(store.asks_due(NOW_MS, 10).await.expect("reads").len(), 1);
+    commit_events(&store, vec![decided(&version, 5_000)]).await;
+    super::counters::assert_counted(&dir, &store, "after more").await;
+    drop(store);
+    let error = format!("{:#}", copy().expect_err("there is a store"));
+    assert!(error.contains("has a store already"), "{error}");
+}
+
+fn json(rows: &[EventRow]) -> serde_json::Value {
+    serde_json::to_value(rows).expect("has a JSON form")
 }
 
 fn audit(n: u64) -> Audit {

@@ -73,3 +73,27 @@ pub(super) fn need(client: &mut Client, keys: &StoreKeys) -> anyhow::Result<()> 
     }
     Ok(())
 }
+
+/// Refuses a database that a copy into it was begun and not ended.
+pub(super) fn no_copy(client: &mut Client) -> anyhow::Result<()> {
+    let is_copy = is_copy(client)?;
+    ensure!(!is_copy, "a copy into it was begun and has not ended: `tidegate store copy` goes on with it");
+    Ok(())
+}
+
+/// Refuses a database that has a store of its own; notes in it that it is a copy from now on, until that has ended.
+pub(super) fn begin_copy(client: &mut Client) -> anyhow::Result<()> {
+    if is_copy(client)? {
+        return Ok(());
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM versions) OR EXISTS (SELECT 1 FROM strays)
+                   OR EXISTS (SELECT 1 FROM audit)";
+    let is_used: bool = client.query_one(sql, &[])?.try_get(0)?;
+    ensure!(!is_used, "it has a store already: copy into a database that is new");
+    client.batch_execute("CREATE TABLE copying ()")?;
+    Ok(())
+}
+
+fn is_copy(client: &mut Client) -> anyhow::Result<bool> {
+    Ok(client.query_one("SELECT to_regclass('copying') IS NOT NULL", &[])?.try_get(0)?)
+}

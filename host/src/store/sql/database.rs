@@ -23,6 +23,30 @@ pub(in crate::store) enum Cell<'a> {
     List(Vec<Cell<'a>>),
 }
 
+impl Cell<'_> {
+    /// The bytes that it consists of, text or not; none of a number, and of nothing.
+    pub(in crate::store) fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Cell::Text(text) => Some(text.as_bytes()),
+            Cell::Bytes(bytes) => Some(bytes),
+            Cell::Id(bytes) => Some(bytes),
+            Cell::Null | Cell::Int(_) | Cell::List(_) => None,
+        }
+    }
+
+    /// The same, whatever becomes of where it stood.
+    pub(in crate::store) fn into_owned(self) -> Cell<'static> {
+        match self {
+            Cell::Null => Cell::Null,
+            Cell::Int(number) => Cell::Int(number),
+            Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+            Cell::Bytes(bytes) => Cell::Bytes(Cow::Owned(bytes.into_owned())),
+            Cell::Id(bytes) => Cell::Id(bytes),
+            Cell::List(cells) => Cell::List(cells.into_iter().map(Cell::into_owned).collect()),
+        }
+    }
+}
+
 /// A statement's values, in their order.
 macro_rules! cells {
     ($($value:expr),* $(,)?) => { &[$($crate::store::sql::database::Cell::from($value)),*] };
@@ -142,6 +166,11 @@ impl Row<'_> {
     pub(in crate::store) fn get<T: FromCell>(&self, column: usize) -> anyhow::Result<T> {
         let read = self.0.cell(column).and_then(T::from_cell);
         read.with_context(|| format!("read column {column}"))
+    }
+
+    /// What is in this column.
+    pub(in crate::store) fn cell(&self, column: usize) -> anyhow::Result<Cell<'_>> {
+        self.0.cell(column)
     }
 
     /// The text in this column, where it stands.

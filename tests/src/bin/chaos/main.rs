@@ -1,12 +1,15 @@
 //! The chaos run: the built system under the sender, with `kill -9` of the host every few seconds, a target that fails a
 //! third of the time, a plugin that traps a tenth of the time, and a disk that is full for a while. Says whether what was
 //! acknowledged is what was decided or parked, and whether the target was told each thing once. Takes `--minutes=N`,
-//! `--rate=N` and `--seed=N`.
+//! `--rate=N` and `--seed=N`. With a server named in `TIDEGATE_TEST_POSTGRES` the host keeps everything there, and in place
+//! of a full disk the database is away for a while.
 
+mod database;
 mod judge;
 mod target;
 
 use anyhow::{Context as _, bail, ensure};
+use database::Database;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -65,11 +68,13 @@ fn options() -> anyhow::Result<Options> {
 async fn run(options: &Options) -> anyhow::Result<judge::Report> {
     let target = Target::start(options.seed).await?;
     // Soon again, and often: what is left in the end is what no retry can mend.
-    let env = [
+    let mut env = vec![
         ("TIDEGATE_RETRY_FIRST_MS", "100"),
         ("TIDEGATE_RETRY_CAP_MS", "1000"),
         ("TIDEGATE_RETRY_EFFECTS_MAX", "40"),
     ];
+    let database = Database::make().await?;
+    env.extend(database.as_ref().map(|database| ("TIDEGATE_STORE_URL", database.url.as_str())));
     let mut parts = Parts::start(&env).await?;
     until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
     let steps = format!("trap-tenth; count; post {}", target.url());
@@ -88,7 +93,7 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
             seen.insert(receipt, attempt.of);
         }
     });
-    let trouble = make_trouble(&mut parts, options, lasts);
+    let trouble = make_trouble(&mut parts, database.as_ref(), options, lasts);
     let (verdict, kills) = tokio::join!(playing, trouble);
     let (verdict, kills) = (verdict?, kills?);
     println!("{verdict}");
@@ -109,19 +114,38 @@ async fn deploy(parts: &Parts, steps: &str) -> anyhow::Result<()> {
 }
 
 /// Kills the host again and again; in the middle its disk is full for a while. Says how often it was killed.
-async fn make_trouble(parts: &mut Parts, options: &Options, lasts: Duration) -> anyhow::Result<usize> {
+async fn make_trouble(
+    parts: &mut Parts,
+    database: Option<&Database>,
+    options: &Options,
+    lasts: Duration,
+) -> anyhow::Result<usize> {
     let mut random = fastrand::Rng::with_seed(options.seed);
     let until = Instant::now() + lasts;
     let mut full_at = Some(Instant::now() + lasts / 2);
     while Instant::now() < until {
         if full_at.is_some_and(|at| Instant::now() >= at) {
             full_at = None;
-            fill_the_disk(parts).await?;
+            match database {
+                Some(database) => take_the_database(parts, database).await?,
+                None => fill_the_disk(parts).await?,
+            }
         }
         tokio::time::sleep(Duration::from_secs(random.u64(LIFE_S.0..=LIFE_S.1))).await;
         parts.kill_and_restart(Victim::Host).await?;
     }
     Ok(parts.kills[2])
+}
+
+/// For a while the host has no database.
+async fn take_the_database(parts: &Parts, database: &Database) -> anyhow::Result<()> {
+    until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
+    database.be_away(FULL).await?;
+    let log = parts.host()?.log()?;
+    let failed = log.matches("failed to record").count() + log.matches("the database does not say").count();
+    println!("the database was away for {FULL:?}: the host failed to record {failed} times");
+    ensure!(failed > 0, "the host did not notice that its database was away");
+    Ok(())
 }
 
 /// For a while the host can write nothing beyond the beginning of its files: to it, the disk is full. What it logs fits.
