@@ -42,7 +42,7 @@ use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
 use tidegate::signal::Signals;
 use tidegate::store::seal::StoreKeys;
-use tidegate::store::sql::SqlStore;
+use tidegate::store::sql::{Others, SqlStore};
 use tidegate::store::watched::Sending;
 use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
 use tidegate::trace::{Sampling, Told};
@@ -159,6 +159,7 @@ impl Host {
         let raised = Arc::default();
         let common = Common { config, data, store, deployer, pipeline, signals, sending, raised };
         let mut tasks = JoinSet::new();
+        tasks.spawn(until_taken_over(common.store.clone(), stopped.clone()));
         let (report, sources) = watch::channel(Arc::default());
         let (conditions, bounds_now) = watch::channel(condition_bounds(config));
         let (pace, meter) = (Arc::default(), common.meter(sources.clone()));
@@ -220,7 +221,14 @@ impl Host {
     }
 }
 
-/// What puts versions to work, with those that were at work before; and what tries them.
+/// Ends when another host works on the store, or when this one is stopped.
+async fn until_taken_over(store: SqlStore, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = store.ended() => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
 /// The store, in a file or in a database.
 async fn store(config: &Config, data: &Path, secrets: &Secrets) -> anyhow::Result<SqlStore> {
     let (keys, url) = (secrets.store.clone(), config.store.url.clone());
@@ -228,10 +236,13 @@ async fn store(config: &Config, data: &Path, secrets: &Secrets) -> anyhow::Resul
         return SqlStore::open_with(data, &keys);
     }
     let password = secrets.store_password.clone();
-    let opening = tokio::task::spawn_blocking(move || SqlStore::connect(&url, password.as_deref(), &keys));
+    let others = if config.store.standby { Others::Await } else { Others::Refuse };
+    let opening =
+        tokio::task::spawn_blocking(move || SqlStore::connect(&url, password.as_deref(), &keys, others));
     opening.await.context("open the store")?
 }
 
+/// What puts versions to work, with those that were at work before; and what tries them.
 async fn deployer(
     config: &Config,
     data: &Path,

@@ -123,6 +123,7 @@ sections! {
     /// The store.
     StoreSection {
         url: String = String::new(),
+        standby: bool = false,
         recent_events_max: usize = PipelineBounds::default().recent_events_max,
         subjects_bytes_max: usize = PipelineBounds::default().subjects_bytes_max,
     }

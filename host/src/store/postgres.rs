@@ -9,8 +9,8 @@ mod words;
 
 use super::keeping::Pages;
 use super::seal::StoreKeys;
-use super::sql::Opened;
-use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Work};
+use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, TakenOver, Work};
+use super::sql::{Opened, Others};
 use anyhow::{Context as _, bail, ensure};
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::{Client, SimpleQueryMessage, Statement};
@@ -22,17 +22,26 @@ use std::time::{Duration, Instant};
 
 /// Between two questions to a server that does not answer, or does not know yet.
 const WAIT: Duration = Duration::from_millis(250);
+/// How long a host may be silent until the server takes the database from it, and how often it says something. One that was
+/// frozen for longer finds its connection ended, and another host at work or none.
+const SILENT_MAX: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(4);
 /// How long a host that has died may still have the database open, as the server sees it.
 const LEFT_OPEN_MAX: Duration = Duration::from_secs(5);
 /// Who writes holds this lock, for as long as its connection stands. Any number that nobody else takes.
 const WRITER_LOCK: i64 = 0x7469_6465_6761_7401;
 
 /// Opens or makes the tables in this database.
-pub(super) fn open(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyhow::Result<Opened> {
+pub(super) fn open(
+    url: &str,
+    password: Option<&str>,
+    keys: &StoreKeys,
+    others: Others,
+) -> anyhow::Result<Opened> {
     let server = Arc::new(Server::new(url, password)?);
     let open = || {
         let mut writer = Postgres::new(&server, keys, true);
-        writer.take_over(schema::no_copy)?;
+        writer.take_over(schema::no_copy, others)?;
         Ok::<_, anyhow::Error>(writer)
     };
     let writer = open().with_context(|| format!("open {}", server.name))?;
@@ -50,7 +59,7 @@ pub(super) fn open_for_copy(
 ) -> anyhow::Result<Box<dyn Connection>> {
     let server = Arc::new(Server::new(url, password)?);
     let mut to = Postgres::new(&server, keys, true);
-    to.take_over(schema::begin_copy).with_context(|| format!("open {}", server.name))?;
+    to.take_over(schema::begin_copy, Others::Refuse).with_context(|| format!("open {}", server.name))?;
     Ok(Box::new(to))
 }
 
@@ -88,19 +97,25 @@ struct Postgres {
     /// Whether it is the one that writes.
     is_writer: bool,
     live: Option<Live>,
+    /// Of the one that writes: which host it is of all that ever worked on the database.
+    term: Option<i64>,
 }
 
 impl Postgres {
     fn new(server: &Arc<Server>, keys: &StoreKeys, is_writer: bool) -> Self {
-        Self { server: Arc::clone(server), keys: keys.clone(), is_writer, live: None }
+        Self { server: Arc::clone(server), keys: keys.clone(), is_writer, live: None, term: None }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.live.as_ref().is_none_or(|live| live.client.borrow().is_closed())
     }
 
     /// The connection that stands, or a new one.
     fn live(&mut self) -> anyhow::Result<&Live> {
-        if self.live.as_ref().is_none_or(|live| live.client.borrow().is_closed()) {
+        if self.is_lost() {
             self.live = None;
             if self.is_writer {
-                self.take_over(|_| Ok(()))?;
+                self.take_over(|_| Ok(()), Others::Refuse)?;
             } else {
                 self.live = Some(Live::new(self.server.connect()?));
             }
@@ -109,28 +124,41 @@ impl Postgres {
     }
 
     /// Makes the one connection that may write: there is one for each database. Of a database where this says no, nothing is
-    /// used.
-    fn take_over(&mut self, may: fn(&mut Client) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    /// used. Once another host has worked on the database, this one may not again: it decided on what holds no longer.
+    fn take_over(
+        &mut self,
+        may: fn(&mut Client) -> anyhow::Result<()>,
+        others: Others,
+    ) -> anyhow::Result<()> {
         let until = Instant::now() + LEFT_OPEN_MAX;
         let mut client = self.server.connect()?;
-        schema::check_encoding(&mut client)?;
+        schema::check(&mut client)?;
+        self.check_term(&mut client)?;
         while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])?.try_get::<_, bool>(0)? {
+            let is_late = Instant::now() >= until;
             ensure!(
-                Instant::now() < until,
-                "another tidegate has it open: stop it, or name another database"
+                !is_late || others == Others::Await,
+                "another tidegate works on it: stop it, or name another database"
             );
             std::thread::park_timeout(WAIT);
         }
-        // Whoever had it before is gone: a server that is cut off from us must see so, too.
-        client.batch_execute(
-            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2",
-        )?;
-        client.batch_execute("SET synchronous_commit = on")?;
+        self.check_term(&mut client)?;
+        client.batch_execute(&schema::session(SILENT_MAX))?;
         schema::migrate(&mut client)?;
         may(&mut client)?;
         schema::need(&mut client, &self.keys)?;
+        if self.term.is_none() {
+            self.term = Some(schema::next_term(&mut client)?);
+        }
         self.live = Some(Live::new(client));
         Ok(())
+    }
+
+    fn check_term(&self, client: &mut Client) -> anyhow::Result<()> {
+        match self.term {
+            Some(own) if schema::term(client)? != own => Err(TakenOver.into()),
+            _ => Ok(()),
+        }
     }
 
     /// What became of a transaction whose commit nobody answered. Asks until somebody knows.
@@ -148,8 +176,8 @@ impl Postgres {
         }
     }
 
-    fn status(&mut self, transaction: &str) -> anyhow::Result<Option<String>> {
-        let mut client = self.live()?.client.borrow_mut();
+    fn status(&self, transaction: &str) -> anyhow::Result<Option<String>> {
+        let mut client = self.server.connect()?;
         Ok(client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&transaction])?.try_get(0)?)
     }
 }
@@ -160,15 +188,20 @@ impl Connection for Postgres {
         let live = self.live()?;
         match read(&On { live, keys: &keys }) {
             // Nothing was changed: it is read once more where the connection was lost.
-            Err(_) if live.client.borrow().is_closed() => read(&On { live: self.live()?, keys: &keys }),
+            Err(_) if self.is_lost() => read(&On { live: self.live()?, keys: &keys }),
             done => done,
         }
     }
 
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()> {
         let keys = self.keys.clone();
+        // One that was lost since the last transaction is found so here, when nothing of this one was sent.
+        let transaction = match self.live()?.begin() {
+            Err(_) if self.is_lost() => self.live()?.begin(),
+            begun => begun,
+        };
+        let transaction = transaction.context("begin a transaction")?;
         let live = self.live()?;
-        let transaction = live.begin().context("begin a transaction")?;
         if let Err(error) = write(&On { live, keys: &keys }) {
             if live.client.borrow_mut().batch_execute("ROLLBACK").is_err() {
                 self.live = None;

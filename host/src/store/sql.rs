@@ -81,6 +81,15 @@ type Reader = Arc<Mutex<Box<dyn Connection>>>;
 /// Looks through all that is kept, as [`Keeping::look`] does. Blocks.
 type LookThrough = dyn Fn(&Look, bool) -> anyhow::Result<Vec<Looked>> + Send + Sync;
 
+/// What a host does that finds another at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// It says so.
+    Refuse,
+    /// It waits until the other is gone, and takes over.
+    Await,
+}
+
 /// What an adapter opens.
 pub(super) struct Opened {
     /// The connections that write, that read for the host, and for people.
@@ -109,14 +118,32 @@ impl SqlStore {
         Self::start(sqlite::open(dir, keys)?)
     }
 
-    /// Opens or makes the tables in this PostgreSQL database, `postgres://USER@HOST:PORT/DATABASE`, with this password.
-    /// Blocks.
+    /// Opens or makes the tables in this PostgreSQL database, `postgres://USER@HOST:PORT/DATABASE`, with this password; one that
+    /// another host works on as `others` says. Blocks.
     ///
     /// # Errors
-    /// When the server cannot be reached or refuses, another host has the database open, a key is missing that it is
+    /// When the server cannot be reached or refuses, another host works on the database, a key is missing that it is
     /// encrypted with, or it was written by a newer Tidegate.
-    pub fn connect(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyhow::Result<Self> {
-        Self::start(postgres::open(url, password, keys)?)
+    pub fn connect(
+        url: &str,
+        password: Option<&str>,
+        keys: &StoreKeys,
+        others: Others,
+    ) -> anyhow::Result<Self> {
+        let store = Self::start(postgres::open(url, password, keys, others)?)?;
+        let held = Arc::downgrade(&store.0);
+        let beating = std::thread::Builder::new().name("store-heart".into());
+        let beat = move || {
+            std::thread::park_timeout(postgres::HEARTBEAT);
+            held.upgrade().is_some_and(|inner| inner.writer.touch())
+        };
+        beating.spawn(move || while beat() {}).context("start what tells the database of this host")?;
+        Ok(store)
+    }
+
+    /// Resolves when this store writes nothing any more: another host has taken the database over. Cancel-safe.
+    pub async fn ended(&self) {
+        self.0.writer.ended().await;
     }
 
     fn start(opened: Opened) -> anyhow::Result<Self> {

@@ -5,8 +5,8 @@ use postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use std::path::Path;
 use tempfile::TempDir;
 use tidegate::store::seal::StoreKeys;
-use tidegate::store::sql::SqlStore;
 use tidegate::store::sql::copy::{Copied, copy};
+use tidegate::store::sql::{Others, SqlStore};
 
 /// The variable: `postgres://USER@HOST:PORT`.
 pub(crate) const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
@@ -36,7 +36,7 @@ impl Home {
         match &self.database {
             Some(database) => {
                 let url = database.url();
-                on_a_thread(|| SqlStore::connect(&url, None, keys))
+                on_a_thread(|| SqlStore::connect(&url, None, keys, Others::Refuse))
             }
             None => SqlStore::open_with(self.path(), keys),
         }
@@ -46,7 +46,15 @@ impl Home {
     #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn open_through(&self, port: u16) -> anyhow::Result<SqlStore> {
         let url = self.database.as_ref().expect("it is in a database").url_at(port);
-        on_a_thread(|| SqlStore::connect(&url, None, &StoreKeys::default()))
+        on_a_thread(|| SqlStore::connect(&url, None, &StoreKeys::default(), Others::Refuse))
+    }
+
+    /// As [`Self::open`], when nobody else has it open any more.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) async fn open_after_others(&self) -> SqlStore {
+        let url = self.database.as_ref().expect("it is in a database").url();
+        let opening = move || SqlStore::connect(&url, None, &StoreKeys::default(), Others::Await);
+        tokio::task::spawn_blocking(opening).await.expect("does not panic").expect("opens")
     }
 
     /// Copies the store in the folder into the database.

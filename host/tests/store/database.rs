@@ -20,7 +20,7 @@ async fn connections_that_are_lost_lose_nothing_and_double_nothing() {
     let (store, version) = open(&dir).await;
     let ending = async {
         loop {
-            tokio::time::sleep(Duration::from_millis(15)).await;
+            tokio::time::sleep(Duration::from_millis(40)).await;
             dir.query(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE datname = current_database() AND pid <> pg_backend_pid()",
@@ -28,7 +28,7 @@ async fn connections_that_are_lost_lose_nothing_and_double_nothing() {
         }
     };
     let writing = async {
-        for n in 1..=150 {
+        for n in 1..=60 {
             let batch =
                 Batch { events: vec![decided(&version, n)], audit: vec![audit(n)], ..Batch::default() };
             store.submit(batch).await.expect("is handed over").durable().await.expect("is written");
@@ -41,10 +41,10 @@ async fn connections_that_are_lost_lose_nothing_and_double_nothing() {
     let rows = all(&store).await;
     assert_eq!(
         rows.iter().map(|row| row.receipt).collect::<Vec<_>>(),
-        (1..=150).map(receipt).collect::<Vec<_>>()
+        (1..=60).map(receipt).collect::<Vec<_>>()
     );
     assert!(rows.iter().all(|row| row.effects.len() == 1));
-    assert_eq!(audits(&store).await, (1..=150).rev().collect::<Vec<_>>());
+    assert_eq!(audits(&store).await, (1..=60).rev().collect::<Vec<_>>());
     super::counters::assert_counted(&dir, &store, "in the end").await;
 }
 
@@ -66,6 +66,31 @@ async fn a_commit_that_nobody_answered_is_asked_for_and_written_once() {
         assert_eq!(fate.load(Ordering::SeqCst), PASS, "it happened");
     }
     assert_eq!(audits(&store).await, [4, 3, 2, 1]);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_host_that_was_taken_over_writes_nothing_more() {
+    let dir = dir();
+    let (first, version) = open(&dir).await;
+    let waiting = dir.open_after_others();
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(600), &mut waiting).await;
+    assert!(early.is_err(), "while one is at work another waits");
+    // What the server does to one that it does not hear any more.
+    dir.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    );
+    let second = waiting.await;
+    commit_events(&second, vec![decided(&version, 1)]).await;
+    let late = Batch { events: vec![decided(&version, 2)], ..Batch::default() };
+    assert!(first.commit(late).await.is_err(), "it decided on what holds no longer");
+    tokio::time::timeout(Duration::from_secs(10), first.ended()).await.expect("it has ended");
+    assert_eq!(all(&second).await.len(), 1);
+    drop(second);
+    let late = Batch { events: vec![decided(&version, 3)], ..Batch::default() };
+    assert!(first.submit(late).await.is_err(), "nor when nobody else is there");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::store::seal::StoreKeys;
 use anyhow::{Context as _, ensure};
 use postgres::Client;
+use std::time::Duration;
 
 /// Each entry brings the tables from the version of its index to the next. Never edit one that was released.
 const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
@@ -46,15 +47,42 @@ pub(super) fn version(client: &mut Client) -> anyhow::Result<Option<i64>> {
     Ok(version)
 }
 
-/// Refuses a database that text cannot be kept in as it is.
-pub(super) fn check_encoding(client: &mut Client) -> anyhow::Result<()> {
-    let row = client.query_one("SELECT current_setting('server_encoding')", &[])?;
-    let encoding: String = row.try_get(0)?;
+/// The oldest server that has all that is asked of it, as it numbers itself: 14 ends sessions that are silent.
+const SERVER_MIN: i32 = 140_000;
+
+/// Refuses a server that is too old, and a database that text cannot be kept in as it is.
+pub(super) fn check(client: &mut Client) -> anyhow::Result<()> {
+    let sql = "SELECT current_setting('server_encoding'), current_setting('server_version_num')::int, current_setting('server_version')";
+    let row = client.query_one(sql, &[])?;
+    let (encoding, number, version): (String, i32, String) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    ensure!(number >= SERVER_MIN, "the server is PostgreSQL {version}: 14 or newer is needed");
     ensure!(
         encoding == "UTF8",
         "its encoding is {encoding}: make it with `CREATE DATABASE ... ENCODING 'UTF8'`"
     );
     Ok(())
+}
+
+/// What holds for the connection that writes: what it commits is on the disk, and it ends when its host is silent, or cannot be
+/// heard, for so long.
+pub(super) fn session(silent_max: Duration) -> String {
+    let ms = silent_max.as_millis();
+    format!(
+        "SET synchronous_commit = on; SET idle_session_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms};
+         SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2"
+    )
+}
+
+/// The host that worked on the database last.
+pub(super) fn term(client: &mut Client) -> anyhow::Result<i64> {
+    Ok(client.query_one("SELECT term FROM terms", &[])?.try_get(0)?)
+}
+
+/// One host more.
+pub(super) fn next_term(client: &mut Client) -> anyhow::Result<i64> {
+    let sql = "INSERT INTO terms (id, term) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET term = terms.term + 1 RETURNING term";
+    Ok(client.query_one(sql, &[])?.try_get(0)?)
 }
 
 /// Refuses a database that needs a key which is not here.

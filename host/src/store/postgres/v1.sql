@@ -240,3 +240,10 @@ CREATE TABLE tokens (
     made_at_ms      BIGINT NOT NULL,
     until_ms        BIGINT
 );
+
+-- One row: how many hosts have worked on the database, the one that does now included. Who finds another number than its own
+-- must not write any more.
+CREATE TABLE terms (
+    id   BIGINT PRIMARY KEY CHECK (id = 1),
+    term BIGINT NOT NULL
+);

@@ -88,7 +88,14 @@ pub(in crate::store) trait Connection: Send {
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()>;
 }
 
-/// What is done on a connection, once at most.
+/// Another host works on the database: whoever hears this decided on what holds no longer, and must never write again.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another tidegate works on the database since this one was cut off from it: this one must start again"
+)]
+pub(in crate::store) struct TakenOver;
+
+/// What is done on a connection; done again where it was lost while it read.
 pub(in crate::store) type Work<'f> = dyn FnMut(&dyn Database) -> anyhow::Result<()> + 'f;
 
 /// What is done with a row.

@@ -2,7 +2,7 @@
 //! many callers share one flush of the disk, and writes them in the order they came in. Knows nothing of what a batch
 //! is made of.
 
-use super::database::Connection;
+use super::database::{Connection, TakenOver};
 use super::write;
 use crate::plugin::Version;
 use crate::store::{Batch, RETRY, StoreError, Submitted};
@@ -81,6 +81,18 @@ impl Writer {
         Ok(submitted)
     }
 
+    /// Resolves when nothing will be written any more. Cancel-safe.
+    pub(super) async fn ended(&self) {
+        self.batches.closed().await;
+    }
+
+    /// Writes nothing, so that the database sees that this host is there. Blocks. Says whether the writer is there.
+    pub(super) fn touch(&self) -> bool {
+        let (tell, told) = oneshot::channel();
+        let nothing = Waiting { batch: Batch::default(), answer: Answer::May(tell) };
+        self.batches.blocking_send(nothing).is_ok() && told.blocking_recv().is_ok()
+    }
+
     pub(super) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
     }
@@ -132,6 +144,10 @@ impl Thread {
         while self.fill() {
             match self.write_together().or_else(|_| self.write_one_by_one()) {
                 Ok(()) => wait = RETRY.0,
+                Err(error) if error.is::<TakenOver>() => {
+                    tracing::error!(waiting = self.waiting.len(), "stopped: {error:#}");
+                    return;
+                }
                 Err(error) => {
                     let waiting = self.waiting.len();
                     tracing::error!(waiting, "failed to record, will try again in {wait:?}: {error:#}");
@@ -182,8 +198,12 @@ impl Thread {
             match (written, next.answer) {
                 (Ok(()), answer) => self.tell(answer),
                 (Err(error), Answer::May(tell)) => {
+                    let is_over = error.is::<TakenOver>();
                     // The caller may have gone; then nobody is told.
                     let _ = tell.send(Err(StoreError(error)));
+                    if is_over {
+                        return Err(TakenOver.into());
+                    }
                 }
                 (Err(error), answer @ Answer::Must { .. }) => {
                     self.waiting.push_front(Waiting { batch: next.batch, answer });
