@@ -203,7 +203,7 @@ fn measure(
             command
         }
     };
-    command.envs(server.map(|server| (postgres::VARIABLE, server.url())));
+    postgres::name_to(&mut command, server);
     let output = command.stderr(Stdio::inherit()).output().context("run a bench")?;
     ensure!(output.status.success(), "the bench {} failed ({})", bench.name, output.status);
     String::from_utf8(output.stdout).context("read a bench's output")

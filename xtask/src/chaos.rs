@@ -32,7 +32,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     let mut command = Command::new(shell::build_command(root, "chaos")?);
     command.arg(format!("--minutes={}", options.minutes)).arg(format!("--rate={}", options.rate));
     let server = options.store.server(tools)?;
-    command.envs(server.as_ref().map(|server| (postgres::VARIABLE, server.url())));
+    postgres::name_to(&mut command, server.as_ref());
     command.args(options.seed.map(|seed| format!("--seed={seed}")));
     shell::verdict(&mut command)
 }

@@ -3,6 +3,7 @@
 use crate::shell;
 use anyhow::{Context as _, bail, ensure};
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -12,15 +13,19 @@ use std::time::{Duration, Instant};
 use tidegate_toolchain::tools::Tools;
 
 /// The variable that names a server to the tests and the benches that can use one.
-pub(crate) const VARIABLE: &str = "TIDEGATE_TEST_POSTGRES";
+const VARIABLE: &str = "TIDEGATE_TEST_POSTGRES";
 
 /// How long a server may take to start.
 const START_MAX: Duration = Duration::from_secs(60);
 /// Who runs a server in place of root, whom PostgreSQL refuses: `nobody`, as every Unix has it.
 const NOBODY: u32 = 65_534;
 const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-/// Ends the server when its own input ends, however whoever holds that has ended, and takes its folder ($1) away.
-const WATCH: &str = r#"dir=$1; shift; "$@" </dev/null & server=$!; read -r _; kill -INT $server; wait $server; rm -rf "$dir""#;
+/// Ends the server when its own input ends, however whoever holds that has ended; ends with the server, and takes its folder
+/// ($1) away.
+const WATCH: &str = r#"dir=$1; shift; exec 3<&0
+"$@" </dev/null 3<&- & server=$!
+{ read -r _ <&3; kill -INT $server; } & reader=$!
+wait $server; kill $reader 2>/dev/null; rm -rf "$dir""#;
 
 /// Whether what is committed outlives the machine.
 #[derive(Clone, Copy)]
@@ -60,10 +65,11 @@ impl Server {
     /// Starts one with nothing in it.
     pub(crate) fn start(tools: &Tools, disk: Disk) -> anyhow::Result<Self> {
         let program = tools.ensure("postgres")?;
-        let dir =
-            tempfile::Builder::new().prefix("tidegate-postgres").tempdir().context("make a folder")?.keep();
+        let folder =
+            tempfile::Builder::new().prefix("tidegate-postgres").tempdir().context("make a folder")?;
+        let dir = folder.path();
         let is_root = is_root()?;
-        let bin = programs(&program, &dir, is_root)?;
+        let bin = programs(&program, dir, is_root)?;
         let data = dir.join("data");
         fs::create_dir(&data).context("make a folder")?;
         fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).context("close a folder to others")?;
@@ -86,7 +92,7 @@ impl Server {
         let port = free_port()?;
         let log = dir.join("log");
         let mut watcher = Command::new("sh");
-        watcher.args(["-c", WATCH, "sh"]).arg(&dir).args(user).arg(bin.join("postgres"));
+        watcher.args(["-c", WATCH, "sh"]).arg(dir).args(user).arg(bin.join("postgres"));
         watcher.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
         watcher.args(["-c", "max_connections=200", "-p", &port.to_string(), "-D"]).arg(&data);
         if matches!(disk, Disk::Hurries) {
@@ -95,9 +101,13 @@ impl Server {
         // Not of this group: Ctrl-C ends whoever started this, and that ends it.
         watcher.current_dir("/").process_group(0).stdin(Stdio::piped());
         watcher.stderr(File::create(&log).context("make the server's log")?);
+        // It is still there to be read when the watcher has taken it away.
+        let said = File::open(&log).context("open the server's log")?;
         let watcher = watcher.spawn().context("start PostgreSQL")?;
+        // From here on the watcher takes it away.
+        let _ = folder.keep();
         let mut server = Self { watcher, port };
-        server.wait(&log)?;
+        server.wait(said)?;
         Ok(server)
     }
 
@@ -106,21 +116,29 @@ impl Server {
         format!("postgres://tidegate@127.0.0.1:{}", self.port)
     }
 
-    fn wait(&mut self, log: &Path) -> anyhow::Result<()> {
-        let began = Instant::now();
+    fn wait(&mut self, mut log: File) -> anyhow::Result<()> {
+        let (began, mut said) = (Instant::now(), String::new());
         loop {
-            let said = fs::read_to_string(log).context("read the server's log")?;
+            // What it said before it ended is read after it was seen to have ended.
+            let has_ended = self.watcher.try_wait().context("look after PostgreSQL")?.is_some();
+            log.read_to_string(&mut said).context("read the server's log")?;
             if said.contains("ready to accept connections") {
                 return Ok(());
             }
-            if self.watcher.try_wait().context("look after PostgreSQL")?.is_some()
-                || began.elapsed() > START_MAX
-            {
+            if has_ended || began.elapsed() > START_MAX {
                 bail!("PostgreSQL did not start:\n{said}");
             }
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }
+}
+
+/// Names the server to a program, or none, whatever this one's own environment names: the flag decides.
+pub(crate) fn name_to(command: &mut Command, server: Option<&Server>) {
+    match server {
+        Some(server) => command.env(VARIABLE, server.url()),
+        None => command.env_remove(VARIABLE),
+    };
 }
 
 impl Drop for Server {

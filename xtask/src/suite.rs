@@ -57,7 +57,9 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
         shell::run(shell::cargo(root).arg("test").args(sdk))?;
     }
     let has_nextest = has_nextest();
-    shell::run(tests(root, has_nextest).args(filter))?;
+    let mut on_file = tests(root, has_nextest);
+    postgres::name_to(&mut on_file, None);
+    shell::run(on_file.args(filter))?;
     on_postgres(root, tools, has_nextest, filter)?;
     if filter.is_none() {
         let verdict = faults::run(root, tools, &faults::Options::SHORT)?;
@@ -83,7 +85,7 @@ fn on_postgres(root: &Path, tools: &Tools, has_nextest: bool, filter: Option<&st
     eprintln!("The tests of the store, the lanes, the executor and bodies elsewhere again, on PostgreSQL:");
     let server = Server::start(tools, Disk::Hurries)?;
     let mut tests = tests(root, has_nextest);
-    tests.env(postgres::VARIABLE, server.url());
+    postgres::name_to(&mut tests, Some(&server));
     for name in ON_POSTGRES {
         tests.args(["--test", name]);
     }
