@@ -9,7 +9,7 @@ mod words;
 
 use super::keeping::Pages;
 use super::seal::StoreKeys;
-use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, TakenOver, Work};
+use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, TakenOver, Work};
 use super::sql::{Opened, Others};
 use anyhow::{Context as _, bail, ensure};
 use postgres::fallible_iterator::FallibleIterator as _;
@@ -133,6 +133,7 @@ impl Postgres {
         let until = Instant::now() + LEFT_OPEN_MAX;
         let mut client = self.server.connect()?;
         schema::check(&mut client)?;
+        client.batch_execute(&schema::session(SILENT_MAX))?;
         self.check_term(&mut client)?;
         while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])?.try_get::<_, bool>(0)? {
             let is_late = Instant::now() >= until;
@@ -143,7 +144,6 @@ impl Postgres {
             std::thread::park_timeout(WAIT);
         }
         self.check_term(&mut client)?;
-        client.batch_execute(&schema::session(SILENT_MAX))?;
         schema::migrate(&mut client)?;
         may(&mut client)?;
         schema::need(&mut client, &self.keys)?;
@@ -201,7 +201,8 @@ impl Connection for Postgres {
             begun => begun,
         };
         let transaction = transaction.context("begin a transaction")?;
-        let live = self.live()?;
+        // That one and no other: on a new connection nothing was begun.
+        let live = self.live.as_ref().context("begin a transaction")?;
         if let Err(error) = write(&On { live, keys: &keys }) {
             if live.client.borrow_mut().batch_execute("ROLLBACK").is_err() {
                 self.live = None;
@@ -297,34 +298,27 @@ impl Database for On<'_> {
         Ok(())
     }
 
-    fn execute_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<()> {
-        if rows.is_empty() {
+    fn execute_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<()> {
+        if rows.iter().len() == 0 {
             return Ok(());
         }
         let statement = self.live.many(sql, "")?;
         let mut client = self.live.client.borrow_mut();
-        let mut done = client.query_raw(&statement, by_column(width, rows))?;
+        let mut done = client.query_raw(&statement, by_column(rows))?;
         while done.next()?.is_some() {}
         Ok(())
     }
 
-    fn insert_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<Vec<Option<i64>>> {
+    fn insert_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<Vec<Option<i64>>> {
         let ending = format!(" RETURNING {}, seq", words::first_column(sql)?);
         let statement = self.live.many(sql, &ending)?;
         let mut client = self.live.client.borrow_mut();
-        let mut inserted = client.query_raw(&statement, by_column(width, rows))?;
-        let mut seqs: HashMap<Vec<u8>, i64> = HashMap::with_capacity(rows.len() / width);
+        let mut inserted = client.query_raw(&statement, by_column(rows))?;
+        let mut seqs: HashMap<Vec<u8>, i64> = HashMap::with_capacity(rows.iter().len());
         while let Some(row) = inserted.next()? {
             seqs.insert(row.try_get(0)?, row.try_get(1)?);
         }
-        Ok(rows
-            .chunks_exact(width)
-            .map(|row| match &row[0] {
-                Cell::Bytes(key) => seqs.remove(key.as_ref()),
-                Cell::Id(key) => seqs.remove(&key[..]),
-                _ => None,
-            })
-            .collect())
+        Ok(rows.iter().map(|row| row[0].as_bytes().and_then(|key| seqs.remove(key))).collect())
     }
 
     /// The server does that by itself.
@@ -347,9 +341,16 @@ impl Database for On<'_> {
     }
 }
 
-/// All first values, all second ones, and so on.
-fn by_column<'r, 'a>(width: usize, rows: &'r [Cell<'a>]) -> Vec<Vec<&'r Cell<'a>>> {
-    (0..width).map(|column| rows.iter().skip(column).step_by(width).collect()).collect()
+/// All first values, all second ones, and so on. One statement changes no row twice: the last holds.
+fn by_column<'r, 'a>(rows: &'r Rows<'a>) -> Vec<Vec<&'r Cell<'a>>> {
+    let (width, key) = rows.shape();
+    let mut last = HashMap::new();
+    if key > 0 {
+        last.extend(rows.iter().enumerate().map(|(at, row)| (&row[..key], at)));
+    }
+    let holds = |at: usize, row: &[Cell<'_>]| key == 0 || last.get(&row[..key]) == Some(&at);
+    let rows: Vec<_> = rows.iter().enumerate().filter(|(at, row)| holds(*at, row)).collect();
+    (0..width).map(|column| rows.iter().map(|(_, row)| &row[column]).collect()).collect()
 }
 
 /// A row whose sealed values are opened as they are read.

@@ -7,12 +7,12 @@ mod schema;
 use super::keeping::Pages;
 use super::seal::StoreKeys;
 use super::sql::Opened;
-use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Work};
+use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, Work};
 use anyhow::{Context as _, bail};
+use rusqlite::CachedStatement;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::vtab::array::Array;
-use rusqlite::{CachedStatement, Rows};
 use std::borrow::Cow;
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -82,7 +82,7 @@ impl Database for On<'_> {
     fn each(&self, sql: &str, of: &[Cell<'_>], read: &mut Read<'_>) -> anyhow::Result<()> {
         let mut statement = self.db.prepare_cached(sql)?;
         bind(&mut statement, of)?;
-        let mut rows: Rows<'_> = statement.raw_query();
+        let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             if read(&Row(row))?.is_break() {
                 break;
@@ -91,19 +91,19 @@ impl Database for On<'_> {
         Ok(())
     }
 
-    fn execute_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<()> {
+    fn execute_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<()> {
         let mut statement = self.db.prepare_cached(sql)?;
-        for row in rows.chunks_exact(width) {
+        for row in rows.iter() {
             bind(&mut statement, row)?;
             statement.raw_execute()?;
         }
         Ok(())
     }
 
-    fn insert_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<Vec<Option<i64>>> {
+    fn insert_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<Vec<Option<i64>>> {
         let mut statement = self.db.prepare_cached(sql)?;
-        let mut seqs = Vec::with_capacity(rows.len() / width);
-        for row in rows.chunks_exact(width) {
+        let mut seqs = Vec::with_capacity(rows.iter().len());
+        for row in rows.iter() {
             bind(&mut statement, row)?;
             let inserted = statement.raw_execute()?;
             seqs.push((inserted > 0).then(|| self.db.last_insert_rowid()));

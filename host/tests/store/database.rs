@@ -8,7 +8,7 @@ use std::time::Duration;
 use tidegate::store::access::AuditQuery;
 use tidegate::store::keeping::Audit;
 use tidegate::store::seal::StoreKeys;
-use tidegate::store::sql::SqlStore;
+use tidegate::store::sql::{Others, SqlStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -91,6 +91,24 @@ async fn a_host_that_was_taken_over_writes_nothing_more() {
     drop(second);
     let late = Batch { events: vec![decided(&version, 3)], ..Batch::default() };
     assert!(first.submit(late).await.is_err(), "nor when nobody else is there");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_server_without_tls_and_a_password_in_the_url_are_refused() {
+    let dir = dir();
+    let refused = async |url: String| {
+        let connect = move || SqlStore::connect(&url, None, &StoreKeys::default(), Others::Refuse);
+        let opened = tokio::task::spawn_blocking(connect).await.expect("does not panic");
+        format!("{:#}", opened.err().expect("is refused"))
+    };
+    let port = dir.server_port();
+    let error = refused(format!("postgres://tidegate@127.0.0.1:{port}/postgres")).await;
+    assert!(error.contains("?sslmode=disable"), "{error}");
+    let error = refused(format!("postgres://tidegate:battery@127.0.0.1:{port}/postgres")).await;
+    assert!(error.contains("TIDEGATE_STORE_PASSWORD") && !error.contains("battery"), "{error}");
+    let error = refused("postgres://tidegate:battery@127.0.0.1:x/postgres".to_owned()).await;
+    assert!(error.contains("store.url") && !error.contains("battery"), "{error}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The server, and how it is reached.
 
 use anyhow::{Context as _, bail, ensure};
-use postgres::config::SslMode;
+use postgres::config::{Host, SslMode};
 use postgres::{Client, Config, NoTls};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -29,16 +29,23 @@ impl Server {
             "`store.url` has a password in it: leave it out and set TIDEGATE_STORE_PASSWORD"
         );
         let database = config.get_dbname().context("`store.url` names no database")?;
-        let hosts: Vec<_> = config.get_hosts().iter().map(|host| format!("{host:?}")).collect();
+        let hosts: Vec<_> = config.get_hosts().iter().map(shown).collect();
         let name = format!("the database {database} on {}", hosts.join(", "));
         if let Some(password) = password {
             config.password(password);
         }
         config.connect_timeout(CONNECT_MAX).tcp_user_timeout(SILENCE_MAX);
         config.keepalives_idle(SILENCE_MAX).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+        let is_elsewhere = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
-            _ => Some(tls()?),
+            // A socket of this machine has none, and needs none.
+            _ if !is_elsewhere => None,
+            // Whoever stands in between could say that the server has none.
+            _ => {
+                config.ssl_mode(SslMode::Require);
+                Some(tls()?)
+            }
         };
         Ok(Self { config, tls, name })
     }
@@ -48,7 +55,20 @@ impl Server {
             Some(tls) => self.config.connect(tls.clone()),
             None => self.config.connect(NoTls),
         };
-        Ok(Held(Some(client.with_context(|| format!("connect to {}", self.name))?)))
+        let hint = match self.tls {
+            Some(_) => {
+                " with TLS (a server on this machine may do without: end `store.url` with `?sslmode=disable`)"
+            }
+            None => "",
+        };
+        Ok(Held(Some(client.with_context(|| format!("connect to {}{hint}", self.name))?)))
+    }
+}
+
+fn shown(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
     }
 }
 
@@ -86,7 +106,7 @@ impl Drop for Held {
         let client = self.0.take();
         let ended = std::thread::Builder::new().name("store-end".into()).spawn(move || drop(client));
         if let Ok(thread) = ended {
-            // Whoever opens the store next finds it free. What it does there, it does not wait for anybody.
+            // Whoever opens the store next finds it free. A server that does not answer is waited for as long as anywhere.
             let _ = thread.join();
         }
     }

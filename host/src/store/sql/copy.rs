@@ -1,7 +1,7 @@
 //! Copies all that is in a store's file into a database, row by row: what is encrypted stays so. What was copied before an
 //! interruption is not copied again, and in the end every row is read on both sides and compared.
 
-use super::database::{Cell, Connection, Database, Row, cells};
+use super::database::{Cell, Connection, Database, Row, Rows, cells};
 use crate::store::seal::StoreKeys;
 use crate::store::{postgres, sqlite};
 use anyhow::{Context as _, ensure};
@@ -81,15 +81,14 @@ fn copy_table(
     table: Table,
     tell: &mut dyn FnMut(&str, u64),
 ) -> anyhow::Result<Copied> {
-    let width = table.columns.len();
     let (mut after, mut rows) = (None, 0);
     loop {
         let page = page(from, &table, after.as_deref())?;
-        let Some(last) = page.chunks_exact(width).last() else { break };
+        let Some(last) = page.iter().last() else { break };
         after = Some(table.key.iter().map(|at| last[*at].clone()).collect::<Vec<_>>());
-        let written = to.write(&mut |db| db.execute_many(&table.insertion(), width, &page));
+        let written = to.write(&mut |db| db.execute_many(&table.insertion(), &page));
         written.with_context(|| format!("copy {}", table.name))?;
-        rows += page.len() / width;
+        rows += page.iter().len();
         tell(&table.name, u64::try_from(rows)?);
     }
     let (here, there) = (digest(from, &table)?, digest(to, &table)?);
@@ -132,17 +131,16 @@ fn page(
     from: &mut dyn Connection,
     table: &Table,
     after: Option<&[Cell<'static>]>,
-) -> anyhow::Result<Vec<Cell<'static>>> {
+) -> anyhow::Result<Rows<'static>> {
     let width = table.columns.len();
-    let (mut page, mut bytes) = (Vec::new(), 0);
+    let (mut page, mut bytes) = (Rows::new(width, 0), 0);
     from.read(&mut |db| {
         db.each(&table.selection(after.is_some()), after.unwrap_or_default(), &mut |row| {
-            for column in 0..width {
-                let cell = row.cell(column)?.into_owned();
-                bytes += cell.as_bytes().map_or(8, <[u8]>::len);
-                page.push(cell);
-            }
-            let is_full = page.len() >= ROWS_MAX * width || bytes >= BYTES_MAX;
+            let cells = (0..width).map(|column| Ok(row.cell(column)?.into_owned()));
+            let cells = cells.collect::<anyhow::Result<Vec<_>>>()?;
+            bytes += cells.iter().map(|cell| cell.as_bytes().map_or(8, <[u8]>::len)).sum::<usize>();
+            page.append(cells);
+            let is_full = page.iter().len() >= ROWS_MAX || bytes >= BYTES_MAX;
             Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })
     })?;

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 
 /// One value, on its way into a statement or out of a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::store) enum Cell<'a> {
     Null,
     Int(i64),
@@ -61,13 +61,13 @@ pub(in crate::store) trait Database {
     /// Hands each row over until there is none, or one is enough. No other statement may be run meanwhile.
     fn each(&self, sql: &str, of: &[Cell<'_>], read: &mut Read<'_>) -> anyhow::Result<()>;
 
-    /// Runs one statement, `INSERT ... VALUES` or `UPDATE ... WHERE`, with the values of each of these rows, that many to a
-    /// row. No two may change the same row.
-    fn execute_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<()>;
+    /// Runs one statement, `INSERT ... VALUES` or `UPDATE ... WHERE`, with the values of each of these rows. Of rows that change
+    /// the same one, the last holds.
+    fn execute_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<()>;
 
     /// As [`Self::execute_many`], for rows told apart by their first value that get a `seq`: what each got, in their order;
     /// nothing for one that was there before.
-    fn insert_many(&self, sql: &str, width: usize, rows: &[Cell<'_>]) -> anyhow::Result<Vec<Option<i64>>>;
+    fn insert_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<Vec<Option<i64>>>;
 
     /// Gives so many free pages back to the file system, where somebody must say so.
     fn give_back(&self, pages_max: u32) -> anyhow::Result<()>;
@@ -77,6 +77,43 @@ pub(in crate::store) trait Database {
 
     /// What is sealed with.
     fn keys(&self) -> &StoreKeys;
+}
+
+/// Rows for one statement, value after value.
+#[derive(Debug)]
+pub(in crate::store) struct Rows<'a> {
+    width: usize,
+    key: usize,
+    cells: Vec<Cell<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    /// None yet, of so many values each. The first `key` of them tell which row is changed; 0 where no two change the same.
+    pub(in crate::store) const fn new(width: usize, key: usize) -> Self {
+        Self { width, key, cells: Vec::new() }
+    }
+
+    /// One more.
+    pub(in crate::store) fn push<const WIDTH: usize>(&mut self, row: [Cell<'a>; WIDTH]) {
+        debug_assert_eq!(WIDTH, self.width, "a row has what its statement takes");
+        self.cells.extend(row);
+    }
+
+    /// One more, of a table that is not known here.
+    pub(in crate::store) fn append(&mut self, row: Vec<Cell<'a>>) {
+        debug_assert_eq!(row.len(), self.width, "a row has what its statement takes");
+        self.cells.extend(row);
+    }
+
+    /// One after the other.
+    pub(in crate::store) fn iter(&self) -> std::slice::ChunksExact<'_, Cell<'a>> {
+        self.cells.chunks_exact(self.width)
+    }
+
+    /// How many values each has, and how many of them tell which row is changed.
+    pub(in crate::store) const fn shape(&self) -> (usize, usize) {
+        (self.width, self.key)
+    }
 }
 
 /// A connection, on which one thing is done at a time. Blocks.

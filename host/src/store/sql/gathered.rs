@@ -1,6 +1,6 @@
 //! What events and their plans are in the tables, gathered row by row, so that each table is written once.
 
-use super::database::{Cell, Database, cells};
+use super::database::{Cell, Database, Rows, cells};
 use super::lane::{self, About};
 use super::{outbox, state};
 use crate::fingerprint::Fingerprint;
@@ -9,7 +9,6 @@ use crate::plugin::PluginName;
 use crate::store::SubjectChange;
 use crate::subject::Memory;
 use crate::upcoming::Upcoming;
-use std::collections::HashMap;
 
 const INSERT_PLAN: &str = "
     INSERT INTO plans (event_seq, plugin, version_id, state, attempt, asked_us, due_at_ms, why, notes, decided_at_ms, log,
@@ -38,22 +37,36 @@ pub(super) const INSERT_UPCOMING: &str =
     "INSERT INTO upcoming (due_at_ms, record, cause) VALUES (?1, ?2, ?3)";
 
 /// Rows by table.
-#[derive(Default)]
 pub(super) struct Gathered<'a> {
-    traces: Vec<Cell<'a>>,
-    marks: Last<'a, 7>,
-    expected: Last<'a, 3>,
-    plans: Vec<Cell<'a>>,
-    lanes: Vec<Cell<'a>>,
-    effects: Vec<Cell<'a>>,
-    upcoming: Vec<Cell<'a>>,
-    memories: Last<'a, 5>,
+    traces: Rows<'a>,
+    marks: Rows<'a>,
+    expected: Rows<'a>,
+    plans: Rows<'a>,
+    lanes: Rows<'a>,
+    effects: Rows<'a>,
+    upcoming: Rows<'a>,
+    memories: Rows<'a>,
+}
+
+impl Default for Gathered<'_> {
+    fn default() -> Self {
+        Self {
+            traces: Rows::new(2, 0),
+            marks: Rows::new(7, 2),
+            expected: Rows::new(3, 2),
+            plans: Rows::new(15, 2),
+            lanes: Rows::new(4, 0),
+            effects: Rows::new(5, 0),
+            upcoming: Rows::new(3, 0),
+            memories: Rows::new(5, 3),
+        }
+    }
 }
 
 impl<'a> Gathered<'a> {
     /// Where the event's sender has it in a trace of its own.
     pub(super) fn trace(&mut self, event_seq: i64, parent: &[u8]) {
-        self.traces.extend([event_seq.into(), parent.to_vec().into()]);
+        self.traces.push([event_seq.into(), parent.to_vec().into()]);
     }
 
     /// What is known of the event's subject from then on.
@@ -63,27 +76,31 @@ impl<'a> Gathered<'a> {
         about: About<'a>,
         change: &'a SubjectChange,
     ) -> anyhow::Result<()> {
-        let key = (about.source, about.subject, "");
         if let Some(mark) = &change.mark {
             let (source, subject) = (about.source.into(), about.subject.into());
             let (kind, sha256) = (mark.kind.as_str().into(), (&mark.sha256).into());
             let mark_us = mark.occurred_at_us.into();
-            self.marks.put(
-                key,
-                [source, subject, mark.receipt.into(), kind, mark_us, sha256, mark.is_deleted.into()],
-            );
+            self.marks.push([
+                source,
+                subject,
+                mark.receipt.into(),
+                kind,
+                mark_us,
+                sha256,
+                mark.is_deleted.into(),
+            ]);
         }
         if let Some(expected) = &change.expected {
             let record = json_unless_empty(expected)?;
             let record = db.seal("subjects.expected", cells![about.source, about.subject], record)?;
-            self.expected.put(key, [about.source.into(), about.subject.into(), record]);
+            self.expected.push([about.source.into(), about.subject.into(), record]);
         }
         Ok(())
     }
 
     /// The plan stands at its place in its lane.
     pub(super) fn enter(&mut self, about: About<'a>, plugin: &'a PluginName) {
-        self.lanes.extend_from_slice(cells![about.source, about.subject, plugin, about.seq.0]);
+        self.lanes.push([about.source.into(), about.subject.into(), plugin.into(), about.seq.0.into()]);
     }
 
     /// The plan itself.
@@ -106,7 +123,7 @@ impl<'a> Gathered<'a> {
         let is_waiting = matches!(plan.verdict, Verdict::Waiting { .. });
         // Asked once, it is asked of the same version again.
         let is_pinned = plan.attempt > 0 && is_waiting;
-        self.plans.extend([
+        self.plans.push([
             about.seq.0.into(),
             (&plan.plugin).into(),
             version.into(),
@@ -128,12 +145,12 @@ impl<'a> Gathered<'a> {
 
     /// An effect that waits for its first attempt.
     pub(super) fn effect(&mut self, row: [Cell<'a>; 5]) {
-        self.effects.extend(row);
+        self.effects.push(row);
     }
 
     /// An event that is to come.
     pub(super) fn upcoming(&mut self, db: &dyn Database, upcoming: &Upcoming) -> anyhow::Result<()> {
-        self.upcoming.extend(upcoming_row(db, upcoming)?);
+        self.upcoming.push(upcoming_row(db, upcoming)?);
         Ok(())
     }
 
@@ -148,45 +165,20 @@ impl<'a> Gathered<'a> {
         let row = cells![about.source, about.subject, plugin];
         let body = db.seal("memories.body", row, memory.body.as_deref())?;
         let place = memory.place.as_bytes().into();
-        self.memories.put(
-            (about.source, about.subject, plugin.as_str()),
-            [about.source.into(), about.subject.into(), plugin.into(), place, body],
-        );
+        self.memories.push([about.source.into(), about.subject.into(), plugin.into(), place, body]);
         Ok(())
     }
 
     /// Writes it all.
     pub(super) fn write(self, db: &dyn Database) -> anyhow::Result<()> {
-        db.execute_many(INSERT_TRACE, 2, &self.traces)?;
-        db.execute_many(SET_MARK, 7, &self.marks.cells)?;
-        db.execute_many(SET_EXPECTED, 3, &self.expected.cells)?;
-        db.execute_many(INSERT_PLAN, 15, &self.plans)?;
-        db.execute_many(lane::ENTER, 4, &self.lanes)?;
-        db.execute_many(outbox::INSERT_EFFECT, 5, &self.effects)?;
-        db.execute_many(INSERT_UPCOMING, 3, &self.upcoming)?;
-        db.execute_many(SET_MEMORY, 5, &self.memories.cells)
-    }
-}
-
-/// Rows of which the last of each key holds.
-struct Last<'a, const WIDTH: usize> {
-    cells: Vec<Cell<'a>>,
-    at: HashMap<(&'a str, &'a str, &'a str), usize>,
-}
-
-impl<const WIDTH: usize> Default for Last<'_, WIDTH> {
-    fn default() -> Self {
-        Self { cells: Vec::new(), at: HashMap::new() }
-    }
-}
-
-impl<'a, const WIDTH: usize> Last<'a, WIDTH> {
-    fn put(&mut self, key: (&'a str, &'a str, &'a str), row: [Cell<'a>; WIDTH]) {
-        let end = self.cells.len();
-        match *self.at.entry(key).or_insert(end) {
-            at if at == end => self.cells.extend(row),
-            at => self.cells[at..at + WIDTH].clone_from_slice(&row),
-        }
+        db.execute_many(INSERT_TRACE, &self.traces)?;
+        db.execute_many(SET_MARK, &self.marks)?;
+        db.execute_many(SET_EXPECTED, &self.expected)?;
+        db.execute_many(INSERT_PLAN, &self.plans)?;
+        db.execute_many(lane::ENTER, &self.lanes)?;
+        db.execute_many(outbox::INSERT_EFFECT, &self.effects)?;
+        db.execute_many(INSERT_UPCOMING, &self.upcoming)?;
+        db.execute_many(SET_MEMORY, &self.memories)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Effects in the tables: what is due to which target, what performing gave, which targets are left alone.
 
-use super::database::{Cell, Database, cells};
+use super::database::{Cell, Database, Rows, cells};
 use super::state;
 use super::tally::{Counted, Tally};
 use crate::effect::Effect;
@@ -128,17 +128,17 @@ fn write_distinct(db: &dyn Database, tally: &mut Tally, outcomes: &[EffectOutcom
     let of: Cell<'_> = outcomes.iter().map(|outcome| Cell::Int(outcome.seq.0)).collect();
     let sql =
         "SELECT seq, due_at_ms, attempts, what, at_ms FROM effects WHERE seq IN rarray(?1) AND state = 1";
-    let mut tries = Vec::new();
+    let mut tries = Rows::new(4, 0);
     let waiting = db.rows(sql, &[of], |row| {
         let seq: i64 = row.get(0)?;
         if let Some(what) = row.get::<Option<String>>(3)? {
-            tries.extend([seq.into(), row.get::<i64>(2)?.into(), what.into(), row.get::<i64>(4)?.into()]);
+            tries.push([seq.into(), row.get::<i64>(2)?.into(), what.into(), row.get::<i64>(4)?.into()]);
         }
         Ok((seq, row.get(1)?))
     })?;
     let waiting: HashMap<i64, i64> = waiting.into_iter().collect();
-    db.execute_many(INSERT_TRY, 4, &tries)?;
-    let mut updates = Vec::with_capacity(6 * outcomes.len());
+    db.execute_many(INSERT_TRY, &tries)?;
+    let mut updates = Rows::new(6, 0);
     for outcome in outcomes {
         // One that does not wait was dropped while it was performed: its person was forgotten, and the answer may name them.
         let Some(due_before_ms) = waiting.get(&outcome.seq.0) else { continue };
@@ -146,11 +146,17 @@ fn write_distinct(db: &dyn Database, tally: &mut Tally, outcomes: &[EffectOutcom
         tally.change(Counted::Effect, state::WAITING, state);
         let due_at_ms = due_at_ms.unwrap_or(*due_before_ms);
         let EffectOutcome { seq, attempts, what, at_ms, .. } = outcome;
-        updates.extend_from_slice(cells![seq.0, state, *attempts, due_at_ms, what, *at_ms]);
+        updates.push([
+            seq.0.into(),
+            state.into(),
+            (*attempts).into(),
+            due_at_ms.into(),
+            what.into(),
+            (*at_ms).into(),
+        ]);
     }
     db.execute_many(
         "UPDATE effects SET state = ?2, attempts = ?3, due_at_ms = ?4, what = ?5, at_ms = ?6 WHERE seq = ?1",
-        6,
         &updates,
     )?;
     let performed = outcomes.iter().filter(|outcome| waiting.contains_key(&outcome.seq.0));

@@ -1,7 +1,7 @@
 //! How many there are of everything, by state: what a transaction changes is added up and written with it, so that nobody
 //! ever has to count rows.
 
-use super::database::{Database, cells};
+use super::database::{Database, Rows, cells};
 use super::state;
 use crate::store::stats::{Accepted, Effects, Plans, Stats, Strays};
 use std::collections::BTreeMap;
@@ -65,14 +65,13 @@ impl Tally {
 
     /// Writes what has changed. Called once, at the end of the transaction.
     pub(super) fn write(&self, db: &dyn Database) -> anyhow::Result<()> {
-        let changed = self.0.iter().filter(|(_, change)| **change != 0);
-        let rows: Vec<_> = changed
-            .flat_map(|((what, state), change)| [what.word().into(), (*state).into(), (*change).into()])
-            .collect();
+        let mut rows = Rows::new(3, 0);
+        for ((what, state), change) in self.0.iter().filter(|(_, change)| **change != 0) {
+            rows.push([what.word().into(), (*state).into(), (*change).into()]);
+        }
         db.execute_many(
             "INSERT INTO counters (what, state, count) VALUES (?1, ?2, ?3)
              ON CONFLICT (what, state) DO UPDATE SET count = counters.count + excluded.count",
-            3,
             &rows,
         )
     }

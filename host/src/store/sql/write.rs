@@ -1,6 +1,6 @@
 //! What a batch is in the tables: one transaction, all of it or none. Knows nothing of who waits for it.
 
-use super::database::{Cell, Database, cells};
+use super::database::{Cell, Database, Rows, cells};
 use super::gathered::{self, Gathered, INSERT_UPCOMING, json_unless_empty, upcoming_row};
 use super::lane::{self, About, event_state, update_event};
 use super::tally::{Counted, Tally};
@@ -72,11 +72,11 @@ impl Writing<'_> {
                 self.tally.remove(Counted::Upcoming, 0);
             }
         }
-        let mut cells = Vec::with_capacity(20 * recorded.len());
+        let mut rows = Rows::new(20, 0);
         for recorded in recorded {
-            cells.extend(event_row(self.db, recorded)?);
+            rows.push(event_row(self.db, recorded)?);
         }
-        let seqs = self.db.insert_many(INSERT_EVENT, 20, &cells)?;
+        let seqs = self.db.insert_many(INSERT_EVENT, &rows)?;
         let mut gathered = Gathered::default();
         for (recorded, seq) in recorded.iter().zip(seqs) {
             let Some(seq) = seq else { continue };
