@@ -3,6 +3,7 @@
 //! queues.
 
 mod access;
+mod cell;
 pub mod copy;
 pub(super) mod database;
 mod erase;
