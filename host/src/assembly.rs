@@ -6,7 +6,7 @@ mod settings;
 
 pub(crate) use settings::rules;
 
-use crate::command::variable;
+use crate::command::{notify, variable};
 use anyhow::Context as _;
 use common::Common;
 use reqwest::Url;
@@ -237,6 +237,9 @@ async fn store(config: &Config, data: &Path, secrets: &Secrets) -> anyhow::Resul
     }
     let password = secrets.store_password.clone();
     let others = if config.store.standby { Others::Await } else { Others::Refuse };
+    if others == Others::Await {
+        notify::tell(notify::STANDING_BY);
+    }
     let opening =
         tokio::task::spawn_blocking(move || SqlStore::connect(&url, password.as_deref(), &keys, others));
     opening.await.context("open the store")?

@@ -11,7 +11,7 @@ pub(crate) mod log;
 pub(crate) mod manual;
 mod moment;
 pub(crate) mod nearby;
-mod notify;
+pub(crate) mod notify;
 pub(crate) mod parked;
 pub(crate) mod plugin;
 pub(crate) mod queue;

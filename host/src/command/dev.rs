@@ -129,7 +129,7 @@ pub(crate) async fn run(args: Args, mut config: Config, data: &Path) -> anyhow::
     };
     let stopped = super::stopped()?;
     tokio::pin!(stopped);
-    announce(&ready, args.json)?;
+    announce(&ready, &config.store.url, args.json)?;
     let reloads = args.watch.into_iter().map(|dir| reload::run(dir, host.admin.clone(), args.json));
     let mut reloads: JoinSet<_> = reloads.collect();
 
@@ -263,12 +263,13 @@ fn typed() -> anyhow::Result<String> {
     Ok(std::path::absolute(typed).context("find this command")?.display().to_string())
 }
 
-fn announce(ready: &Ready<'_>, json: bool) -> anyhow::Result<()> {
+fn announce(ready: &Ready<'_>, database: &str, json: bool) -> anyhow::Result<()> {
     if json {
         return super::print_json([ready]);
     }
+    let database = if database.is_empty() { String::new() } else { format!(" and in {database}") };
     super::print(&format!(
-        "Tidegate is ready. Ctrl-C stops it; all its state is in {data}.\n\n\
+        "Tidegate is ready. Ctrl-C stops it; all its state is in {data}{database}.\n\n\
          See it work:\n  {page}\n\n\
          Send it an event:\n  curl -i '{url}' -H 'content-type: application/json' \\\n    \
          -d '{{\"event_type\":\"asset.update\",\"id\":675,\"name\":\"Spare-02\",\"loanee\":{{\"id\":142,\"name\":\"John Do\"}}}}'\n\n\

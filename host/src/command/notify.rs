@@ -8,6 +8,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// The host is at work.
 pub(crate) const READY: &str = "READY=1\nSTATUS=at work";
+/// The host has nothing to do while another is at work: that may be so for ever, and is no slow start.
+pub(crate) const STANDING_BY: &str = "READY=1\nSTATUS=standing by or at work";
 /// The host finishes what was pulled.
 pub(crate) const STOPPING: &str = "STOPPING=1\nSTATUS=finishing what was pulled";
 
