@@ -2,6 +2,7 @@
 
 use crate::postgres::{self, Store};
 use crate::{edge, plugin, shell};
+use anyhow::ensure;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use tidegate_toolchain::tools::Tools;
@@ -18,6 +19,10 @@ pub(crate) struct Options {
     /// Where the host keeps everything: `sqlite`, its file, or `postgres`, a server of its own.
     #[arg(long, value_enum, default_value_t = Store::Sqlite)]
     store: Store,
+    /// So many hosts on one database, of which one is at work and the others stand by; needs `--store postgres`. The one at work
+    /// is killed, or frozen for longer than the server bears, and another must take over.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    hosts: u32,
     /// Sends the events of an earlier run again: the seed that it printed.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -25,12 +30,18 @@ pub(crate) struct Options {
 
 /// Builds the system and runs it. The run's own last line is the verdict; the exit code says the same.
 pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Result<ExitCode> {
+    ensure!(
+        options.hosts == 1 || options.store == Store::Postgres,
+        "--hosts {}: several hosts share a database, not a file: add --store postgres",
+        options.hosts
+    );
     tools.ensure("workerd")?;
     shell::build_host(root)?;
     edge::build(root)?;
     plugin::build_guest(root, tools, "actor")?;
     let mut command = Command::new(shell::build_command(root, "chaos")?);
     command.arg(format!("--minutes={}", options.minutes)).arg(format!("--rate={}", options.rate));
+    command.arg(format!("--hosts={}", options.hosts));
     let server = options.store.server(tools)?;
     postgres::name_to(&mut command, server.as_ref());
     command.args(options.seed.map(|seed| format!("--seed={seed}")));

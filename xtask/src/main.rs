@@ -45,7 +45,8 @@ enum Command {
     /// none may be refused in the first part, and none lost in either.
     Faults(faults::Options),
     /// Send events while the host is killed every few seconds, its target fails a third of the time, its plugin traps a
-    /// tenth of the time and its disk is full for a while: nothing may be lost, and nothing done under two keys.
+    /// tenth of the time and its disk is full for a while: nothing may be lost, and nothing done under two keys. With
+    /// `--store postgres --hosts 2` others stand by, the one at work is frozen, too, and the database is away for a while.
     Chaos(chaos::Options),
     /// Look for bytes from outside that the code was not written for: every fuzz target, for a while each. What was
     /// found before is in fuzz/corpus, and every run of the tests tries it.

@@ -2,6 +2,7 @@
 //! being committed is asked for before anybody is told.
 
 mod cell;
+pub mod inspect;
 mod look;
 mod schema;
 mod server;
@@ -63,33 +64,6 @@ pub(super) fn open_for_copy(
     Ok(Box::new(to))
 }
 
-/// What there is in a database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The server, as it calls itself.
-    pub server: String,
-    /// The schema of the tables.
-    pub schema: i64,
-    /// Bytes of all that the database has.
-    pub bytes: i64,
-}
-
-/// Looks at a database without changing it, beside a host that works on it or without one; nothing where no host was ever
-/// at work on it. Blocks.
-///
-/// # Errors
-/// When it cannot be reached, a key is missing that it is encrypted with, or a newer Tidegate wrote it.
-pub fn look(url: &str, password: Option<&str>, keys: &StoreKeys) -> anyhow::Result<Option<Found>> {
-    let server = Server::new(url, password)?;
-    let mut client = server.connect()?;
-    let Some(schema) = schema::version(&mut client)? else { return Ok(None) };
-    schema::fits(&mut client, keys).with_context(|| format!("look at {}", server.name))?;
-    let sql =
-        "SELECT 'PostgreSQL ' || current_setting('server_version'), pg_database_size(current_database())";
-    let row = client.query_one(sql, &[])?;
-    Ok(Some(Found { server: row.try_get(0)?, schema, bytes: row.try_get(1)? }))
-}
-
 /// One connection to the server, made when it is first needed and made anew when it was lost.
 struct Postgres {
     server: Arc<Server>,
@@ -130,19 +104,9 @@ impl Postgres {
         may: fn(&mut Client) -> anyhow::Result<()>,
         others: Others,
     ) -> anyhow::Result<()> {
-        let until = Instant::now() + LEFT_OPEN_MAX;
-        let mut client = self.server.connect()?;
-        schema::check(&mut client)?;
-        client.batch_execute(&schema::session(SILENT_MAX))?;
+        let mut client = self.begin_session()?;
         self.check_term(&mut client)?;
-        while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])?.try_get::<_, bool>(0)? {
-            let is_late = Instant::now() >= until;
-            ensure!(
-                !is_late || others == Others::Await,
-                "another tidegate works on it: stop it, or name another database"
-            );
-            std::thread::park_timeout(WAIT);
-        }
+        let mut client = self.lock(client, others)?;
         self.check_term(&mut client)?;
         schema::migrate(&mut client)?;
         may(&mut client)?;
@@ -152,6 +116,45 @@ impl Postgres {
         }
         self.live = Some(Live::new(client));
         Ok(())
+    }
+
+    /// The connection that has the lock. Whoever awaits others awaits the server, too, once it was there: else a server that
+    /// is away for a moment would take all that stand by with it.
+    fn lock(&self, mut client: Held, others: Others) -> anyhow::Result<Held> {
+        let until = Instant::now() + LEFT_OPEN_MAX;
+        loop {
+            match client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK]) {
+                Ok(row) if row.try_get(0)? => return Ok(client),
+                Ok(_) => ensure!(
+                    Instant::now() < until || others == Others::Await,
+                    "another tidegate works on it: stop it, or name another database"
+                ),
+                Err(error) if others == Others::Await && client.is_closed() => {
+                    tracing::warn!("lost the database that another host works on, asking again: {error:#}");
+                    client = self.reconnect();
+                }
+                Err(error) => return Err(error).context("ask whether another host is at work"),
+            }
+            std::thread::park_timeout(WAIT);
+        }
+    }
+
+    /// A connection that ends when this host is silent for too long, whatever it holds then.
+    fn begin_session(&self) -> anyhow::Result<Held> {
+        let mut client = self.server.connect()?;
+        schema::check(&mut client)?;
+        client.batch_execute(&schema::session(SILENT_MAX))?;
+        Ok(client)
+    }
+
+    fn reconnect(&self) -> Held {
+        loop {
+            match self.begin_session() {
+                Ok(client) => return client,
+                Err(error) => tracing::warn!("the database is still away, asking again: {error:#}"),
+            }
+            std::thread::park_timeout(WAIT);
+        }
     }
 
     fn check_term(&self, client: &mut Client) -> anyhow::Result<()> {

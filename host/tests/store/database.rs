@@ -113,6 +113,27 @@ async fn a_server_without_tls_and_a_password_in_the_url_are_refused() {
 
 #[tokio::test]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_host_that_stands_by_outlives_its_connection() {
+    let dir = dir();
+    let (first, version) = open(&dir).await;
+    let waiting = dir.open_after_others();
+    tokio::pin!(waiting);
+    for n in 1..=3 {
+        let early = tokio::time::timeout(Duration::from_millis(600), &mut waiting).await;
+        assert!(early.is_err(), "while one is at work another waits");
+        dir.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_try_advisory_lock%'
+               AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)",
+        );
+        commit_events(&first, vec![decided(&version, n)]).await;
+    }
+    drop(first);
+    assert_eq!(all(&waiting.await).await.len(), 3);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn a_file_is_copied_row_by_row_and_an_interrupted_copy_goes_on() {
     let dir = dir();
     let keys = StoreKeys::parse(Some(&StoreKeys::fresh().expect("random bytes")), None).expect("a key");

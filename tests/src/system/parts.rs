@@ -8,7 +8,7 @@ use crate::edge::{HOST_TOKEN, QUEUE, SOURCE, TOKEN, live_path, root};
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tidegate::dev::workerd::{QueueBinding, Workerd, WorkerdOptions};
 use tidegate_toolchain::tool;
@@ -51,6 +51,16 @@ impl Parts {
     /// # Errors
     /// When something is not built or does not start.
     pub async fn start(host_env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut parts = Self::start_without_host(host_env).await?;
+        parts.start_host()?;
+        Ok(parts)
+    }
+
+    /// Starts the queue and the edge. This is the environment of the hosts that are started beside them.
+    ///
+    /// # Errors
+    /// As [`Parts::start`].
+    pub async fn start_without_host(host_env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("make a folder")?;
         for name in ["queue", "host"] {
             std::fs::create_dir(dir.path().join(name))?;
@@ -71,7 +81,6 @@ impl Parts {
         };
         parts.start_queue().await?;
         parts.start_edge().await?;
-        parts.start_host()?;
         Ok(parts)
     }
 
@@ -118,6 +127,15 @@ impl Parts {
     }
 
     fn start_host(&mut self) -> anyhow::Result<()> {
+        self.host = Some(self.start_host_in(&self.path("host"))?);
+        Ok(())
+    }
+
+    /// Starts a host in this directory, beside any other.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub fn start_host_in(&self, dir: &Path) -> anyhow::Result<Process> {
         let queue = format!("http://{}/client/v4", local(self.ports[0]));
         let mut env = vec![
             ("TIDEGATE_QUEUE_BASE_URL", queue.as_str()),
@@ -130,8 +148,7 @@ impl Parts {
             ("TIDEGATE_EXECUTOR_ALLOW_LOOPBACK", "true"),
         ];
         env.extend(self.host_env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        self.host = Some(super::start_run(&self.path("host"), &env)?);
-        Ok(())
+        super::start_run(dir, &env)
     }
 
     /// The host's process.

@@ -63,12 +63,20 @@ impl Process {
         self.child.id().with_context(|| format!("{} has ended", self.name))
     }
 
+    /// How it ended, where it has.
+    ///
+    /// # Errors
+    /// When that cannot be learned.
+    pub fn has_ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.child.try_wait().with_context(|| format!("look after {}", self.name))
+    }
+
     /// `kill -9`, and waits until it is gone.
     ///
     /// # Errors
     /// When it ended before by itself.
     pub async fn kill(mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.child.try_wait()? {
+        if let Some(status) = self.has_ended()? {
             bail!("{} ended by itself ({status}); its log:\n{}", self.name, self.log()?);
         }
         self.child.kill().await.with_context(|| format!("kill {}", self.name))

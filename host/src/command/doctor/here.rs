@@ -104,7 +104,8 @@ pub(super) async fn store(patient: Arc<Patient>) -> Vec<Finding> {
 async fn database(url: String, keys: StoreKeys) -> Finding {
     const CHECK: &str = "store";
     let password = Patient::secret("TIDEGATE_STORE_PASSWORD");
-    let looking = tokio::task::spawn_blocking(move || postgres::look(&url, password.as_deref(), &keys));
+    let looking =
+        tokio::task::spawn_blocking(move || postgres::inspect::look(&url, password.as_deref(), &keys));
     match looking.await.expect("looking at the store does not panic") {
         Err(error) => Finding::problem(
             CHECK,

@@ -5,7 +5,7 @@ use postgres::{Client, Config, NoTls};
 use std::time::Duration;
 
 /// The variable that names a server: `postgres://USER@HOST:PORT`.
-const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
+pub(crate) const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
 const NAME: &str = "chaos";
 
 pub(crate) struct Database {
@@ -15,14 +15,15 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A fresh one, where a server is named.
+    /// A fresh one, where a server is named; what an earlier run left there goes.
     pub(crate) async fn make() -> anyhow::Result<Option<Self>> {
         let Ok(server) = std::env::var(SERVER) else { return Ok(None) };
         let database = Self {
             server: server.parse().with_context(|| format!("read {SERVER}"))?,
             url: format!("{server}/{NAME}?sslmode=disable"),
         };
-        database.run(&[&format!("CREATE DATABASE {NAME}")]).await?;
+        let statements = [format!("DROP DATABASE IF EXISTS {NAME}"), format!("CREATE DATABASE {NAME}")];
+        database.run(&statements.each_ref().map(String::as_str)).await?;
         Ok(Some(database))
     }
 

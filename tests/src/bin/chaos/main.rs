@@ -2,14 +2,16 @@
 //! third of the time, a plugin that traps a tenth of the time, and a disk that is full for a while. Says whether what was
 //! acknowledged is what was decided or parked, and whether the target was told each thing once. Takes `--minutes=N`,
 //! `--rate=N` and `--seed=N`. With a server named in `TIDEGATE_TEST_POSTGRES` the host keeps everything there, and in place
-//! of a full disk the database is away for a while.
+//! of a full disk the database is away for a while. Then `--hosts=N` may be more than one: all but one stand by.
 
 mod database;
+mod hosts;
 mod judge;
 mod target;
 
 use anyhow::{Context as _, bail, ensure};
 use database::Database;
+use hosts::Hosts;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -20,7 +22,7 @@ use tidegate_sender::life::{Life, LifeOptions, Oddities};
 use tidegate_sender::player::Told;
 use tidegate_sender::policy::Answer;
 use tidegate_tests::play::{keep_log, play};
-use tidegate_tests::system::parts::{Parts, Victim};
+use tidegate_tests::system::cli::Cli;
 use tidegate_tests::system::{actor, until};
 use tokio::time::Instant;
 
@@ -30,6 +32,9 @@ const ASSETS: usize = 500;
 const LIFE_S: (u64, u64) = (2, 6);
 /// What can still be written to a file of which nothing is there yet when the disk is full.
 const ROOM_BYTES: u64 = 1 << 20;
+/// Where there are several hosts, a dead one stays away at most so long, and one in so many is frozen after the first.
+const DEAD_S_MAX: u64 = 4;
+const FREEZE_ONE_IN: u8 = 6;
 /// How long the disk is full.
 const FULL: Duration = Duration::from_secs(8);
 
@@ -37,6 +42,7 @@ struct Options {
     minutes: u32,
     rate: u32,
     seed: u64,
+    hosts: usize,
 }
 
 #[tokio::main]
@@ -50,7 +56,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn options() -> anyhow::Result<Options> {
-    let mut options = Options { minutes: 3, rate: 200, seed: u64::from(fastrand::u32(..)) };
+    let mut options = Options { minutes: 3, rate: 200, seed: u64::from(fastrand::u32(..)), hosts: 1 };
     for argument in std::env::args().skip(1) {
         let (flag, value) = argument.split_once('=').unwrap_or((&argument, ""));
         let read = || format!("read {argument}");
@@ -58,10 +64,12 @@ fn options() -> anyhow::Result<Options> {
             "--minutes" => options.minutes = value.parse().with_context(read)?,
             "--rate" => options.rate = value.parse().with_context(read)?,
             "--seed" => options.seed = value.parse().with_context(read)?,
-            _ => bail!("there is no {flag}; there are --minutes=N, --rate=N and --seed=N"),
+            "--hosts" => options.hosts = value.parse().with_context(read)?,
+            _ => bail!("there is no {flag}; there are --minutes=N, --rate=N, --seed=N and --hosts=N"),
         }
     }
-    ensure!(options.minutes > 0 && options.rate > 0, "--minutes and --rate: more than 0");
+    let Options { minutes, rate, hosts, .. } = options;
+    ensure!(minutes > 0 && rate > 0 && hosts > 0, "--minutes, --rate and --hosts: more than 0");
     Ok(options)
 }
 
@@ -75,16 +83,20 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
     ];
     let database = Database::make().await?;
     env.extend(database.as_ref().map(|database| ("TIDEGATE_STORE_URL", database.url.as_str())));
-    let mut parts = Parts::start(&env).await?;
-    until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
-    let steps = format!("trap-tenth; count; post {}", target.url());
-    deploy(&parts, &steps).await?;
+    ensure!(
+        options.hosts == 1 || database.is_some(),
+        "--hosts={}: several hosts share a database: name a server in {}; `cargo xtask postgres` starts one",
+        options.hosts,
+        database::SERVER
+    );
+    let mut hosts = Hosts::start(&env, options.hosts).await?;
+    deploy(&hosts.cli().await?, &format!("trap-tenth; count; post {}", target.url())).await?;
 
     let mut seen: HashMap<Receipt, u64> = HashMap::new();
     let lasts = Duration::from_secs(u64::from(options.minutes) * 60);
     let life = Life::new(LifeOptions { seed: options.seed, assets: ASSETS, oddities: Oddities::SOME });
     let events = life.take(usize::try_from(lasts.as_secs() * u64::from(options.rate))?);
-    let url = parts.request_url();
+    let url = hosts.parts.request_url();
     let playing = play(&url, options.rate.into(), events, |told| {
         if let Told::Attempt(attempt) = told
             && let Answer::Status { receipt: Some(receipt), .. } = &attempt.answer
@@ -93,55 +105,68 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
             seen.insert(receipt, attempt.of);
         }
     });
-    let trouble = make_trouble(&mut parts, database.as_ref(), options, lasts);
-    let (verdict, kills) = tokio::join!(playing, trouble);
-    let (verdict, kills) = (verdict?, kills?);
-    println!("{verdict}");
-    parts.until_the_queue_is_empty().await?;
+    let trouble = make_trouble(&mut hosts, database.as_ref(), options, lasts);
+    let (verdict, trouble) = tokio::join!(playing, trouble);
+    println!("{}", verdict?);
+    trouble?;
+    print!("{hosts}");
+    hosts.parts.until_the_queue_is_empty().await?;
+    let cli = hosts.cli().await?;
     let events = until("nothing is due any more", async || {
-        let events = parts.cli.events().await?;
+        let events = cli.events().await?;
         Ok(Some(events).filter(|events| judge::is_over(events)))
     })
     .await?;
-    Ok(judge::judge(&seen, &events, &target, kills))
+    Ok(judge::judge(&seen, &events, &target, hosts.kills))
 }
 
-async fn deploy(parts: &Parts, steps: &str) -> anyhow::Result<()> {
+async fn deploy(cli: &Cli, steps: &str) -> anyhow::Result<()> {
     let dir = tempfile::tempdir().context("make a folder")?;
     let actor = actor(dir.path(), &format!("hosts = [\"127.0.0.1\"]\n[settings]\ndo = {steps:?}\n"))?;
     let actor = actor.to_str().context("a path of UTF-8")?;
-    parts.cli.output(&["plugin", "deploy", actor]).await.map(drop)
+    cli.output(&["plugin", "deploy", actor]).await.map(drop)
 }
 
-/// Kills the host again and again; in the middle its disk is full for a while. Says how often it was killed.
+/// Kills the host at work again and again, or freezes it where others stand by; in the middle its disk is full for a while,
+/// or the database is away.
 async fn make_trouble(
-    parts: &mut Parts,
+    hosts: &mut Hosts,
     database: Option<&Database>,
     options: &Options,
     lasts: Duration,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(options.seed);
     let until = Instant::now() + lasts;
     let mut full_at = Some(Instant::now() + lasts / 2);
+    let mut freeze_next = true;
     while Instant::now() < until {
         if full_at.is_some_and(|at| Instant::now() >= at) {
             full_at = None;
             match database {
-                Some(database) => take_the_database(parts, database).await?,
-                None => fill_the_disk(parts).await?,
+                Some(database) => take_the_database(hosts, database).await?,
+                None => fill_the_disk(hosts).await?,
             }
         }
         tokio::time::sleep(Duration::from_secs(random.u64(LIFE_S.0..=LIFE_S.1))).await;
-        parts.kill_and_restart(Victim::Host).await?;
+        if options.hosts == 1 {
+            hosts.kill_the_only_one().await?;
+        } else if freeze_next {
+            hosts.freeze_the_one_at_work().await?;
+            freeze_next = false;
+        } else {
+            let pause = Duration::from_secs(random.u64(0..=DEAD_S_MAX));
+            hosts.kill_the_one_at_work(pause).await?;
+            freeze_next = random.u8(0..FREEZE_ONE_IN) == 0;
+        }
     }
-    Ok(parts.kills[2])
+    Ok(())
 }
 
 /// For a while the host has no database.
-async fn take_the_database(parts: &Parts, database: &Database) -> anyhow::Result<()> {
-    until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
+async fn take_the_database(hosts: &mut Hosts, database: &Database) -> anyhow::Result<()> {
+    let host = hosts.process().await?;
     database.be_away(FULL).await?;
-    let log = parts.host()?.log()?;
+    let log = host.log()?;
     let failed = log.matches("failed to record").count() + log.matches("the database does not say").count();
     println!("the database was away for {FULL:?}: the host failed to record {failed} times");
     ensure!(failed > 0, "the host did not notice that its database was away");
@@ -149,15 +174,15 @@ async fn take_the_database(parts: &Parts, database: &Database) -> anyhow::Result
 }
 
 /// For a while the host can write nothing beyond the beginning of its files: to it, the disk is full. What it logs fits.
-async fn fill_the_disk(parts: &Parts) -> anyhow::Result<()> {
+async fn fill_the_disk(hosts: &mut Hosts) -> anyhow::Result<()> {
     // One that is only starting would end, and say why.
-    until("the host answers", async || Ok(Some(parts.cli.plugins().await?))).await?;
-    let id = i32::try_from(parts.host()?.id()?).ok().and_then(Pid::from_raw).context("the host has an id")?;
-    let now = u64::try_from(parts.host()?.log()?.len())? + ROOM_BYTES;
+    let host = hosts.process().await?;
+    let id = i32::try_from(host.id()?).ok().and_then(Pid::from_raw).context("the host has an id")?;
+    let now = u64::try_from(host.log()?.len())? + ROOM_BYTES;
     prlimit(Some(id), Resource::Fsize, Rlimit { current: Some(now), maximum: None })
         .context("fill the disk")?;
     tokio::time::sleep(FULL).await;
-    let failed = parts.host()?.log()?.matches("failed to record").count();
+    let failed = host.log()?.matches("failed to record").count();
     println!("the disk was full at {now} bytes for {FULL:?}: the host failed to record {failed} times");
     ensure!(failed > 0, "the host did not notice that its disk was full");
     prlimit(Some(id), Resource::Fsize, Rlimit { current: None, maximum: None }).context("make room")?;
