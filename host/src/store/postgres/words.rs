@@ -28,7 +28,7 @@ pub(super) fn many(one: &str, types: &[Type]) -> anyhow::Result<String> {
         return Ok(format!("{before}SELECT {} FROM {rows} ORDER BY n{after}", column(values)));
     }
     let (before, after) = one.split_once("WHERE").context("find what is changed by values")?;
-    Ok(format!("{} FROM {rows} WHERE{}", column(before), column(after)))
+    Ok(format!("{} FROM {rows} WHERE{}", column(before.trim_end()), column(after)))
 }
 
 /// The name of the first column that an insertion writes.
