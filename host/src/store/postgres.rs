@@ -91,7 +91,7 @@ impl Postgres {
             if self.is_writer {
                 self.take_over(|_| Ok(()), Others::Refuse)?;
             } else {
-                self.live = Some(Live::new(self.server.connect()?));
+                self.live = Some(Live::new(self.server.connect()?, &self.keys));
             }
         }
         self.live.as_ref().context("connect to the database")
@@ -114,7 +114,7 @@ impl Postgres {
         if self.term.is_none() {
             self.term = Some(schema::next_term(&mut client)?);
         }
-        self.live = Some(Live::new(client));
+        self.live = Some(Live::new(client, &self.keys));
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl Postgres {
     }
 
     /// What became of a transaction whose commit nobody answered. Asks until somebody knows.
-    fn settle(&mut self, transaction: &str, lost: anyhow::Error) -> anyhow::Result<()> {
+    fn settle(&self, transaction: &str, lost: anyhow::Error) -> anyhow::Result<()> {
         tracing::warn!("lost the database while it wrote, asking what became of it: {lost:#}");
         loop {
             match self.status(transaction) {
@@ -187,17 +187,14 @@ impl Postgres {
 
 impl Connection for Postgres {
     fn read(&mut self, read: &mut Work<'_>) -> anyhow::Result<()> {
-        let keys = self.keys.clone();
-        let live = self.live()?;
-        match read(&On { live, keys: &keys }) {
+        match read(self.live()?) {
             // Nothing was changed: it is read once more where the connection was lost.
-            Err(_) if self.is_lost() => read(&On { live: self.live()?, keys: &keys }),
+            Err(_) if self.is_lost() => read(self.live()?),
             done => done,
         }
     }
 
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()> {
-        let keys = self.keys.clone();
         // One that was lost since the last transaction is found so here, when nothing of this one was sent.
         let transaction = match self.live()?.begin() {
             Err(_) if self.is_lost() => self.live()?.begin(),
@@ -206,7 +203,7 @@ impl Connection for Postgres {
         let transaction = transaction.context("begin a transaction")?;
         // That one and no other: on a new connection nothing was begun.
         let live = self.live.as_ref().context("begin a transaction")?;
-        if let Err(error) = write(&On { live, keys: &keys }) {
+        if let Err(error) = write(live) {
             if live.client.borrow_mut().batch_execute("ROLLBACK").is_err() {
                 self.live = None;
             }
@@ -224,16 +221,18 @@ impl Connection for Postgres {
     }
 }
 
-/// A connection that stands, with the statements that it has prepared.
+/// A connection that stands, with a transaction on it or without, and the statements that it has prepared.
 struct Live {
     client: RefCell<Held>,
+    keys: StoreKeys,
     ones: RefCell<HashMap<String, Statement>>,
     manies: RefCell<HashMap<String, Statement>>,
 }
 
 impl Live {
-    fn new(client: Held) -> Self {
-        Self { client: RefCell::new(client), ones: RefCell::default(), manies: RefCell::default() }
+    fn new(client: Held, keys: &StoreKeys) -> Self {
+        let keys = keys.clone();
+        Self { client: RefCell::new(client), keys, ones: RefCell::default(), manies: RefCell::default() }
     }
 
     /// Begins a transaction, and gives its id.
@@ -274,27 +273,21 @@ fn prepared(
     Ok(statement)
 }
 
-/// A connection, with a transaction on it or without.
-struct On<'c> {
-    live: &'c Live,
-    keys: &'c StoreKeys,
-}
-
-impl Database for On<'_> {
+impl Database for Live {
     fn execute(&self, sql: &str, of: &[Cell<'_>]) -> anyhow::Result<u64> {
-        let statement = self.live.one(sql)?;
-        let mut client = self.live.client.borrow_mut();
+        let statement = self.one(sql)?;
+        let mut client = self.client.borrow_mut();
         let mut rows = client.query_raw(&statement, of)?;
         while rows.next()?.is_some() {}
         Ok(rows.rows_affected().unwrap_or_default())
     }
 
     fn each(&self, sql: &str, of: &[Cell<'_>], read: &mut Read<'_>) -> anyhow::Result<()> {
-        let statement = self.live.one(sql)?;
-        let mut client = self.live.client.borrow_mut();
+        let statement = self.one(sql)?;
+        let mut client = self.client.borrow_mut();
         let mut rows = client.query_raw(&statement, of)?;
         while let Some(row) = rows.next()? {
-            if read(&Row(&Opening { row: &row, keys: self.keys }))?.is_break() {
+            if read(&Row(&Opening { row: &row, keys: &self.keys }))?.is_break() {
                 break;
             }
         }
@@ -305,8 +298,8 @@ impl Database for On<'_> {
         if rows.iter().len() == 0 {
             return Ok(());
         }
-        let statement = self.live.many(sql, "")?;
-        let mut client = self.live.client.borrow_mut();
+        let statement = self.many(sql, "")?;
+        let mut client = self.client.borrow_mut();
         let mut done = client.query_raw(&statement, by_column(rows))?;
         while done.next()?.is_some() {}
         Ok(())
@@ -314,8 +307,8 @@ impl Database for On<'_> {
 
     fn insert_many(&self, sql: &str, rows: &Rows<'_>) -> anyhow::Result<Vec<Option<i64>>> {
         let ending = format!(" RETURNING {}, seq", words::first_column(sql)?);
-        let statement = self.live.many(sql, &ending)?;
-        let mut client = self.live.client.borrow_mut();
+        let statement = self.many(sql, &ending)?;
+        let mut client = self.client.borrow_mut();
         let mut inserted = client.query_raw(&statement, by_column(rows))?;
         let mut seqs: HashMap<Vec<u8>, i64> = HashMap::with_capacity(rows.iter().len());
         while let Some(row) = inserted.next()? {
@@ -340,7 +333,7 @@ impl Database for On<'_> {
     }
 
     fn keys(&self) -> &StoreKeys {
-        self.keys
+        &self.keys
     }
 }
 

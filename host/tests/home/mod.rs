@@ -1,6 +1,8 @@
 //! A place for one store: a folder, or, where `TIDEGATE_TEST_POSTGRES` names a server, a database there that is made for
 //! it and goes with it.
 
+#![allow(dead_code, reason = "not every test asks for all of it")]
+
 use postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use std::path::Path;
 use tempfile::TempDir;
@@ -42,41 +44,39 @@ impl Home {
         }
     }
 
+    fn in_database(&self) -> &Database {
+        self.database.as_ref().expect("it is in a database")
+    }
+
     /// As [`Self::open`], by way of another port of this machine.
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn open_through(&self, port: u16) -> anyhow::Result<SqlStore> {
-        let url = self.database.as_ref().expect("it is in a database").url_at(port);
+        let url = self.in_database().url_at(port);
         on_a_thread(|| SqlStore::connect(&url, None, &StoreKeys::default(), Others::Refuse))
     }
 
     /// As [`Self::open`], when nobody else has it open any more.
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) async fn open_after_others(&self) -> SqlStore {
-        let url = self.database.as_ref().expect("it is in a database").url();
+        let url = self.in_database().url();
         let opening = move || SqlStore::connect(&url, None, &StoreKeys::default(), Others::Await);
         tokio::task::spawn_blocking(opening).await.expect("does not panic").expect("opens")
     }
 
     /// Copies the store in the folder into the database.
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn copy_from_file(&self, keys: &StoreKeys) -> anyhow::Result<Vec<Copied>> {
-        let url = self.database.as_ref().expect("it is in a database").url();
+        let url = self.in_database().url();
         on_a_thread(|| copy(self.path(), (&url, None), keys, &mut |_, _| {}))
     }
 
     /// Where the server listens.
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn server_port(&self) -> u16 {
-        self.database.as_ref().expect("it is in a database").server.get_ports()[0]
+        self.in_database().server.get_ports()[0]
     }
 
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) const fn is_postgres(&self) -> bool {
         self.database.is_some()
     }
 
     /// What these statements give, as text, past the store.
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
         match &self.database {
             Some(database) => on_a_thread(|| {
@@ -101,7 +101,6 @@ impl Home {
     }
 
     /// Runs these statements past the store.
-    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn run(&self, sql: &str) {
         match &self.database {
             Some(database) => on_a_thread(|| database.client().batch_execute(sql).expect("is SQL")),

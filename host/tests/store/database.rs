@@ -201,8 +201,8 @@ async fn line(port: u16, fate: Arc<AtomicU8>) -> u16 {
             tokio::spawn(async move {
                 // One way's end is the other's.
                 tokio::select! {
-                    () = requests(from_client, to_server, &fate) => {}
-                    () = answers(from_server, to_client, &fate) => {}
+                    () = hand_on(from_client, to_server, &fate, LOSE_THE_COMMIT) => {}
+                    () = hand_on(from_server, to_client, &fate, LOSE_THE_ANSWER) => {}
                 }
             });
         }
@@ -210,29 +210,12 @@ async fn line(port: u16, fate: Arc<AtomicU8>) -> u16 {
     own
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: &AtomicU8) {
+/// Hands on what comes, until it is this way's fate to lose a commit: what asks for it, or the tag that says it is done.
+async fn hand_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: &AtomicU8, own: u8) {
     let mut bytes = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let is_commit = bytes[..count].windows(7).any(|part| part == b"COMMIT\0");
-        if is_commit
-            && fate.compare_exchange(LOSE_THE_COMMIT, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-        {
-            return;
-        }
-        if to.write_all(&bytes[..count]).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: &AtomicU8) {
-    let mut bytes = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        // The tag of a command that is done.
-        let is_committed = bytes[..count].windows(7).any(|part| part == b"COMMIT\0");
-        if is_committed
-            && fate.compare_exchange(LOSE_THE_ANSWER, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-        {
+        if is_commit && fate.compare_exchange(own, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             return;
         }
         if to.write_all(&bytes[..count]).await.is_err() {

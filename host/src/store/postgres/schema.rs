@@ -1,6 +1,7 @@
 //! The tables, and how those of an older version become those of this.
 
 use crate::store::seal::StoreKeys;
+use crate::store::sql::database::pending;
 use anyhow::{Context as _, ensure};
 use postgres::Client;
 use std::time::Duration;
@@ -8,30 +9,17 @@ use std::time::Duration;
 /// Each entry brings the tables from the version of its index to the next. Never edit one that was released.
 const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
 
-/// Held while tables are made, so that of two hosts that start at once one waits. Any number that nobody else takes.
-const MIGRATION_LOCK: i64 = 0x7469_6465_6761_7465;
-
-/// Brings the tables to this version's.
+/// Brings the tables to this version's. Who calls it is the one that may write.
 pub(super) fn migrate(client: &mut Client) -> anyhow::Result<()> {
     let mut transaction = client.transaction()?;
-    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])?;
     transaction.batch_execute("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY)")?;
     let row = transaction.query_one("SELECT coalesce(max(version), 0) FROM schema_versions", &[])?;
     let version: i64 = row.try_get(0)?;
-    let pending = pending(version)?;
-    for (next, sql) in (version + 1..).zip(pending) {
+    for (next, sql) in (version + 1..).zip(pending(&MIGRATIONS, version)?) {
         transaction.batch_execute(sql).with_context(|| format!("bring it to schema {next}"))?;
         transaction.execute("INSERT INTO schema_versions (version) VALUES ($1)", &[&next])?;
     }
     transaction.commit().context("bring it to this schema")
-}
-
-/// What brings this version to the newest.
-fn pending(version: i64) -> anyhow::Result<&'static [&'static str]> {
-    let done = usize::try_from(version).context("read the schema's version")?;
-    MIGRATIONS.get(done..).with_context(|| {
-        format!("it has schema {version}, this Tidegate knows up to {}: use a newer one", MIGRATIONS.len())
-    })
 }
 
 /// The version of the tables, if there are any.
@@ -42,7 +30,7 @@ pub(super) fn version(client: &mut Client) -> anyhow::Result<Option<i64>> {
     }
     let version = client.query_one("SELECT max(version) FROM schema_versions", &[])?.try_get(0)?;
     if let Some(version) = version {
-        pending(version)?;
+        pending(&MIGRATIONS, version)?;
     }
     Ok(version)
 }

@@ -1,5 +1,5 @@
-//! Copies all that is in a store's file into a database, row by row: what is encrypted stays so. What was copied before an
-//! interruption is not copied again, and in the end every row is read on both sides and compared.
+//! Copies all that is in a store's file into a database, row by row: what is encrypted stays so. What is there from before an
+//! interruption stays as it is, and in the end every row is read on both sides and compared.
 
 use super::database::{Cell, Connection, Database, Row, Rows, cells};
 use crate::store::seal::StoreKeys;
@@ -139,7 +139,7 @@ fn page(
             let cells = (0..width).map(|column| Ok(row.cell(column)?.into_owned()));
             let cells = cells.collect::<anyhow::Result<Vec<_>>>()?;
             bytes += cells.iter().map(|cell| cell.as_bytes().map_or(8, <[u8]>::len)).sum::<usize>();
-            page.append(cells);
+            page.push(cells);
             let is_full = page.iter().len() >= ROWS_MAX || bytes >= BYTES_MAX;
             Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })

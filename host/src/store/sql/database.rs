@@ -52,15 +52,9 @@ impl<'a> Rows<'a> {
     }
 
     /// One more.
-    pub(in crate::store) fn push<const WIDTH: usize>(&mut self, row: [Cell<'a>; WIDTH]) {
-        debug_assert_eq!(WIDTH, self.width, "a row has what its statement takes");
+    pub(in crate::store) fn push(&mut self, row: impl IntoIterator<Item = Cell<'a>>) {
         self.cells.extend(row);
-    }
-
-    /// One more, of a table that is not known here.
-    pub(in crate::store) fn append(&mut self, row: Vec<Cell<'a>>) {
-        debug_assert_eq!(row.len(), self.width, "a row has what its statement takes");
-        self.cells.extend(row);
+        debug_assert_eq!(self.cells.len() % self.width, 0, "a row has what its statement takes");
     }
 
     /// One after the other.
@@ -72,6 +66,18 @@ impl<'a> Rows<'a> {
     pub(in crate::store) const fn shape(&self) -> (usize, usize) {
         (self.width, self.key)
     }
+}
+
+/// What brings tables of this version to the newest: each entry makes the version of its index the next.
+pub(in crate::store) fn pending<'m>(
+    migrations: &'m [&'m str],
+    version: impl Into<i64>,
+) -> anyhow::Result<&'m [&'m str]> {
+    let (version, known) = (version.into(), migrations.len());
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    migrations.get(done..).with_context(|| {
+        format!("it has schema {version}, this Tidegate knows up to {known}: use a newer one")
+    })
 }
 
 /// A connection, on which one thing is done at a time. Blocks.

@@ -2,6 +2,7 @@
 //! random value stands in an index of a table that grows.
 
 use crate::store::seal::StoreKeys;
+use crate::store::sql::database::pending;
 use anyhow::Context as _;
 use rusqlite::Connection;
 use std::path::Path;
@@ -43,11 +44,7 @@ pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connectio
 /// Brings the file to this version's schema.
 pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
     let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let done = usize::try_from(version).unwrap_or(usize::MAX);
-    let pending = MIGRATIONS.get(done..).with_context(|| {
-        format!("it has schema {version}, this Tidegate knows up to {}: use a newer one", MIGRATIONS.len())
-    })?;
-    for (next, sql) in (version + 1..).zip(pending) {
+    for (next, sql) in (version + 1..).zip(pending(&MIGRATIONS, version)?) {
         let transaction = db.transaction()?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", next)?;
