@@ -7,6 +7,8 @@ use std::time::Duration;
 /// The variable that names a server: `postgres://USER@HOST:PORT`.
 pub(crate) const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
 const NAME: &str = "chaos";
+/// What the server says to whoever comes while the database is away.
+pub(crate) const REFUSED: &str = "database \"chaos\" is not currently accepting connections";
 
 pub(crate) struct Database {
     server: Config,
