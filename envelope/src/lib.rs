@@ -11,8 +11,10 @@ mod receipt;
 #[cfg(feature = "schema")]
 mod schema;
 mod source;
+mod spread;
 
 pub use body::Digest;
 pub use envelope::{Body, Envelope, EnvelopeError, Header, Unsealed, VaultBody};
 pub use receipt::{Receipt, ReceiptError};
 pub use source::{SourceName, SourceNameError, is_label};
+pub use spread::spread;

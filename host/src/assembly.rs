@@ -3,14 +3,16 @@
 mod common;
 mod listen;
 mod settings;
+mod sharing;
 
 pub(crate) use settings::rules;
 
-use crate::command::{notify, variable};
+use crate::command::variable;
 use anyhow::Context as _;
 use common::Common;
 use reqwest::Url;
-use settings::{condition_bounds, gate_bounds, pipeline_bounds, pump_bounds, sandbox_config};
+use settings::{condition_bounds, gate_bounds, pipeline_bounds, sandbox_config};
+use sharing::Duties;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,14 +37,13 @@ use tidegate::keep::{self, Keeper};
 use tidegate::outbox;
 use tidegate::overseer;
 use tidegate::pipeline::{Parts, Pipeline};
-use tidegate::pump;
 use tidegate::queue::Queue;
 use tidegate::retention::Retention;
 use tidegate::revisit;
 use tidegate::sandbox::Sandbox;
 use tidegate::signal::Signals;
 use tidegate::store::seal::StoreKeys;
-use tidegate::store::sql::{Others, SqlStore};
+use tidegate::store::sql::SqlStore;
 use tidegate::store::watched::Sending;
 use tidegate::telemetry::{self, Collector, CollectorConfig, Telemetry};
 use tidegate::trace::{Sampling, Told};
@@ -137,7 +138,8 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (recorded, heard) = (Arc::new(Notify::new()), Arc::default());
         let (signals, told) = signals(config);
-        let store = store(config, data, &secrets).await?;
+        let store = sharing::open(config, data, &secrets, queues.len()).await?;
+        let holding = sharing::holding(config);
         let (deployer, dry_run) = deployer(config, data, &store, &secrets).await?;
         let (comparisons, compared) = Comparisons::new();
         let pipeline = Pipeline::new(Parts {
@@ -149,6 +151,7 @@ impl Host {
             now_ms,
             chance: fastrand::f64,
             recorded: Arc::clone(&recorded),
+            holding: Arc::clone(&holding),
             edge: edge.clone(),
             heard: Arc::clone(&heard),
             comparisons,
@@ -159,7 +162,7 @@ impl Host {
         let raised = Arc::default();
         let common = Common { config, data, store, deployer, pipeline, signals, sending, raised };
         let mut tasks = JoinSet::new();
-        tasks.spawn(until_taken_over(common.store.clone(), stopped.clone()));
+        tasks.spawn(sharing::until_taken_over(common.store.clone(), stopped.clone()));
         let (report, sources) = watch::channel(Arc::default());
         let (conditions, bounds_now) = watch::channel(condition_bounds(config));
         let (pace, meter) = (Arc::default(), common.meter(sources.clone()));
@@ -171,28 +174,26 @@ impl Host {
         admin.write(data)?;
         let Common { store, deployer, pipeline, .. } = &common;
         tasks.spawn(keep_pace(store.clone(), Arc::clone(deployer), pace, now_ms, stopped.clone()));
-        tasks.spawn(watching::run(common.watch(edge, heard, report), stopped.clone()));
-        tasks.spawn(overseer::run(common.overseer(), stopped.clone()));
-        tasks.spawn(gauge::run(common.gauge(bounds_now), stopped.clone()));
+        let mut duties = Duties { tasks: &mut tasks, holding: &holding, stopped: &stopped };
+        duties.add(common.watch(edge, Arc::clone(&heard), report), watching::run);
+        duties.add(common.overseer(), overseer::run);
+        duties.add(common.gauge(bounds_now), gauge::run);
+        duties.add(Keeper { store: store.clone(), retention, now_ms }, keep::run);
+        if let Some(target) = target {
+            duties.add(common.alert_sender(target), alert_sender::run);
+        }
         let compared =
             comparison::run(store.clone(), Arc::clone(pipeline), compared, now_ms, stopped.clone());
         tasks.spawn(compared);
-        if let Some(target) = target {
-            tasks.spawn(alert_sender::run(common.alert_sender(target), stopped.clone()));
-        }
         if let Some((collector, told)) = collector.zip(told) {
             let metrics_every = Duration::from_millis(config.telemetry.metrics_ms);
             let signals = Arc::clone(&common.signals);
             let telemetry = Telemetry { collector, told, meter, signals, metrics_every };
             tasks.spawn(telemetry::run(telemetry, stopped.clone()));
         }
-        tasks.spawn(keep::run(Keeper { store: store.clone(), retention, now_ms }, stopped.clone()));
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store.clone(), Arc::clone(pipeline), recorded, now_ms, stopped.clone()));
-        let bounds = pump_bounds(config, queues.len());
-        for queue in queues {
-            tasks.spawn(pump::run(Arc::new(queue), Arc::clone(pipeline), bounds, stopped.clone()));
-        }
+        common.start_pumps(queues, (&holding, heard), &mut tasks, &stopped);
         Ok(Self { admin, stop, conditions, tasks })
     }
 
@@ -219,30 +220,6 @@ impl Host {
             _ => anyhow::anyhow!("a part of the host stopped"),
         }
     }
-}
-
-/// Ends when another host works on the store, or when this one is stopped.
-async fn until_taken_over(store: SqlStore, mut stopped: watch::Receiver<bool>) {
-    tokio::select! {
-        () = store.ended() => {}
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
-}
-
-/// The store, in a file or in a database.
-async fn store(config: &Config, data: &Path, secrets: &Secrets) -> anyhow::Result<SqlStore> {
-    let (keys, url) = (secrets.store.clone(), config.store.url.clone());
-    if url.is_empty() {
-        return SqlStore::open_with(data, &keys);
-    }
-    let password = secrets.store_password.clone();
-    let others = if config.store.standby { Others::Await } else { Others::Refuse };
-    if others == Others::Await {
-        notify::tell(notify::STANDING_BY);
-    }
-    let opening =
-        tokio::task::spawn_blocking(move || SqlStore::connect(&url, password.as_deref(), &keys, others));
-    opening.await.context("open the store")?
 }
 
 /// What puts versions to work, with those that were at work before; and what tries them.

@@ -1,6 +1,7 @@
 //! What the operator sets. Parsed once, at start, into a value that cannot be wrong; a typo has an address.
 
 pub mod given;
+pub mod others;
 pub mod reload;
 pub mod signal;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use crate::pipeline::PipelineBounds;
 use crate::plan::DecisionLimits;
 use crate::rollout::RolloutRules;
 use anyhow::Context as _;
+use others::Others;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use signal::LogFormat;
@@ -123,7 +125,8 @@ sections! {
     /// The store.
     StoreSection {
         url: String = String::new(),
-        standby: bool = false,
+        others: Others = Others::Refuse,
+        host: String = String::new(),
         recent_events_max: usize = PipelineBounds::default().recent_events_max,
         subjects_bytes_max: usize = PipelineBounds::default().subjects_bytes_max,
     }

@@ -15,6 +15,7 @@ use crate::store::{Batch, Store, StoreError};
 use crate::versions::{VersionError, Versions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -31,8 +32,11 @@ pub struct Deployer<S> {
     /// What the operator lets in.
     trust: Trust,
     /// Held while something changes: each change begins where the one before ended.
-    turn: Mutex<()>,
+    turn: Mutex<Seen>,
 }
+
+/// The last change of what is at work that is on the board, of each plugin.
+type Seen = BTreeMap<PluginName, i64>;
 
 /// A version that is brought to the host.
 #[derive(Debug)]
@@ -278,16 +282,31 @@ impl<S: Store> Deployer<S> {
     /// When the store cannot be read, or a version that ran before is refused now: deciding without it would
     /// lose its decisions.
     pub async fn restore(&self) -> Result<Arc<Registry>, DeployError> {
-        let deployments = self.versions.store.deployments().await?;
+        self.refresh().await?;
+        Ok(self.switchboard.current())
+    }
+
+    /// Puts on the board what was changed through another host on the same store. The next batch is decided so.
+    ///
+    /// # Errors
+    /// As [`Deployer::restore`]; nothing is switched then.
+    pub async fn refresh(&self) -> Result<(), DeployError> {
+        let mut seen = self.turn.lock().await;
+        let mut deployments = self.versions.store.deployments().await?;
+        deployments.retain(|deployment| seen.get(&deployment.plugin) != Some(&deployment.id));
+        if deployments.is_empty() {
+            return Ok(());
+        }
         let versions = deployments.iter().flat_map(|deployment| deployment.roles.versions().cloned());
         // Held until they are at work.
         let _held = self.versions.get_all(versions.collect()).await?;
         let mut standings = Vec::with_capacity(deployments.len());
-        for deployment in deployments {
+        for deployment in &deployments {
             standings.push(self.standing(&deployment.plugin, &deployment.roles).await?);
         }
         self.switchboard.set(standings);
-        Ok(self.switchboard.current())
+        seen.extend(deployments.into_iter().map(|deployment| (deployment.plugin, deployment.id)));
+        Ok(())
     }
 
     /// What each version cost since the host started.

@@ -2,6 +2,7 @@
 
 use crate::change;
 use crate::finding::Finding;
+use crate::partition::Partition;
 use crate::plugin::PluginName;
 use crate::trace::TraceParent;
 use std::sync::Arc;
@@ -50,6 +51,13 @@ pub struct Event {
 }
 
 impl Event {
+    /// Who holds this decides about it.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        let cause = self.cause.as_ref().map(|cause| cause.receipt);
+        Partition::of_event(&self.subject, cause, &self.sha256)
+    }
+
     /// When the sender says it happened, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn occurred_at_ms(&self) -> Option<u64> {

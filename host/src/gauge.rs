@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// What measuring is made of.
+#[derive(Clone)]
 pub struct Gauge<S> {
     /// What is asked how much waits and is parked, and where alerts are recorded.
     pub store: S,

@@ -3,6 +3,7 @@
 
 use crate::event::Event;
 use crate::store::Recorded;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tidegate_envelope::SourceName;
@@ -11,7 +12,7 @@ use tidegate_envelope::SourceName;
 pub const TEST_NAME: &str = "Tidegate test";
 
 /// What was heard of a source. All times are the edge's, in milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// When the earliest and the latest of its sender's events were accepted.
     pub events: Option<(u64, u64)>,

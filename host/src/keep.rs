@@ -24,6 +24,7 @@ const REST: u32 = 4;
 const REST_MIN: Duration = Duration::from_millis(2);
 
 /// Who removes.
+#[derive(Clone)]
 pub struct Keeper<S> {
     /// From where.
     pub store: S,

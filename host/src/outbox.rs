@@ -6,6 +6,8 @@ mod traffic;
 pub use traffic::TargetRules;
 
 use crate::executor::{Again, Attempt, Executor, Outcome};
+use crate::holding::{Busy, Holding};
+use crate::partition::{Partition, Partitions};
 use crate::retry::{self, RetryPolicy};
 use crate::signal::Signals;
 use crate::store::outbox::PauseChange;
@@ -43,6 +45,8 @@ pub struct Outbox<S> {
     pub recorded: Arc<Notify>,
     /// What is told of each attempt.
     pub signals: Arc<Signals>,
+    /// Which targets are this host's to send to: those of its partitions.
+    pub holding: Arc<Holding>,
 }
 
 /// The outbox at work.
@@ -60,8 +64,13 @@ pub async fn run<S: Store + Clone>(outbox: Outbox<S>, mut stop: watch::Receiver<
     let recorded = Arc::clone(&shared.outbox.recorded);
     let mut recorded_next = pin!(recorded.notified());
     recorded_next.as_mut().enable();
-    let mut look = true;
+    let mut held = shared.outbox.holding.watch();
+    let (mut look, mut has_changed) = (true, false);
     while !*stop.borrow() {
+        if std::mem::take(&mut has_changed) {
+            let now = *held.borrow_and_update();
+            shared.take_over(now).await;
+        }
         if look {
             work.start_due(&shared).await;
         }
@@ -74,6 +83,10 @@ pub async fn run<S: Store + Clone>(outbox: Outbox<S>, mut stop: watch::Receiver<
             }
             Some(done) = work.attempts.join_next() => work.finish(done, &shared),
             () = sleep_until(work.look_at) => true,
+            Ok(()) = held.changed() => {
+                has_changed = true;
+                true
+            }
             _ = stop.wait_for(|stop| *stop) => false,
         };
     }
@@ -81,14 +94,23 @@ pub async fn run<S: Store + Clone>(outbox: Outbox<S>, mut stop: watch::Receiver<
 }
 
 impl<S: Store + Clone> Shared<S> {
-    /// Which targets are left alone is remembered over a restart.
     async fn new(outbox: Outbox<S>) -> Self {
-        let paused = outbox.store.pauses().await.unwrap_or_else(|error| {
+        let traffic = Traffic::new(outbox.targets.clone(), outbox.in_flight_max);
+        let held = outbox.holding.held().await.partitions;
+        let shared = Self { outbox, traffic: Mutex::new(traffic) };
+        shared.take_over(held).await;
+        shared
+    }
+
+    /// Of the targets in these partitions and no others it is known how they are. Which are left alone is remembered over a
+    /// restart, and when another host had them.
+    async fn take_over(&self, held: Partitions) {
+        let paused = self.outbox.store.pauses().await.unwrap_or_else(|error| {
             tracing::error!("failed to read which targets are left alone, each will be tried: {error}");
             Vec::new()
         });
-        let traffic = Traffic::new(outbox.targets.clone(), outbox.in_flight_max, paused, (outbox.now_ms)());
-        Self { outbox, traffic: Mutex::new(traffic) }
+        let is_own = |target: &Target| held.contains(Partition::of_target(target.as_str()));
+        self.traffic().take_over(is_own, paused, (self.outbox.now_ms)());
     }
 }
 
@@ -121,7 +143,9 @@ impl Work {
     /// Starts what is due as far as there is room.
     async fn start_due<S: Store + Clone>(&mut self, shared: &Arc<Shared<S>>) {
         let now_ms = (shared.outbox.now_ms)();
-        match self.due(shared, now_ms).await {
+        // Until all of them are under way: no partition is given away whose target is about to be sent something.
+        let held = shared.outbox.holding.held().await;
+        match self.due(shared, now_ms, held.partitions).await {
             Ok(fresh) => {
                 let until_next =
                     self.left.look_at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms)));
@@ -130,7 +154,8 @@ impl Work {
                     let target = due.effect.request().target();
                     self.under_way.insert(due.seq);
                     let pass = shared.traffic().begin(&target, now_ms);
-                    self.attempts.spawn(attempt(Arc::clone(shared), due, target, pass));
+                    let busy = shared.outbox.holding.begin(Partition::of_target(target.as_str()));
+                    self.attempts.spawn(attempt(Arc::clone(shared), due, (target, pass), busy));
                 }
             }
             Err(error) => {
@@ -145,10 +170,12 @@ impl Work {
         &mut self,
         shared: &Shared<S>,
         now_ms: u64,
+        held: Partitions,
     ) -> Result<Vec<DueEffect>, StoreError> {
         let Outbox { store, in_flight_max, .. } = &shared.outbox;
         // Those under way are still due in the store, so ask for as many more, and one to know of others.
         let mut waiting = store.targets_waiting(now_ms, 2 * in_flight_max + 1).await?;
+        waiting.retain(|waiting| held.contains(Partition::of_target(waiting.target.as_str())));
         for waiting in &mut waiting {
             waiting.due.retain(|seq| !self.under_way.contains(seq));
         }
@@ -174,12 +201,12 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// Performs an effect once and records the outcome.
+/// Performs an effect once and records the outcome. Until then its target's partition is not given away.
 async fn attempt<S: Store + Clone>(
     shared: Arc<Shared<S>>,
     due: DueEffect,
-    target: Target,
-    pass: Pass,
+    (target, pass): (Target, Pass),
+    _busy: Busy,
 ) -> Ended {
     let outbox = &shared.outbox;
     let attempts = due.attempts.saturating_add(1);

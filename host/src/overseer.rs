@@ -25,6 +25,7 @@ const PARKED_ROWS_MAX: usize = 200;
 const NAMED_MAX: usize = 3;
 
 /// What overseeing is made of.
+#[derive(Clone)]
 pub struct Overseer<S> {
     /// What switches versions.
     pub deployer: Arc<Deployer<S>>,

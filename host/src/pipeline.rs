@@ -6,15 +6,17 @@ mod decide;
 mod elsewhere;
 mod erase;
 pub mod intervene;
+mod open;
+mod share;
 
 use crate::comparison::Comparisons;
 use crate::edge::EdgeClient;
 use crate::event::{Arrival, Event};
 use crate::heard::{self, Heard};
+use crate::holding::Holding;
 use crate::plan::PlanRules;
 use crate::plugin::PluginName;
-use crate::queue::{Delivery, DeliveryBody, Lease, Queue};
-use crate::read::{self, Opened};
+use crate::queue::{Delivery, Lease, Queue};
 use crate::recent::Recent;
 use crate::registry::Switchboard;
 use crate::sandbox::Sandbox;
@@ -25,11 +27,13 @@ use crate::subject::SubjectKey;
 use crate::subjects::{Subjects, Taken};
 use crate::turn::Turn;
 use crate::versions::Versions;
+use open::{Contents, Elsewhere};
+pub use share::Since;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tidegate_envelope::{Envelope, Receipt, SourceName};
+use tidegate_envelope::{Receipt, SourceName};
 use tokio::sync::{Notify, Semaphore};
 
 /// Bounds of the pipeline, from the configuration.
@@ -87,6 +91,7 @@ pub struct Pipeline<S> {
     /// How often something was erased.
     erasures: AtomicU64,
     recorded: Arc<Notify>,
+    holding: Arc<Holding>,
     edge: Option<EdgeClient>,
     heard: Arc<Heard>,
     comparisons: Arc<Comparisons>,
@@ -113,6 +118,8 @@ pub struct Parts<S> {
     pub chance: fn() -> f64,
     /// Told after each batch: effects may be due.
     pub recorded: Arc<Notify>,
+    /// Which partitions are this host's to decide about.
+    pub holding: Arc<Holding>,
     /// Where the bodies are that do not fit in an envelope; `None` when the operator did not say.
     pub edge: Option<EdgeClient>,
     /// Told which sources the events of each batch came from.
@@ -131,31 +138,16 @@ struct Incoming {
     event: Event,
     queued_at_ms: u64,
     pulled_at_ms: u64,
-    /// Its place among what was to come, when it is an event of the host's own.
-    came: Option<UpcomingSeq>,
+    origin: Origin,
 }
 
-/// What was in a batch of deliveries.
-#[derive(Default)]
-struct Contents {
-    incoming: Vec<Incoming>,
-    /// No events.
-    strays: Vec<Stray>,
-    /// Acknowledged once all of the above is recorded.
-    leases: Vec<Lease>,
-    /// Whose body must be fetched first.
-    elsewhere: Vec<Elsewhere>,
-}
-
-/// A delivery whose body is in the vault.
-struct Elsewhere {
-    lease: Lease,
-    attempts: u32,
-    queued_at_ms: u64,
-    pulled_at_ms: u64,
-    envelope: Envelope,
-    /// The envelope as it came.
-    text: String,
+/// Where an event is, until it is recorded.
+enum Origin {
+    /// On a queue, or parked as a stray: in this text.
+    Text(String),
+    /// Among what was to come, at this place: it is an event of the host's own. It was found when the host had given away
+    /// partitions so often.
+    ToCome(UpcomingSeq, u64),
 }
 
 impl<S: Store> Pipeline<S> {
@@ -165,7 +157,8 @@ impl<S: Store> Pipeline<S> {
     /// When the store cannot be read.
     pub async fn new(parts: Parts<S>) -> Result<Self, StoreError> {
         let mut recent = Recent::new(parts.bounds.recent_events_max);
-        for (source, sha256, receipt) in parts.store.recent(parts.bounds.recent_events_max).await? {
+        let held = parts.holding.held().await.partitions;
+        for (source, sha256, receipt) in parts.store.recent(parts.bounds.recent_events_max, held).await? {
             recent.recorded(&source, &sha256, receipt);
         }
         Ok(Self {
@@ -186,6 +179,7 @@ impl<S: Store> Pipeline<S> {
             chance: parts.chance,
             recent: Mutex::new(recent),
             recorded: parts.recorded,
+            holding: parts.holding,
             edge: parts.edge,
             heard: parts.heard,
             comparisons: parts.comparisons,
@@ -207,7 +201,7 @@ impl<S: Store> Pipeline<S> {
     /// A batch takes its subjects when its turn has come. Cancel-safe: the leases of what was not acknowledged run out, and
     /// it comes again.
     pub async fn process<Q: Queue>(self: &Arc<Self>, queue: &Q, deliveries: Vec<Delivery>, turn: Turn) {
-        let Contents { incoming, strays, leases, elsewhere } = self.open(deliveries);
+        let Contents { incoming, strays, leases, elsewhere } = open::all(deliveries, (self.now_ms)());
         if self.record(incoming, strays, Vec::new(), turn).await.is_ok() {
             self.acknowledge(queue, leases).await;
         }
@@ -221,35 +215,39 @@ impl<S: Store> Pipeline<S> {
     ///
     /// # Errors
     /// When the store has stopped.
-    pub async fn tell(self: &Arc<Self>, due: Vec<DueUpcoming>) -> Result<(), StoreError> {
+    pub async fn tell(self: &Arc<Self>, due: Vec<DueUpcoming>, since: Since) -> Result<(), StoreError> {
         let pulled_at_ms = (self.now_ms)();
         let incoming = due.into_iter().map(|DueUpcoming { seq, upcoming }| Incoming {
             queued_at_ms: upcoming.due_at_ms,
             pulled_at_ms,
             event: upcoming.into_event(),
-            came: Some(seq),
+            origin: Origin::ToCome(seq, since.held.losses),
         });
-        self.record(incoming.collect(), Vec::new(), Vec::new(), Turn::alone()).await
+        self.record(incoming.collect(), Vec::new(), Vec::new(), Turn::alone()).await.map(drop)
     }
 
-    /// Decides what is asked about now and writes it down with all the rest; durable when this returns.
+    /// Decides what is asked about now and writes it down with all the rest; durable when this returns. Says whether all of it
+    /// was this host's to decide: the rest was written down for those whose it is.
     async fn record(
         self: &Arc<Self>,
         incoming: Vec<Incoming>,
         strays: Vec<Stray>,
         interventions: Vec<Intervention>,
         mut turn: Turn,
-    ) -> Result<(), StoreError> {
-        let incoming = self.without_recorded(incoming).await?;
-        let keys = incoming.iter().filter_map(|incoming| subject_key(&incoming.event)).collect();
+    ) -> Result<bool, StoreError> {
         // Batches that were pulled one after the other: an asset's events are not overtaken by later ones.
         turn.come().await;
+        let held = self.holding.held().await;
+        let (incoming, errands) = share::out(*held, incoming);
+        let incoming = self.without_recorded(incoming).await?;
+        let keys = incoming.iter().filter_map(|incoming| subject_key(&incoming.event)).collect();
         let taken = self.take(keys).await;
         drop(turn);
         // The subjects before the permit: whoever has a permit waits for nothing.
         let (mut batch, taken) =
             self.off_the_runtime(&self.asking, move |this| this.decide(incoming, strays, taken)).await;
-        batch.interventions = interventions;
+        let is_own = errands.is_empty();
+        (batch.interventions, batch.errands) = (interventions, errands);
         let (claims, spans) = (claims(&batch), heard::spans(&batch.events));
         let signals = self.signals.of_batch(&batch);
         let comparisons = Comparisons::of(&self.switchboard.current(), &batch);
@@ -257,12 +255,13 @@ impl<S: Store> Pipeline<S> {
         // Before the subjects: whoever takes them next may have a second delivery of the same event.
         self.remember(claims);
         taken.give_back(submitted.ticket, self.store.durable());
+        drop(held);
         submitted.durable().await?;
         self.signals.committed(signals, (self.now_ms)());
         self.heard.note(spans);
         self.comparisons.submit(comparisons);
         self.recorded.notify_waiters();
-        Ok(())
+        Ok(is_own)
     }
 
     /// Leaves out what is there twice, and what was recorded so long ago that the window of recent events has forgotten it.
@@ -276,7 +275,8 @@ impl<S: Store> Pipeline<S> {
         };
         if !old.is_empty() {
             let known: HashSet<_> = self.store.known(old).await?.into_iter().collect();
-            incoming.retain(|incoming| incoming.came.is_some() || !known.contains(&incoming.event.receipt));
+            let is_to_come = |origin: &Origin| matches!(origin, Origin::ToCome(..));
+            incoming.retain(|it| is_to_come(&it.origin) || !known.contains(&it.event.receipt));
         }
         Ok(incoming)
     }
@@ -294,30 +294,6 @@ impl<S: Store> Pipeline<S> {
                 }
             }
         }
-    }
-
-    fn open(&self, deliveries: Vec<Delivery>) -> Contents {
-        let pulled_at_ms = (self.now_ms)();
-        let mut contents = Contents::default();
-        for Delivery { lease, attempts, queued_at_ms, body } in deliveries {
-            match open(body) {
-                Ok((Opened::Event(event), _)) => {
-                    contents.leases.push(lease);
-                    contents.incoming.push(Incoming { event, queued_at_ms, pulled_at_ms, came: None });
-                }
-                Ok((Opened::Elsewhere(envelope), text)) => {
-                    let delivery = Elsewhere { lease, attempts, queued_at_ms, pulled_at_ms, envelope, text };
-                    contents.elsewhere.push(delivery);
-                }
-                Err((body, why)) => {
-                    // Why may quote it.
-                    tracing::error!("parked a delivery that is no event; `tidegate parked list` says why");
-                    contents.leases.push(lease);
-                    contents.strays.push(Stray { body, why, pulled_at_ms });
-                }
-            }
-        }
-        contents
     }
 
     /// Runs what asks plugins on a thread of its own kind: a plugin may use a core for as long as its limit says.
@@ -381,15 +357,4 @@ fn claims(batch: &Batch) -> Vec<Claim> {
         event.cause.is_none() && !matches!(event.arrival, Arrival::Duplicate(_))
     });
     claimed.map(|Recorded { event, .. }| (event.source.clone(), event.sha256, event.receipt)).collect()
-}
-
-/// What is in a delivery, with its text; or the delivery's text and why it is no envelope.
-fn open(body: DeliveryBody) -> Result<(Opened, String), (String, String)> {
-    match body {
-        DeliveryBody::Text(text) => match Envelope::open(&text) {
-            Ok(envelope) => Ok((read::read(envelope), text)),
-            Err(error) => Err((text, error.to_string())),
-        },
-        DeliveryBody::Undecodable { raw, reason } => Err((raw, reason)),
-    }
 }

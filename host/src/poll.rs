@@ -22,6 +22,15 @@ impl Default for PollPolicy {
     }
 }
 
+impl PollPolicy {
+    /// That of each of so many hosts which pull from the same queue: while it is idle, all together ask as often as one would.
+    #[must_use]
+    pub fn shared_by(self, pullers: usize) -> Self {
+        let pullers = u64::try_from(pullers).unwrap_or(u64::MAX).max(1);
+        Self { idle_ms: self.idle_ms.saturating_mul(pullers), ..self }
+    }
+}
+
 /// The wait before the next pull, in milliseconds, given the wait before the last one and what that gave.
 #[must_use]
 pub fn next(policy: &PollPolicy, last_ms: u64, pulled: usize, hint: PollHint) -> u64 {
@@ -37,6 +46,13 @@ pub fn next(policy: &PollPolicy, last_ms: u64, pulled: usize, hint: PollHint) ->
 mod tests {
     use super::PollHint::{Idle, Now};
     use super::*;
+
+    #[test]
+    fn several_hosts_together_ask_an_idle_queue_as_often_as_one() {
+        let policy = PollPolicy::default();
+        assert_eq!(policy.shared_by(1), policy);
+        assert_eq!(policy.shared_by(4), PollPolicy { idle_ms: 120_000, ..policy });
+    }
 
     #[test]
     fn an_idle_queue_is_asked_less_and_less_and_a_busy_one_at_once() {

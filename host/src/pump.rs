@@ -23,19 +23,25 @@ pub struct PumpBounds {
     pub permanent_retry_ms: u64,
 }
 
-/// Pulls and processes until told to stop, then finishes what was pulled: leased work is never left lying.
+/// Pulls and processes until told to stop, then finishes what was pulled: leased work is never left lying. `pullers` says how
+/// many hosts pull from the queue, this one included; none while it is not this one's to pull from.
 ///
 /// Cancel-safe: what was pulled and not acknowledged comes back when its lease runs out.
 pub async fn run<Q: Queue, S: Store>(
     queue: Arc<Q>,
     pipeline: Arc<Pipeline<S>>,
     bounds: PumpBounds,
+    mut pullers: watch::Receiver<usize>,
     mut stop: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(bounds.in_flight_max));
     let (mut batches, mut turns) = (JoinSet::new(), Turns::default());
     let (mut wait_ms, counts) = (0, pipeline.signals().counts.queue());
     loop {
+        tokio::select! {
+            () = until_it_pulls(&mut pullers) => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
         let held = tokio::select! {
             held = permits_for_a_batch(&permits, bounds.batch_max) => held,
             _ = stop.wait_for(|stop| *stop) => break,
@@ -51,7 +57,8 @@ pub async fn run<Q: Queue, S: Store>(
         wait_ms = match pulled {
             Ok(pulled) => {
                 counts.pulled(pulled.deliveries.len(), pulled.backlog, under_way);
-                let wait_ms = poll::next(&bounds.poll, wait_ms, pulled.deliveries.len(), pulled.again);
+                let policy = bounds.poll.shared_by(*pullers.borrow());
+                let wait_ms = poll::next(&policy, wait_ms, pulled.deliveries.len(), pulled.again);
                 start(&mut batches, (&queue, &pipeline), pulled, held, turns.next_turn());
                 wait_ms
             }
@@ -69,6 +76,19 @@ pub async fn run<Q: Queue, S: Store>(
     }
     tracing::info!(batches = batches.len(), "no longer pulling; finishing what was pulled");
     while batches.join_next().await.is_some() {}
+}
+
+/// One host pulls from the queue.
+#[must_use]
+pub fn alone() -> watch::Receiver<usize> {
+    watch::channel(1).1
+}
+
+/// Nobody says that it should, once there is nobody left who could.
+async fn until_it_pulls(pullers: &mut watch::Receiver<usize>) {
+    if pullers.wait_for(|pullers| *pullers > 0).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// As many permits as are free, at least one: never pull more than can be worked on now.

@@ -1,6 +1,7 @@
 //! The seam to the queue: deliveries come under a lease and are settled. Knows nothing of what is in them.
 
 pub mod embedded;
+pub mod errands;
 pub mod rest;
 
 use std::future::Future;
@@ -133,6 +134,14 @@ impl Settle {
 }
 
 impl End {
+    /// When it is to be delivered again; not at all when it is done with.
+    const fn delay(self) -> Option<Duration> {
+        match self {
+            Self::Ack => None,
+            Self::Retry(delay) => Some(delay),
+        }
+    }
+
     /// Seconds of delay as queues take them: from 1 to [`DELAY_S_MAX`], or none.
     fn delay_s(self) -> Option<u64> {
         match self {

@@ -22,6 +22,8 @@ pub struct Recent {
     order: VecDeque<[u8; 16]>,
     /// The latest receipt that was forgotten.
     forgotten: Option<Receipt>,
+    /// A receipt from when this host last gained partitions: of events before it not all need be here.
+    gained: Option<Receipt>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,6 +41,7 @@ impl Recent {
             by_content: HashMap::with_capacity(events_max.saturating_add(1)),
             order: VecDeque::with_capacity(events_max.saturating_add(1)),
             forgotten: None,
+            gained: None,
         }
     }
 
@@ -73,7 +76,17 @@ impl Recent {
     #[must_use]
     pub fn may_have_forgotten(&self, receipt: Receipt) -> bool {
         // Once the window is full, nothing is known of what came before it, or while another host filled it.
-        self.order.len() >= self.events_max && self.forgotten.is_none_or(|forgotten| receipt <= forgotten)
+        let is_full = self.order.len() >= self.events_max;
+        (is_full && self.forgotten.is_none_or(|forgotten| receipt <= forgotten))
+            || self.gained.is_some_and(|gained| receipt <= gained)
+    }
+
+    /// Takes note of events that another host recorded, the oldest first; of those before this receipt there may be more.
+    pub fn gain(&mut self, events: Vec<(SourceName, Digest, Receipt)>, before: Receipt) {
+        for (source, sha256, receipt) in events {
+            self.recorded(&source, &sha256, receipt);
+        }
+        self.gained = self.gained.max(Some(before));
     }
 
     fn insert(&mut self, key: [u8; 16], entry: Entry) {

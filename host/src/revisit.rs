@@ -66,9 +66,10 @@ struct Work<S> {
 impl<S: Store> Work<S> {
     /// Starts what is due, a slice for each plugin and source, and says when to look again by the clock alone.
     async fn start_due(&mut self, now_ms: u64) -> Result<Option<Duration>, StoreError> {
-        let erasures = self.pipeline.erasures();
+        let since = self.pipeline.since().await;
+        let within = since.held.partitions;
         let mut due: BTreeMap<Group, Vec<DueAsk>> = BTreeMap::new();
-        for ask in self.store.asks_due(now_ms, ASKS_MAX).await? {
+        for ask in self.store.asks_due(now_ms, ASKS_MAX, within).await? {
             due.entry((ask.plugin.clone(), ask.event.source.clone())).or_default().push(ask);
         }
         self.pipeline.retain_slow(|group| due.contains_key(group));
@@ -76,25 +77,25 @@ impl<S: Store> Work<S> {
             if self.under_way.insert(group.clone()) {
                 let pipeline = Arc::clone(&self.pipeline);
                 self.slices.spawn(async move {
-                    stay_away_if_failed(pipeline.revisit(asks, erasures).await).await;
+                    stay_away_if_failed(pipeline.revisit(asks, since).await).await;
                     Slice::Asks(group)
                 });
             }
         }
         if !self.is_telling {
-            let upcoming = self.store.upcoming_due(now_ms, UPCOMING_MAX).await?;
+            let upcoming = self.store.upcoming_due(now_ms, UPCOMING_MAX, within).await?;
             if !upcoming.is_empty() {
                 self.is_telling = true;
                 let pipeline = Arc::clone(&self.pipeline);
                 self.slices.spawn(async move {
-                    stay_away_if_failed(pipeline.tell(upcoming).await).await;
+                    stay_away_if_failed(pipeline.tell(upcoming, since).await).await;
                     Slice::Telling
                 });
             }
         }
-        let next_ask_at_ms = self.store.next_ask_at_ms(now_ms).await?;
+        let next_ask_at_ms = self.store.next_ask_at_ms(now_ms, within).await?;
         let next_at_ms =
-            next_ask_at_ms.into_iter().chain(self.store.next_upcoming_at_ms(now_ms).await?).min();
+            next_ask_at_ms.into_iter().chain(self.store.next_upcoming_at_ms(now_ms, within).await?).min();
         Ok(next_at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms))))
     }
 

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod flow;
+pub mod group;
 pub mod keeping;
 pub mod listing;
 mod look;
@@ -14,12 +15,15 @@ pub mod seal;
 pub mod sql;
 pub mod sqlite;
 pub mod stats;
+mod submitted;
 pub mod versions;
 pub mod watched;
 
 pub use listing::{EffectRow, EventRow, PlanRow};
 pub use outbox::{DueEffect, EffectOutcome, EffectState};
 pub use parked::ParkedRow;
+pub(crate) use submitted::RETRY;
+pub use submitted::{Submitted, record};
 
 use crate::access::KeptToken;
 use crate::alert::Gap;
@@ -28,6 +32,7 @@ use crate::comparison::NewDrift;
 use crate::deployment::Deployment;
 use crate::echo::Expected;
 use crate::event::Event;
+use crate::partition::Partitions;
 use crate::plan::Plan;
 use crate::plugin::{PluginName, Version};
 use crate::subject::{SubjectKey, SubjectState};
@@ -35,6 +40,7 @@ use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
 use access::{AuditQuery, AuditRow, TokenChange};
 use flow::{EffectQuery, EffectsPage, Flow};
+use group::{ErrandSeq, Group, NewErrand};
 use keeping::{Audit, Erasure, Keeping, Removal};
 use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
@@ -42,9 +48,7 @@ use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use past::{PastPage, PastQuery};
 use stats::Stats;
 use std::future::Future;
-use std::time::Duration;
 use tidegate_envelope::{Digest, Receipt, SourceName};
-use tokio::sync::oneshot;
 use versions::{DriftRow, KeptVersion, NewVersion, VersionQuery, VersionState};
 use watched::{AlertRow, DueAlert, LastVigil, WatchedBatch};
 
@@ -81,6 +85,10 @@ pub struct Batch {
     pub audit: Vec<Audit>,
     /// Who may ask the admin API from now on.
     pub tokens: Vec<TokenChange>,
+    /// What other hosts are to do.
+    pub errands: Vec<NewErrand>,
+    /// What this one was to do and has done.
+    pub errands_done: Vec<ErrandSeq>,
 }
 
 /// One event with what was decided about it.
@@ -179,46 +187,9 @@ pub struct DueAsk {
 #[error("{0:#}")]
 pub struct StoreError(#[from] pub anyhow::Error);
 
-/// A batch that was handed over and will be written. Resolves when it is durable; dropping it changes nothing.
-#[derive(Debug)]
-pub struct Submitted {
-    /// Which one, counted from 1 since the start.
-    pub ticket: u64,
-    durable: oneshot::Receiver<()>,
-}
-
-impl Submitted {
-    /// The other half tells when it is durable.
-    #[must_use]
-    pub fn new(ticket: u64) -> (oneshot::Sender<()>, Self) {
-        let (tell, durable) = oneshot::channel();
-        (tell, Self { ticket, durable })
-    }
-
-    /// Waits until the batch, and all that were handed over before it, can be read by whoever looks.
-    ///
-    /// # Errors
-    /// When the store has stopped: then nobody knows.
-    pub async fn durable(self) -> Result<(), StoreError> {
-        self.durable.await.map_err(|_| StoreError(anyhow::anyhow!("the store's writer has stopped")))
-    }
-}
-
-/// The first wait before something that failed for the store's sake is tried again, and the longest.
-pub(crate) const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
-
-/// Hands over what was done, and waits until it is durable. When the store has stopped, only the log says what is missing
-/// in it: it is done all the same.
-pub async fn record<S: Store>(store: &S, batch: Batch) {
-    let recorded = async { store.submit(batch).await?.durable().await };
-    if let Err(error) = recorded.await {
-        tracing::error!("failed to record what was done: {error}");
-    }
-}
-
 /// What is remembered. Cancel-safe throughout: a write that was handed over happens whole or not at all,
 /// whether or not anyone waits for it.
-pub trait Store: Keeping + Send + Sync + 'static {
+pub trait Store: Keeping + Group + Send + Sync + 'static {
     /// Writes the batch in one transaction; durable when this returns. An event whose receipt is known
     /// already is left as it is, with its plans.
     ///
@@ -246,17 +217,19 @@ pub trait Store: Keeping + Send + Sync + 'static {
     /// Those of these receipts whose events are recorded.
     fn known(&self, receipts: Vec<Receipt>) -> impl Future<Output = Result<Vec<Receipt>, StoreError>> + Send;
 
-    /// The events whose time has come, the first due first.
+    /// The events of these partitions whose time has come, the first due first.
     fn upcoming_due(
         &self,
         now_ms: u64,
         rows_max: usize,
+        within: Partitions,
     ) -> impl Future<Output = Result<Vec<DueUpcoming>, StoreError>> + Send;
 
-    /// When the first event later than this time is to come.
+    /// When the first event of these partitions later than this time is to come.
     fn next_upcoming_at_ms(
         &self,
         now_ms: u64,
+        within: Partitions,
     ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// The targets that effects wait to go to, in no order that matters, each with at most so many that are due.
@@ -275,21 +248,28 @@ pub trait Store: Keeping + Send + Sync + 'static {
     /// The targets that are left alone. Called once, at start.
     fn pauses(&self) -> impl Future<Output = Result<Vec<(Target, Pause)>, StoreError>> + Send;
 
-    /// What plugins are due to be asked about at this time: of each plugin and source at most so many, the first due
-    /// first.
+    /// What plugins are due to be asked about at this time in these partitions: of each plugin and source at most so many, the
+    /// first due first.
     fn asks_due(
         &self,
         now_ms: u64,
         each_max: usize,
+        within: Partitions,
     ) -> impl Future<Output = Result<Vec<DueAsk>, StoreError>> + Send;
 
-    /// When the first plugin later than this time is due to be asked again.
-    fn next_ask_at_ms(&self, now_ms: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+    /// When the first plugin later than this time is due to be asked again in these partitions.
+    fn next_ask_at_ms(
+        &self,
+        now_ms: u64,
+        within: Partitions,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
-    /// Source, content and receipt of the last so many events, oldest first. Called once, at start.
+    /// Source, content and receipt of the last so many events, of these partitions alone, oldest first. Called when they are
+    /// gained.
     fn recent(
         &self,
         events_max: usize,
+        within: Partitions,
     ) -> impl Future<Output = Result<Vec<(SourceName, Digest, Receipt)>, StoreError>> + Send;
 
     /// What is at work of every plugin that was ever deployed, by their names. Called once, at start.

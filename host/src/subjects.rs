@@ -2,6 +2,7 @@
 //! subjects of a whole batch, alone, and gives them back when the batch is handed to the store: so the events of one asset
 //! are decided in order and each knows what the one before it led to, durable or not. Knows nothing of what is decided.
 
+use crate::partition::{Partition, Partitions};
 use crate::store::{Store, StoreError};
 use crate::subject::{SubjectKey, SubjectState};
 use lru::LruCache;
@@ -115,6 +116,18 @@ impl Subjects {
             }
         }
         Some((Taken { subjects: Arc::clone(self), states, tickets }, unknown, needed))
+    }
+
+    /// Forgets those of these partitions: another host may change them from now on. Nobody has any of them.
+    pub fn forget(&self, lost: Partitions) {
+        let is_lost = |key: &SubjectKey| lost.contains(Partition::of_subject(&key.subject));
+        let mut inner = self.inner();
+        let kept: Vec<_> =
+            inner.kept.iter().map(|(key, _)| key).filter(|key| is_lost(key)).cloned().collect();
+        for key in kept {
+            inner.bytes -= inner.kept.pop(&key).map_or(0, |kept| kept.bytes);
+        }
+        inner.stale.retain(|key, _| !is_lost(key));
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {

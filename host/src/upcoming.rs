@@ -2,6 +2,7 @@
 //! looked for, nor of the store that keeps it.
 
 use crate::event::{Cause, Event};
+use crate::partition::Partition;
 use crate::plugin::PluginName;
 use crate::read;
 use base64::Engine as _;
@@ -72,6 +73,12 @@ impl Upcoming {
         let mut chance = [0; 16];
         chance.copy_from_slice(&digest.as_bytes()[..16]);
         Receipt::new(at_ms, u128::from_be_bytes(chance))
+    }
+
+    /// Who holds this tells it.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        Partition::of_event(&self.subject, Some(self.cause.receipt), &Digest::of(&[]))
     }
 
     /// The event, once its time has come.

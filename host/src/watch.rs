@@ -3,6 +3,7 @@
 
 use crate::edge::EdgeClient;
 use crate::heard::Heard;
+use crate::partition::Partitions;
 use crate::store::watched::{LastVigil, Sending, WatchedBatch};
 use crate::store::{self, Batch, Store};
 use crate::vigil::report::{EdgeReport, SourcesReport};
@@ -20,6 +21,7 @@ const TICK: Duration = Duration::from_secs(1);
 const RECENT_EVENTS: usize = 10_000;
 
 /// What watching is made of.
+#[derive(Clone)]
 pub struct Watch<S> {
     /// Where what was concluded is recorded.
     pub store: S,
@@ -80,7 +82,7 @@ async fn begin<S: Store>(watch: &Watch<S>) -> Vigil {
     });
     let now_ms = (watch.now_ms)();
     let mut vigil = Vigil::new(watch.rules, now_ms, last.memory, last.rhythms);
-    match watch.store.recent(RECENT_EVENTS).await {
+    match watch.store.recent(RECENT_EVENTS, Partitions::ALL).await {
         Ok(recent) => {
             for (source, _, receipt) in recent {
                 vigil.remember(&source, receipt.timestamp_ms());

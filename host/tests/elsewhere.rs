@@ -12,6 +12,8 @@ use home::Home;
 use std::sync::{Arc, Mutex};
 use tidegate::comparison::Comparisons;
 use tidegate::edge::EdgeClient;
+use tidegate::holding::Holding;
+use tidegate::partition::Partitions;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::queue::Queue as _;
@@ -93,6 +95,7 @@ impl Stage {
             now_ms: || 1_800_000_000_000,
             chance: || 0.5,
             recorded: Arc::new(Notify::new()),
+            holding: Holding::new(Partitions::ALL),
             edge,
             heard: Arc::default(),
             comparisons: Comparisons::new().0,

@@ -26,6 +26,7 @@ use tidegate::deployment::{Action, Deployment, Roles};
 use tidegate::effect::{Effect, EffectKey, EffectLimits, Grants, HostGrant};
 use tidegate::event::Arrival;
 use tidegate::log::{Level, Line, Log};
+use tidegate::partition::Partitions;
 use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, PluginName, Version};
 use tidegate::store::listing::EventQuery;
@@ -263,8 +264,8 @@ async fn a_waiting_plan_is_asked_again_and_replaced_once() {
     let waiting = Verdict::Waiting { due_at_ms: NOW_MS + 50, why: "too slow".into() };
     commit_events(&store, vec![recorded(1, vec![plan(&version, waiting)])]).await;
     assert_eq!(store.event(receipt(1)).await.expect("reads").expect("is there").state, "waiting");
-    assert_eq!(store.next_ask_at_ms(0).await.expect("reads"), Some(NOW_MS + 50));
-    let due = store.asks_due(NOW_MS + 50, 10).await.expect("reads");
+    assert_eq!(store.next_ask_at_ms(0, Partitions::ALL).await.expect("reads"), Some(NOW_MS + 50));
+    let due = store.asks_due(NOW_MS + 50, 10, Partitions::ALL).await.expect("reads");
     assert_eq!((due.len(), due[0].attempts, due[0].event.clone()), (1, 1, recorded(1, vec![]).event));
 
     let replan = || Replan {
@@ -281,7 +282,7 @@ async fn a_waiting_plan_is_asked_again_and_replaced_once() {
     }
     let row = store.event(receipt(1)).await.expect("reads").expect("is there");
     assert_eq!((row.state.as_str(), row.plans[0].attempt, row.effects.len()), ("decided", 2, 1));
-    assert!(store.asks_due(u64::MAX >> 1, 10).await.expect("reads").is_empty());
+    assert!(store.asks_due(u64::MAX >> 1, 10, Partitions::ALL).await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -326,7 +327,7 @@ async fn the_recent_window_holds_the_last_firsts() {
     duplicate.event.arrival = Arrival::Duplicate(receipt(1));
     commit_events(&store, vec![decided(&version, 1), duplicate, decided(&version, 2), decided(&version, 3)])
         .await;
-    let recent = store.recent(2).await.expect("reads");
+    let recent = store.recent(2, Partitions::ALL).await.expect("reads");
     assert_eq!(recent.iter().map(|(_, _, receipt)| *receipt).collect::<Vec<_>>(), [receipt(2), receipt(3)]);
     let row = store.event(receipt(9)).await.expect("reads").expect("is there");
     assert_eq!(

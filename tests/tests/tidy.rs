@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "host/src/outbox/",
     "host/src/pace.rs",
     "host/src/person.rs",
+    "host/src/partition.rs",
     "host/src/plan.rs",
     "host/src/plugin.rs",
     "host/src/plugin/",

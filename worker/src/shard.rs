@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_envelope::Receipt;
+use tidegate_envelope::{Receipt, spread};
 use tidegate_source::Source;
 
 /// Queues at most: the bindings QUEUE, QUEUE_1 to QUEUE_9.
@@ -21,10 +21,10 @@ pub fn choose(
         return 0;
     }
     let hash = match source.profile.topic(headers, body).subject {
-        Some(subject) => hash(subject.as_bytes()),
+        Some(subject) => spread(subject.as_bytes()),
         None => match id(body) {
-            Some(id) => hash(id.as_bytes()),
-            None => hash(&receipt.to_bytes()),
+            Some(id) => spread(id.as_bytes()),
+            None => spread(&receipt.to_bytes()),
         },
     };
     let of = u64::try_from(shards).unwrap_or(1);
@@ -42,12 +42,4 @@ fn id(body: &[u8]) -> Option<&str> {
     let object = body.trim_ascii_start().starts_with(b"{").then_some(body)?;
     let subject: Subject<'_> = serde_json::from_slice(object).ok()?;
     Some(subject.id?.get().trim_matches('"'))
-}
-
-/// FNV-1a, 64 bits: even enough for ten queues, and the same on every machine and in every release.
-/// (<https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>)
-fn hash(bytes: &[u8]) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }

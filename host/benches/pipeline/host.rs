@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer, Role};
+use tidegate::holding::Holding;
+use tidegate::partition::Partitions;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
@@ -74,6 +76,7 @@ impl Middle {
             now_ms,
             chance: || 0.5,
             recorded: Arc::new(Notify::new()),
+            holding: Holding::new(Partitions::ALL),
             edge: None,
             heard: Arc::default(),
             comparisons: Comparisons::new().0,
@@ -113,11 +116,11 @@ impl Host {
         let pump = match way {
             Way::InProcess => {
                 let embedded = Arc::new(EmbeddedQueue::new(queues.clone(), queue, LEASE_MS));
-                tokio::spawn(pump::run(embedded, pipeline, bounds(GROUP), stopped.clone()))
+                tokio::spawn(pump::run(embedded, pipeline, bounds(GROUP), pump::alone(), stopped.clone()))
             }
             Way::Rest => {
                 let rest = Arc::new(rest_queue(server.base_url(), queue));
-                tokio::spawn(pump::run(rest, pipeline, bounds(BATCH_MAX), stopped.clone()))
+                tokio::spawn(pump::run(rest, pipeline, bounds(BATCH_MAX), pump::alone(), stopped.clone()))
             }
         };
         let serving = tokio::spawn(async move {

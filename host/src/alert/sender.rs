@@ -114,6 +114,7 @@ pub struct Reply {
 }
 
 /// What sending is made of.
+#[derive(Clone)]
 pub struct AlertSender<S> {
     /// Where alerts are recorded.
     pub store: S,

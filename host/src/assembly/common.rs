@@ -169,6 +169,7 @@ impl<S: Store + Clone> Common<'_, S> {
             chance: fastrand::f64,
             recorded,
             signals: Arc::clone(&self.signals),
+            holding: Arc::clone(self.pipeline.holding()),
         })
     }
 }

@@ -48,14 +48,24 @@ pub(super) struct Wanted {
 }
 
 impl Traffic {
-    /// Nothing is under way, and these targets are left alone since before.
-    pub(super) fn new(rules: TargetRules, slots: usize, paused: Vec<(Target, Pause)>, now_ms: u64) -> Self {
-        let gate = |(target, pause): (Target, Pause)| {
-            let gate = Gate::new(rules.of(&target), Some(pause), now_ms);
-            (target, gate)
-        };
-        let gates = paused.into_iter().map(gate).collect();
-        Self { gates, rules, slots }
+    /// Nothing is under way.
+    pub(super) fn new(rules: TargetRules, slots: usize) -> Self {
+        Self { gates: HashMap::new(), rules, slots }
+    }
+
+    /// From now on it sends to these targets alone, of which some are left alone since before. What is under way to others
+    /// ends as it may.
+    pub(super) fn take_over(
+        &mut self,
+        is_own: impl Fn(&Target) -> bool,
+        paused: Vec<(Target, Pause)>,
+        now_ms: u64,
+    ) {
+        self.gates.retain(|target, gate| is_own(target) || gate.in_flight() > 0);
+        for (target, pause) in paused.into_iter().filter(|(target, _)| is_own(target)) {
+            let limits = self.rules.of(&target);
+            self.gates.entry(target).or_insert_with(|| Gate::new(limits, Some(pause), now_ms));
+        }
     }
 
     /// What can begin now of all that waits and has not begun, while so many have begun and are not recorded yet.
@@ -159,7 +169,7 @@ mod tests {
     }
 
     fn traffic(slots: usize, limits: TargetLimits) -> Traffic {
-        Traffic::new(TargetRules { usual: limits, known: vec![] }, slots, vec![], 0)
+        Traffic::new(TargetRules { usual: limits, known: vec![] }, slots)
     }
 
     /// Looks while all that began is under way, and begins what it may: so many of each target.
@@ -228,7 +238,9 @@ mod tests {
     fn effects_of_a_target_that_is_left_alone_wait_and_one_finds_out() {
         let pause = Pause { until_ms: 500, length_ms: 100 };
         let rules = TargetRules { usual: LIMITS, known: vec![] };
-        let mut traffic = Traffic::new(rules, 8, vec![(target(1), pause)], 0);
+        let mut traffic = Traffic::new(rules, 8);
+        traffic.take_over(|own| *own == target(1), vec![(target(1), pause), (target(2), pause)], 0);
+        assert_eq!(traffic.gates.len(), 1);
         let (_, wanted) = begin(&mut traffic, vec![flood(1, 0)], 100);
         assert_eq!(wanted, Wanted { look_at_ms: Some(500), ..Wanted::default() });
         assert_eq!(begin(&mut traffic, vec![flood(1, 0)], 500).0, [(1, 1)]);
@@ -249,7 +261,7 @@ mod tests {
     fn what_the_operator_says_of_a_host_counts_for_it() {
         let slow = TargetLimits { in_flight_max: 1, ..LIMITS };
         let known = vec![("t1.example".parse().expect("a host"), slow)];
-        let mut traffic = Traffic::new(TargetRules { usual: LIMITS, known }, 100, vec![], 0);
+        let mut traffic = Traffic::new(TargetRules { usual: LIMITS, known }, 100);
         assert_eq!(begin(&mut traffic, vec![flood(1, 0), flood(2, 0)], 0).0, [(1, 1), (2, 4)]);
     }
 }

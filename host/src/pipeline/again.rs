@@ -1,6 +1,7 @@
 //! Asks plugins about events that were recorded before: again after a fault that may pass, later because the plugin said
 //! so, or for the first time because it was not their turn.
 
+use super::share::Since;
 use super::{Group, Pipeline, subject_key};
 use crate::plan::{Plan, Verdict};
 use crate::registry::Active;
@@ -22,12 +23,13 @@ struct Again {
 impl<S: Store> Pipeline<S> {
     /// Asks about what is due, for as long as a plugin's share, and records what comes of it. What there was no time
     /// for stays due. Each is the first of its lane, so nobody else decides for its plugin about its subject meanwhile.
-    /// `erasures` is [`Pipeline::erasures`] from before the store was asked what is due: when something was erased since,
-    /// it stays due, too.
+    /// `since` is [`Pipeline::since`] from before the store was asked what is due: when something was erased or given away
+    /// since, it stays due, too.
     ///
     /// # Errors
     /// When the store has stopped.
-    pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>, erasures: u64) -> Result<(), StoreError> {
+    pub async fn revisit(self: &Arc<Self>, due: Vec<DueAsk>, since: Since) -> Result<(), StoreError> {
+        let Some(held) = self.holding.still(since.held).await else { return Ok(()) };
         let keys = due.iter().filter_map(|due| subject_key(&due.event)).collect();
         let known = self.take(keys).await;
         let mut asked = Vec::with_capacity(due.len());
@@ -38,6 +40,7 @@ impl<S: Store> Pipeline<S> {
             asked.push(Again { whom: self.whom(&due).await, due, memory });
         }
         known.put_back(self.store.durable());
+        drop(held);
         let plans = self.off_the_runtime(&self.asking_in_turn, move |this| {
             let until = Instant::now() + Duration::from_millis(this.bounds.share_ms_max);
             let mut plans = Vec::new();
@@ -52,8 +55,9 @@ impl<S: Store> Pipeline<S> {
         });
         let plans = plans.await;
         let keys = plans.iter().filter_map(|(again, _)| subject_key(&again.due.event)).collect();
+        let Some(held) = self.holding.still(since.held).await else { return Ok(()) };
         let mut taken = self.take(keys).await;
-        if self.erasures() != erasures {
+        if self.erasures() != since.erasures {
             // Some of it may be dropped, and has left its lane.
             taken.put_back(self.store.durable());
             return Ok(());
@@ -62,6 +66,7 @@ impl<S: Store> Pipeline<S> {
         let (replans, told): (Vec<_>, Vec<_>) = replans.unzip();
         let submitted = self.store.submit(Batch { replans, ..Batch::default() }).await?;
         taken.give_back(submitted.ticket, self.store.durable());
+        drop(held);
         submitted.durable().await?;
         self.signals.recorded(told.into_iter().flatten().collect(), (self.now_ms)());
         self.recorded.notify_waiters();

@@ -1,7 +1,7 @@
 //! Decides a batch: how each event stands to what is known of its subject, and what the plugins that want it say. Waits for
 //! nothing: it has all that it needs.
 
-use super::{Group, Incoming, Pipeline, subject_key};
+use super::{Group, Incoming, Origin, Pipeline, subject_key};
 use crate::arrival::{self, DELETE, Place};
 use crate::echo;
 use crate::event::{Arrival, Event, Snapshot};
@@ -46,7 +46,11 @@ impl<S: Store> Pipeline<S> {
         state: &mut SubjectState,
         spent: &mut HashMap<Group, Duration>,
     ) -> Option<Recorded> {
-        let Incoming { mut event, queued_at_ms, pulled_at_ms, came } = incoming;
+        let Incoming { mut event, queued_at_ms, pulled_at_ms, origin } = incoming;
+        let came = match origin {
+            Origin::ToCome(seq, _) => Some(seq),
+            Origin::Text(_) => None,
+        };
         event.arrival = self.classify(&event, state)?;
         event.trace = event.trace.filter(|_| self.signals.has_traces());
         let mut subject = SubjectChange::default();

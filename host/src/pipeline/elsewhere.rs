@@ -1,7 +1,7 @@
 //! Deliveries whose body did not fit in an envelope: fetch it from the vault, decide as for any other, and only when
 //! that is recorded have the vault forget it. Knows nothing of how the edge is asked.
 
-use super::{Elsewhere, Incoming, Pipeline};
+use super::{Elsewhere, Incoming, Origin, Pipeline};
 use crate::queue::{Lease, Queue};
 use crate::read;
 use crate::store::{Store, Stray};
@@ -35,32 +35,31 @@ impl<S: Store> Pipeline<S> {
         let Elsewhere { lease, attempts, queued_at_ms, pulled_at_ms, envelope, text } = delivery;
         let (source, receipt) = (envelope.source.clone(), envelope.receipt);
         let (mut incoming, mut strays) = (Vec::new(), Vec::new());
-        let stray = |why: String| {
+        let stray = |text, why: String| {
             tracing::error!(%receipt, %source, "parked an event without its body: {why}");
             vec![Stray { body: text, why, pulled_at_ms }]
         };
         match self.fetch(&envelope).await {
             Fetched::Body(body) => {
                 let event = read::read_fetched(envelope, body);
-                incoming.push(Incoming { event, queued_at_ms, pulled_at_ms, came: None });
+                incoming.push(Incoming { event, queued_at_ms, pulled_at_ms, origin: Origin::Text(text) });
             }
             Fetched::Gone => match self.store.event(receipt).await {
                 // Recorded before, and forgotten by the vault: this is a repeat.
                 Ok(Some(_)) => {}
-                Ok(None) => strays = stray("the vault no longer has its body".into()),
+                Ok(None) => strays = stray(text, "the vault no longer has its body".into()),
                 Err(error) => return retry(queue, lease, attempts, &error.into()).await,
             },
             Fetched::Later(error) if attempts >= ATTEMPTS_MAX => {
-                strays = stray(format!("its body could not be fetched: {error:#}"));
+                strays = stray(text, format!("its body could not be fetched: {error:#}"));
             }
             Fetched::Later(error) => return retry(queue, lease, attempts, &error).await,
         }
-        let parked = !strays.is_empty();
-        if self.record(incoming, strays, Vec::new(), Turn::alone()).await.is_err() {
-            return;
-        }
+        let is_parked = !strays.is_empty();
+        let Ok(is_own) = self.record(incoming, strays, Vec::new(), Turn::alone()).await else { return };
         self.acknowledge(queue, vec![lease]).await;
-        if let Some(edge) = self.edge.as_ref().filter(|_| !parked)
+        // Whoever is to decide about it fetches the body once more.
+        if let Some(edge) = self.edge.as_ref().filter(|_| is_own && !is_parked)
             && let Err(error) = edge.drop_body(&source, receipt).await
         {
             tracing::warn!(%receipt, %source, "failed to have the vault forget a body, it will by itself: {error:#}");

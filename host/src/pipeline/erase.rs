@@ -26,9 +26,8 @@ impl<S: Store> Pipeline<S> {
         written
     }
 
-    /// How often something was erased. Read before what is due, for [`Pipeline::revisit`].
-    #[must_use]
-    pub fn erasures(&self) -> u64 {
+    /// How often something was erased.
+    pub(super) fn erasures(&self) -> u64 {
         self.erasures.load(Ordering::Acquire)
     }
 }

@@ -2,10 +2,12 @@
 //! lanes change in the store, so nobody decides about them from what is no longer so. Knows nothing of who the person is.
 
 use super::elsewhere::Fetched;
-use super::{Incoming, Pipeline, open};
+use super::{Incoming, Origin, Pipeline, open};
+use crate::partition::{Partition, Partitions};
 use crate::plugin::Version;
 use crate::queue::DeliveryBody;
 use crate::read::{self, Opened};
+use crate::store::group::{Errand, ErrandSeq, NewErrand};
 use crate::store::parked::{Action, Intervention, ParkedDetail, ParkedId, ParkedQuery, ParkedRow};
 use crate::store::versions::VersionState;
 use crate::store::{Batch, Store, StoreError};
@@ -16,7 +18,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
-use tidegate_envelope::Envelope;
+use std::time::Duration;
+use tidegate_envelope::{Envelope, SourceName};
+use tokio::time::Instant;
+
+/// How long a person waits for what another host does, and how often that is looked for.
+const OTHERS_MAX: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What a person says about some of what is parked.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -96,22 +104,79 @@ impl<S: Store> Pipeline<S> {
         Ok(Intervened { done, failed: Vec::new(), next: page.next })
     }
 
-    /// Does this to them in one transaction, and says how many they are.
+    /// Does this to them in one transaction, and says how many they are. What is another host's to do is done when this returns,
+    /// or a moment later.
     async fn carry_out(&self, rows: Vec<(ParkedRow, Action)>) -> Result<u64, StoreError> {
         if rows.is_empty() {
             return Ok(0);
         }
         let at_ms = (self.now_ms)();
-        let keys: HashSet<_> = rows.iter().filter_map(|(row, _)| subject_key(row)).collect();
-        let interventions: Vec<_> =
-            rows.into_iter().map(|(row, action)| Intervention { id: row.id, action, at_ms }).collect();
-        let done = u64::try_from(interventions.len()).unwrap_or(u64::MAX);
+        let done = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let held = self.holding.held().await;
+        let (mut keys, mut batch) = (HashSet::new(), Batch::default());
+        for (row, action) in rows {
+            let key = subject_key(&row);
+            let intervention = Intervention { id: row.id, action, at_ms };
+            match key.as_ref().map(|key| Partition::of_subject(&key.subject)) {
+                Some(partition) if !held.partitions.contains(partition) => {
+                    batch.errands.push(NewErrand { partition, errand: Errand::Intervene(intervention) });
+                }
+                _ => {
+                    keys.extend(key);
+                    batch.interventions.push(intervention);
+                }
+            }
+        }
+        let theirs = batch.errands.iter().map(|new| new.partition).collect();
         let taken = self.take(keys).await;
-        let submitted = self.store.submit(Batch { interventions, ..Batch::default() }).await?;
+        let submitted = self.store.submit(batch).await?;
         taken.reread_after(submitted.ticket);
+        drop(held);
         submitted.durable().await?;
         self.recorded.notify_waiters();
+        self.await_others(theirs).await?;
         Ok(done)
+    }
+
+    /// Waits until nobody has to do anything in these partitions that a person wants done, though not for ever.
+    async fn await_others(&self, within: Partitions) -> Result<(), StoreError> {
+        let until = Instant::now() + OTHERS_MAX;
+        while !within.is_empty()
+            && Instant::now() < until
+            && !self.store.errands(within, false, 1).await?.is_empty()
+        {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Does what a person told another host, and this one is to do: what is its own. The rest is left to whose it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or has stopped.
+    pub async fn intervene(&self, errands: Vec<(ErrandSeq, Intervention)>) -> Result<(), StoreError> {
+        let _turn = self.intervening.lock().await;
+        let held = self.holding.held().await;
+        let (mut keys, mut batch) = (HashSet::new(), Batch::default());
+        for (seq, intervention) in errands {
+            let detail = self.store.parked_detail(intervention.id.clone()).await?;
+            let event = detail.as_ref().and_then(|detail| detail.event.as_ref());
+            let key = event.and_then(|event| lane_of(&intervention.id, &event.source, &event.subject));
+            let partition = key.as_ref().map(|key| Partition::of_subject(&key.subject));
+            if partition.is_some_and(|partition| !held.partitions.contains(partition)) {
+                continue;
+            }
+            keys.extend(key);
+            batch.interventions.push(intervention);
+            batch.errands_done.push(seq);
+        }
+        let taken = self.take(keys).await;
+        let submitted = self.store.submit(batch).await?;
+        taken.reread_after(submitted.ticket);
+        drop(held);
+        submitted.durable().await?;
+        self.recorded.notify_waiters();
+        Ok(())
     }
 
     /// The version that is to be asked about it, where one is named; or why there is none.
@@ -147,7 +212,7 @@ impl<S: Store> Pipeline<S> {
         let Some(ParkedDetail { body: Some(text), .. }) = self.store.parked_detail(id.clone()).await? else {
             return Ok(Err("it is gone".to_owned()));
         };
-        let (event, fetched) = match open(DeliveryBody::Text(text)) {
+        let (event, fetched) = match open::one(DeliveryBody::Text(text.clone())) {
             Err((_, why)) => return Ok(Err(format!("it is still no event: {why}"))),
             Ok((Opened::Event(event), _)) => (Some(event), None),
             Ok((Opened::Elsewhere(envelope), _)) => {
@@ -159,12 +224,17 @@ impl<S: Store> Pipeline<S> {
             }
         };
         let pulled_at_ms = (self.now_ms)();
-        let incoming =
-            event.map(|event| Incoming { event, queued_at_ms: pulled_at_ms, pulled_at_ms, came: None });
+        let incoming = event.map(|event| Incoming {
+            event,
+            queued_at_ms: pulled_at_ms,
+            pulled_at_ms,
+            origin: Origin::Text(text),
+        });
         let intervention =
             Intervention { id: id.clone(), action: Action::Redrive { version: None }, at_ms: pulled_at_ms };
-        self.record(incoming.into_iter().collect(), Vec::new(), vec![intervention], Turn::alone()).await?;
-        if let (Some(edge), Some((source, receipt))) = (&self.edge, fetched)
+        let incoming = incoming.into_iter().collect();
+        let is_own = self.record(incoming, Vec::new(), vec![intervention], Turn::alone()).await?;
+        if let (true, Some(edge), Some((source, receipt))) = (is_own, &self.edge, fetched)
             && let Err(error) = edge.drop_body(&source, receipt).await
         {
             tracing::warn!(%receipt, "failed to have the vault forget a body, it will by itself: {error:#}");
@@ -188,8 +258,10 @@ impl<S: Store> Pipeline<S> {
 
 /// Whose lane changes with it.
 fn subject_key(row: &ParkedRow) -> Option<SubjectKey> {
-    let (ParkedId::Plan(..), Some(source), Some(subject)) = (&row.id, &row.source, &row.subject) else {
-        return None;
-    };
-    Some(SubjectKey { source: source.clone(), subject: subject.as_str().into() })
+    lane_of(&row.id, row.source.as_ref()?, row.subject.as_ref()?)
+}
+
+fn lane_of(id: &ParkedId, source: &SourceName, subject: &str) -> Option<SubjectKey> {
+    let has_lane = matches!(id, ParkedId::Plan(..)) && !subject.is_empty();
+    has_lane.then(|| SubjectKey { source: source.clone(), subject: subject.into() })
 }

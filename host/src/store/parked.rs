@@ -202,7 +202,7 @@ pub struct RequestRow {
 }
 
 /// What a person does about something that is parked. When it is not parked any more, nothing happens.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intervention {
     /// What is meant.
     pub id: ParkedId,
@@ -213,7 +213,7 @@ pub struct Intervention {
 }
 
 /// What a person may do.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// As if it had not been tried: a plan is asked about, an effect is performed under the same key, an alert is sent. A
     /// stray goes: what is in it is recorded in the same batch.

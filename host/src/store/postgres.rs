@@ -2,17 +2,22 @@
 //! being committed is asked for before anybody is told.
 
 mod cell;
+mod ear;
 pub mod inspect;
 mod look;
 mod schema;
 mod server;
+mod tenure;
 mod words;
 
+use super::group::{Change, Host, Member, News};
 use super::keeping::Pages;
 use super::seal::StoreKeys;
-use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, TakenOver, Work};
+use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, Work};
 use super::sql::{Opened, Others};
-use anyhow::{Context as _, bail, ensure};
+use crate::partition::Partitions;
+use anyhow::{Context as _, bail};
+pub(super) use ear::Ear;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::{Client, SimpleQueryMessage, Statement};
 use server::{Held, Server};
@@ -20,6 +25,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tenure::Tenure;
 
 /// Between two questions to a server that does not answer, or does not know yet.
 const WAIT: Duration = Duration::from_millis(250);
@@ -27,10 +33,8 @@ const WAIT: Duration = Duration::from_millis(250);
 /// frozen for longer finds its connection ended, and another host at work or none.
 const SILENT_MAX: Duration = Duration::from_secs(15);
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(4);
-/// How long a host that has died may still have the database open, as the server sees it.
-const LEFT_OPEN_MAX: Duration = Duration::from_secs(5);
-/// Who writes holds this lock, for as long as its connection stands. Any number that nobody else takes.
-const WRITER_LOCK: i64 = 0x7469_6465_6761_7401;
+/// As [`SILENT_MAX`], in the middle of a transaction.
+const SILENT_WITHIN_MAX: Duration = Duration::from_secs(5);
 
 /// Opens or makes the tables in this database.
 pub(super) fn open(
@@ -40,16 +44,14 @@ pub(super) fn open(
     others: Others,
 ) -> anyhow::Result<Opened> {
     let server = Arc::new(Server::new(url, password)?);
-    let open = || {
-        let mut writer = Postgres::new(&server, keys, true);
-        writer.take_over(schema::no_copy, others)?;
-        Ok::<_, anyhow::Error>(writer)
-    };
-    let writer = open().with_context(|| format!("open {}", server.name))?;
-    let reader = || Box::new(Postgres::new(&server, keys, false));
+    let ear = matches!(others, Others::Share(_)).then(|| Ear::new(&server));
+    let mut writer = Postgres::writer(&server, keys, others);
+    writer.take_over(schema::no_copy).with_context(|| format!("open {}", server.name))?;
+    let own = writer.tenure.as_ref().and_then(Tenure::id);
+    let reader = || Box::new(Postgres::reader(&server, keys));
     let connections: [Box<dyn Connection>; 3] = [Box::new(writer), reader(), reader()];
     let look = Arc::new(move |what: &_, anew| look::look(&mut *server.connect()?, what, anew));
-    Ok(Opened { connections, look, lock: None })
+    Ok(Opened { connections, look, lock: None, own, ear })
 }
 
 /// A connection for a copy into a database that has nothing in it, or what an earlier copy left.
@@ -59,8 +61,8 @@ pub(super) fn open_for_copy(
     keys: &StoreKeys,
 ) -> anyhow::Result<Box<dyn Connection>> {
     let server = Arc::new(Server::new(url, password)?);
-    let mut to = Postgres::new(&server, keys, true);
-    to.take_over(schema::begin_copy, Others::Refuse).with_context(|| format!("open {}", server.name))?;
+    let mut to = Postgres::writer(&server, keys, Others::Refuse);
+    to.take_over(schema::begin_copy).with_context(|| format!("open {}", server.name))?;
     Ok(Box::new(to))
 }
 
@@ -68,16 +70,18 @@ pub(super) fn open_for_copy(
 struct Postgres {
     server: Arc<Server>,
     keys: StoreKeys,
-    /// Whether it is the one that writes.
-    is_writer: bool,
     live: Option<Live>,
-    /// Of the one that writes: which host it is of all that ever worked on the database.
-    term: Option<i64>,
+    /// Of the one that writes.
+    tenure: Option<Tenure>,
 }
 
 impl Postgres {
-    fn new(server: &Arc<Server>, keys: &StoreKeys, is_writer: bool) -> Self {
-        Self { server: Arc::clone(server), keys: keys.clone(), is_writer, live: None, term: None }
+    fn writer(server: &Arc<Server>, keys: &StoreKeys, others: Others) -> Self {
+        Self { tenure: Some(Tenure::new(others)), ..Self::reader(server, keys) }
+    }
+
+    fn reader(server: &Arc<Server>, keys: &StoreKeys) -> Self {
+        Self { server: Arc::clone(server), keys: keys.clone(), live: None, tenure: None }
     }
 
     fn is_lost(&self) -> bool {
@@ -88,8 +92,8 @@ impl Postgres {
     fn live(&mut self) -> anyhow::Result<&Live> {
         if self.is_lost() {
             self.live = None;
-            if self.is_writer {
-                self.take_over(|_| Ok(()), Others::Refuse)?;
+            if self.tenure.is_some() {
+                self.take_over(|_| Ok(()))?;
             } else {
                 self.live = Some(Live::new(self.server.connect()?, &self.keys));
             }
@@ -97,71 +101,21 @@ impl Postgres {
         self.live.as_ref().context("connect to the database")
     }
 
-    /// Makes the one connection that may write: there is one for each database. Of a database where this says no, nothing is
-    /// used. Once another host has worked on the database, this one may not again: it decided on what holds no longer.
-    fn take_over(
-        &mut self,
-        may: fn(&mut Client) -> anyhow::Result<()>,
-        others: Others,
-    ) -> anyhow::Result<()> {
-        let mut client = self.begin_session()?;
-        self.check_term(&mut client)?;
-        let mut client = self.lock(client, others)?;
-        self.check_term(&mut client)?;
-        schema::migrate(&mut client)?;
+    /// Makes a connection that may write. Of a database where this says no, nothing is used. Once another host has held what
+    /// this one holds, this one may not again: it decided on what is so no longer.
+    fn take_over(&mut self, may: fn(&mut Client) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let Self { server, keys, live, tenure } = self;
+        let tenure = tenure.as_mut().context("this connection only reads")?;
+        let mut client = begin_session(server)?;
+        tenure.check(&mut client)?;
+        let mut client = lock(server, tenure, client)?;
+        tenure.check(&mut client)?;
+        schema::migrate(&mut client, tenure::TURN)?;
         may(&mut client)?;
-        schema::need(&mut client, &self.keys)?;
-        if self.term.is_none() {
-            self.term = Some(schema::next_term(&mut client)?);
-        }
-        self.live = Some(Live::new(client, &self.keys));
+        schema::need(&mut client, keys)?;
+        tenure.enter(&mut client)?;
+        *live = Some(Live { shares: tenure.shares(), ..Live::new(client, keys) });
         Ok(())
-    }
-
-    /// The connection that has the lock. Whoever awaits others awaits the server, too, once it was there: else a server that
-    /// is away for a moment would take all that stand by with it.
-    fn lock(&self, mut client: Held, others: Others) -> anyhow::Result<Held> {
-        let until = Instant::now() + LEFT_OPEN_MAX;
-        loop {
-            match client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK]) {
-                Ok(row) if row.try_get(0)? => return Ok(client),
-                Ok(_) => ensure!(
-                    Instant::now() < until || others == Others::Await,
-                    "another tidegate works on it: stop it, or name another database"
-                ),
-                Err(error) if others == Others::Await && client.is_closed() => {
-                    tracing::warn!("lost the database that another host works on, asking again: {error:#}");
-                    client = self.reconnect();
-                }
-                Err(error) => return Err(error).context("ask whether another host is at work"),
-            }
-            std::thread::park_timeout(WAIT);
-        }
-    }
-
-    /// A connection that ends when this host is silent for too long, whatever it holds then.
-    fn begin_session(&self) -> anyhow::Result<Held> {
-        let mut client = self.server.connect()?;
-        schema::check(&mut client)?;
-        client.batch_execute(&schema::session(SILENT_MAX))?;
-        Ok(client)
-    }
-
-    fn reconnect(&self) -> Held {
-        loop {
-            match self.begin_session() {
-                Ok(client) => return client,
-                Err(error) => tracing::warn!("the database is still away, asking again: {error:#}"),
-            }
-            std::thread::park_timeout(WAIT);
-        }
-    }
-
-    fn check_term(&self, client: &mut Client) -> anyhow::Result<()> {
-        match self.term {
-            Some(own) if schema::term(client)? != own => Err(TakenOver.into()),
-            _ => Ok(()),
-        }
     }
 
     /// What became of a transaction whose commit nobody answered. Asks until somebody knows.
@@ -185,7 +139,60 @@ impl Postgres {
     }
 }
 
+/// The connection that has the lock. Whoever waits for others waits for the server, too, once it was there: else a server that
+/// is away for a moment would take all that stand by with it.
+fn lock(server: &Server, tenure: &Tenure, mut client: Held) -> anyhow::Result<Held> {
+    let since = Instant::now();
+    loop {
+        match tenure.try_lock(&mut client) {
+            Ok(true) => return Ok(client),
+            Ok(false) => tenure.may_wait(since)?,
+            Err(error) if tenure.is_patient() && client.is_closed() => {
+                tracing::warn!("lost the database that another host works on, asking again: {error:#}");
+                client = reconnect(server);
+            }
+            Err(error) => return Err(error).context("ask whether another host is at work"),
+        }
+        std::thread::park_timeout(WAIT);
+    }
+}
+
+/// A connection that ends when this host is silent for too long, whatever it holds then.
+fn begin_session(server: &Server) -> anyhow::Result<Held> {
+    let mut client = server.connect()?;
+    schema::check(&mut client)?;
+    client.batch_execute(&schema::session(SILENT_MAX, SILENT_WITHIN_MAX))?;
+    Ok(client)
+}
+
+fn reconnect(server: &Server) -> Held {
+    loop {
+        match begin_session(server) {
+            Ok(client) => return client,
+            Err(error) => tracing::warn!("the database is still away, asking again: {error:#}"),
+        }
+        std::thread::park_timeout(WAIT);
+    }
+}
+
 impl Connection for Postgres {
+    fn hold(&mut self, change: Change) -> anyhow::Result<Partitions> {
+        self.live()?;
+        let live = self.live.as_ref().context("connect to the database")?;
+        let tenure = self.tenure.as_mut().context("this connection only reads")?;
+        let mut client = live.client.borrow_mut();
+        let done = match change {
+            Change::Claim(wanted) => tenure.claim(&mut client, wanted),
+            Change::Release(lost) => tenure.release(&mut client, lost).map(|()| Partitions::NONE),
+        };
+        drop(client);
+        if done.is_err() {
+            // What it may have locked without knowing is given away so.
+            self.live = None;
+        }
+        done
+    }
+
     fn read(&mut self, read: &mut Work<'_>) -> anyhow::Result<()> {
         match read(self.live()?) {
             // Nothing was changed: it is read once more where the connection was lost.
@@ -196,8 +203,9 @@ impl Connection for Postgres {
 
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()> {
         // One that was lost since the last transaction is found so here, when nothing of this one was sent.
-        let transaction = match self.live()?.begin() {
-            Err(_) if self.is_lost() => self.live()?.begin(),
+        let begin = self.tenure.as_ref().context("this connection only reads")?.begin();
+        let transaction = match self.live()?.begin(&begin) {
+            Err(_) if self.is_lost() => self.live()?.begin(&begin),
             begun => begun,
         };
         let transaction = transaction.context("begin a transaction")?;
@@ -225,6 +233,8 @@ impl Connection for Postgres {
 struct Live {
     client: RefCell<Held>,
     keys: StoreKeys,
+    /// Whether other hosts work on the database, too.
+    shares: bool,
     ones: RefCell<HashMap<String, Statement>>,
     manies: RefCell<HashMap<String, Statement>>,
 }
@@ -232,13 +242,14 @@ struct Live {
 impl Live {
     fn new(client: Held, keys: &StoreKeys) -> Self {
         let keys = keys.clone();
-        Self { client: RefCell::new(client), keys, ones: RefCell::default(), manies: RefCell::default() }
+        let client = RefCell::new(client);
+        Self { client, keys, shares: false, ones: RefCell::default(), manies: RefCell::default() }
     }
 
-    /// Begins a transaction, and gives its id.
-    fn begin(&self) -> anyhow::Result<String> {
-        let answers = self.client.borrow_mut().simple_query("BEGIN; SELECT pg_current_xact_id()::text")?;
-        let id = answers.iter().find_map(|answer| match answer {
+    /// Begins a transaction, and gives its id: the last that this answers.
+    fn begin(&self, sql: &str) -> anyhow::Result<String> {
+        let answers = self.client.borrow_mut().simple_query(sql)?;
+        let id = answers.iter().rev().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
@@ -330,6 +341,21 @@ impl Database for Live {
         let all: u64 =
             db.value("SELECT pg_database_size(current_database())", &[])?.context("read its size")?;
         Ok(Pages { all: all / bytes, free: 0, bytes })
+    }
+
+    fn members(&self) -> anyhow::Result<Vec<Member>> {
+        let db: &dyn Database = self;
+        db.rows(&tenure::members(), &[], |row| {
+            let host = Host { name: row.get(1)?, queues: usize::try_from(row.get::<i64>(2)?)? };
+            Ok(Member { id: row.get(0)?, host })
+        })
+    }
+
+    fn tell_others(&self, news: News) -> anyhow::Result<()> {
+        if self.shares {
+            self.client.borrow_mut().batch_execute(tenure::notify(news))?;
+        }
+        Ok(())
     }
 
     fn keys(&self) -> &StoreKeys {

@@ -9,6 +9,7 @@ pub(super) mod database;
 mod erase;
 mod flow;
 mod gathered;
+mod group;
 mod intervene;
 mod lane;
 mod listing;
@@ -19,6 +20,7 @@ mod payload;
 mod queries;
 mod remove;
 mod rows;
+mod seam;
 mod state;
 mod subjects;
 mod tally;
@@ -27,34 +29,18 @@ mod watched;
 mod write;
 mod writer;
 
-use super::access::{AuditQuery, AuditRow};
-use super::flow::{EffectQuery, EffectsPage, Flow};
-use super::keeping::{Keeping, Look, Looked, Pages, Payload, Place, Stored, Table};
-use super::listing::{self as listed, EventQuery, EventsPage};
-use super::outbox::WaitingTarget;
-use super::parked::{ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
-use super::past::{PastPage, PastQuery};
+use super::group::{Host, Told};
+use super::keeping::{Look, Looked};
+use super::postgres::Ear;
 use super::seal::StoreKeys;
-use super::stats::Stats;
-use super::versions::{DriftRow, KeptVersion, VersionQuery};
-use super::watched::{AlertRow, DueAlert, LastVigil};
-use super::{
-    Batch, DueAsk, DueEffect, DueUpcoming, EffectSeq, EventRow, EventSeq, Store, StoreError, Submitted,
-    postgres, sqlite,
-};
-use crate::access::KeptToken;
-use crate::alert::Gap;
-use crate::deployment::Deployment;
-use crate::plugin::{PluginName, Version};
-use crate::subject::{SubjectKey, SubjectState};
-use crate::target::{Pause, Target};
+use super::{StoreError, postgres, sqlite};
 use anyhow::Context as _;
 use database::{Connection, Database};
 use std::any::Any;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tidegate_envelope::{Digest, Receipt, SourceName};
+use tokio::sync::watch;
 use writer::Writer;
 
 pub use writer::Disk;
@@ -74,6 +60,9 @@ struct Inner {
     /// Set for a store in memory: how long a read takes.
     pause: Option<fn() -> Duration>,
     look: Arc<LookThrough>,
+    /// Which host this is of all that ever worked on the store.
+    own: Option<i64>,
+    told: watch::Receiver<Told>,
     _lock: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -82,13 +71,16 @@ type Reader = Arc<Mutex<Box<dyn Connection>>>;
 /// Looks through all that is kept, as [`Keeping::look`] does. Blocks.
 type LookThrough = dyn Fn(&Look, bool) -> anyhow::Result<Vec<Looked>> + Send + Sync;
 
-/// What a host does that finds another at work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a host does about others at work on the same database.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Others {
-    /// It says so.
+    /// It says that there is one.
     Refuse,
     /// It waits until the other is gone, and takes over.
     Await,
+    /// It shares the work with those that do so, too, and waits until any that does not is gone. This is what it tells them of
+    /// itself.
+    Share(Host),
 }
 
 /// What an adapter opens.
@@ -99,6 +91,10 @@ pub(super) struct Opened {
     pub(super) look: Arc<LookThrough>,
     /// Held as long as the store: two hosts on one store would each decide every event.
     pub(super) lock: Option<Box<dyn Any + Send + Sync>>,
+    /// Which host this is of all that ever worked on the store, where that is known.
+    pub(super) own: Option<i64>,
+    /// What hears of other hosts that share the store.
+    pub(super) ear: Option<Ear>,
 }
 
 impl SqlStore {
@@ -149,12 +145,15 @@ impl SqlStore {
 
     fn start(opened: Opened) -> anyhow::Result<Self> {
         let [writer, reader, people] = opened.connections;
+        let told = opened.ear.map_or_else(|| Ok(no_news()), listen)?;
         Ok(Self(Arc::new(Inner {
             writer: Writer::start(writer, BATCHES_WAITING_MAX)?,
             reader: Arc::new(Mutex::new(reader)),
             people: Arc::new(Mutex::new(people)),
             pause: None,
             look: opened.look,
+            own: opened.own,
+            told,
             _lock: opened.lock,
         })))
     }
@@ -171,7 +170,19 @@ impl SqlStore {
         let reader = Arc::new(Mutex::new(reads));
         let people = Arc::clone(&reader);
         let look: Arc<LookThrough> = Arc::new(|_, _| Ok(Vec::new()));
-        Ok((Self(Arc::new(Inner { writer, reader, people, pause: Some(pause), look, _lock: None })), disk))
+        Ok((
+            Self(Arc::new(Inner {
+                writer,
+                reader,
+                people,
+                pause: Some(pause),
+                look,
+                own: None,
+                told: no_news(),
+                _lock: None,
+            })),
+            disk,
+        ))
     }
 
     async fn read<T: Send + 'static>(
@@ -188,6 +199,19 @@ impl SqlStore {
     ) -> Result<T, StoreError> {
         on(&self.0.people, self.0.pause, query).await
     }
+}
+
+/// Nobody else shares the store.
+fn no_news() -> watch::Receiver<Told> {
+    watch::channel(Told::default()).1
+}
+
+/// What is heard, on a thread of its own.
+fn listen(ear: Ear) -> anyhow::Result<watch::Receiver<Told>> {
+    let (tell, told) = watch::channel(Told::default());
+    let listening = std::thread::Builder::new().name("store-ear".into());
+    listening.spawn(move || ear.listen(&tell)).context("start what hears of other hosts")?;
+    Ok(told)
 }
 
 async fn on<T: Send + 'static>(
@@ -210,179 +234,4 @@ async fn on<T: Send + 'static>(
         return Ok(query()?);
     }
     Ok(tokio::task::spawn_blocking(query).await.context("read the store")??)
-}
-
-impl Store for SqlStore {
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.0.writer.commit(batch).await
-    }
-
-    async fn submit(&self, batch: Batch) -> Result<Submitted, StoreError> {
-        self.0.writer.submit(batch).await
-    }
-
-    fn durable(&self) -> u64 {
-        self.0.writer.durable()
-    }
-
-    async fn subjects(&self, keys: Vec<SubjectKey>) -> Result<Vec<SubjectState>, StoreError> {
-        self.read(move |db| subjects::read(db, &keys)).await
-    }
-
-    async fn known(&self, receipts: Vec<Receipt>) -> Result<Vec<Receipt>, StoreError> {
-        self.read(move |db| subjects::known(db, &receipts)).await
-    }
-
-    async fn upcoming_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueUpcoming>, StoreError> {
-        self.read(move |db| queries::upcoming_due(db, now_ms, rows_max)).await
-    }
-
-    async fn next_upcoming_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
-        self.read(move |db| queries::next_upcoming_at_ms(db, now_ms)).await
-    }
-
-    async fn targets_waiting(&self, now_ms: u64, each_max: usize) -> Result<Vec<WaitingTarget>, StoreError> {
-        self.read(move |db| outbox::targets_waiting(db, now_ms, each_max)).await
-    }
-
-    async fn effects(&self, seqs: Vec<EffectSeq>) -> Result<Vec<DueEffect>, StoreError> {
-        self.read(move |db| outbox::effects(db, &seqs)).await
-    }
-
-    async fn pauses(&self) -> Result<Vec<(Target, Pause)>, StoreError> {
-        self.read(outbox::pauses).await
-    }
-
-    async fn asks_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueAsk>, StoreError> {
-        self.read(move |db| queries::asks_due(db, now_ms, rows_max)).await
-    }
-
-    async fn next_ask_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
-        self.read(move |db| queries::next_ask_at_ms(db, now_ms)).await
-    }
-
-    async fn recent(&self, events_max: usize) -> Result<Vec<(SourceName, Digest, Receipt)>, StoreError> {
-        self.read(move |db| queries::recent(db, events_max)).await
-    }
-
-    async fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
-        self.read(versions::deployments).await
-    }
-
-    async fn history(&self, plugin: PluginName, rows_max: usize) -> Result<Vec<Deployment>, StoreError> {
-        self.read(move |db| versions::history(db, &plugin, rows_max)).await
-    }
-
-    async fn versions(&self, query: VersionQuery) -> Result<Vec<KeptVersion>, StoreError> {
-        self.read(move |db| versions::list(db, &query)).await
-    }
-
-    async fn kept_versions(&self, versions: Vec<Version>) -> Result<Vec<KeptVersion>, StoreError> {
-        self.read(move |db| versions::kept(db, &versions)).await
-    }
-
-    async fn drifts(&self, plugin: PluginName, rows_max: usize) -> Result<Vec<DriftRow>, StoreError> {
-        self.show(move |db| versions::drifts(db, &plugin, rows_max)).await
-    }
-
-    async fn component(&self, version: Version) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(move |db| versions::component(db, &version)).await
-    }
-
-    async fn events(&self, query: EventQuery) -> Result<EventsPage, StoreError> {
-        self.show(move |db| listing::events(db, &query)).await
-    }
-
-    async fn past(&self, query: PastQuery) -> Result<PastPage, StoreError> {
-        self.show(move |db| past::page(db, &query)).await
-    }
-
-    async fn event(&self, receipt: Receipt) -> Result<Option<EventRow>, StoreError> {
-        self.show(move |db| rows::event(db, receipt)).await
-    }
-
-    async fn payload(&self, receipt: Receipt) -> Result<Option<listed::Payload>, StoreError> {
-        self.show(move |db| rows::payload(db, receipt)).await
-    }
-
-    async fn parked(&self, query: ParkedQuery) -> Result<ParkedPage, StoreError> {
-        self.show(move |db| parked::page(db, &query)).await
-    }
-
-    async fn parked_detail(&self, id: ParkedId) -> Result<Option<ParkedDetail>, StoreError> {
-        self.show(move |db| parked::detail(db, &id)).await
-    }
-
-    async fn effects_listed(&self, query: EffectQuery) -> Result<EffectsPage, StoreError> {
-        self.show(move |db| flow::effects(db, &query)).await
-    }
-
-    async fn flow(&self, after: i64, rows_max: usize) -> Result<Flow, StoreError> {
-        self.show(move |db| flow::flow(db, after, rows_max)).await
-    }
-
-    async fn oldest_waiting_ms(&self) -> Result<Option<u64>, StoreError> {
-        self.show(flow::oldest_waiting_ms).await
-    }
-
-    async fn tokens(&self) -> Result<Vec<KeptToken>, StoreError> {
-        self.read(access::tokens).await
-    }
-
-    async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
-        self.show(move |db| access::audit(db, &query)).await
-    }
-
-    async fn stats(&self) -> Result<Stats, StoreError> {
-        self.show(tally::stats).await
-    }
-
-    async fn last_vigil(&self) -> Result<LastVigil, StoreError> {
-        self.read(watched::last_vigil).await
-    }
-
-    async fn alerts_due(&self, now_ms: u64, rows_max: usize) -> Result<Vec<DueAlert>, StoreError> {
-        self.read(move |db| watched::alerts_due(db, now_ms, rows_max)).await
-    }
-
-    async fn next_alert_at_ms(&self, now_ms: u64) -> Result<Option<u64>, StoreError> {
-        self.read(move |db| watched::next_alert_at_ms(db, now_ms)).await
-    }
-
-    async fn alerts(&self, rows_max: usize) -> Result<Vec<AlertRow>, StoreError> {
-        self.read(move |db| watched::alerts(db, rows_max)).await
-    }
-
-    async fn gaps(&self, rows_max: usize) -> Result<Vec<Gap>, StoreError> {
-        self.read(move |db| watched::gaps(db, rows_max)).await
-    }
-}
-
-impl Keeping for SqlStore {
-    async fn sizes(&self, after: Option<EventSeq>, rows_max: usize) -> Result<Vec<Stored>, StoreError> {
-        self.show(move |db| remove::sizes(db, after, rows_max)).await
-    }
-
-    async fn removable(&self, seqs: Vec<EventSeq>) -> Result<Vec<EventSeq>, StoreError> {
-        self.show(move |db| remove::removable(db, &seqs)).await
-    }
-
-    async fn payloads(
-        &self,
-        table: Table,
-        after: Option<Place>,
-        rows_max: usize,
-    ) -> Result<Vec<Payload>, StoreError> {
-        self.show(move |db| payload::read(db, table, after.as_ref(), rows_max)).await
-    }
-
-    async fn look(&self, look: Look, anew: bool) -> Result<Vec<Looked>, StoreError> {
-        let through = Arc::clone(&self.0.look);
-        let task = tokio::task::spawn_blocking(move || through(&look, anew));
-        Ok(task.await.context("look through the store")??)
-    }
-
-    async fn pages(&self) -> Result<Pages, StoreError> {
-        self.show(|db| db.pages()).await
-    }
 }

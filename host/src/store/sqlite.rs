@@ -1,17 +1,19 @@
 //! The store on one SQLite file: reads go past the connection that writes (WAL).
 
+mod function;
 pub mod inspect;
 mod look;
 mod schema;
 
+use super::group::{Change, Member, News};
 use super::keeping::Pages;
 use super::seal::StoreKeys;
 use super::sql::Opened;
 use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, Work};
+use crate::partition::Partitions;
 use anyhow::{Context as _, bail};
 use rusqlite::CachedStatement;
-use rusqlite::functions::FunctionFlags;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::vtab::array::Array;
 use std::borrow::Cow;
 use std::fs::File;
@@ -35,7 +37,7 @@ pub(super) fn open(dir: &Path, keys: &StoreKeys) -> anyhow::Result<Opened> {
     let connections: [Box<dyn Connection>; 3] = [writer, connect()?, connect()?];
     let keys = keys.clone();
     let look = Arc::new(move |look: &_, anew| look::look(&path, &keys, look, anew));
-    Ok(Opened { connections, look, lock: Some(Box::new(lock)) })
+    Ok(Opened { connections, look, lock: Some(Box::new(lock)), own: None, ear: None })
 }
 
 /// A database in memory that this process knows by this name: what writes it, and what reads it.
@@ -63,6 +65,14 @@ impl Connection for Sqlite {
         let transaction = self.db.transaction().context("begin a transaction")?;
         write(&On { db: &transaction, keys: &self.keys })?;
         transaction.commit().context("commit")
+    }
+
+    /// A file is one host's.
+    fn hold(&mut self, change: Change) -> anyhow::Result<Partitions> {
+        Ok(match change {
+            Change::Claim(wanted) => wanted,
+            Change::Release(_) => Partitions::NONE,
+        })
     }
 }
 
@@ -127,6 +137,14 @@ impl Database for On<'_> {
         })
     }
 
+    fn members(&self) -> anyhow::Result<Vec<Member>> {
+        Ok(Vec::new())
+    }
+
+    fn tell_others(&self, _: News) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     fn keys(&self) -> &StoreKeys {
         self.keys
     }
@@ -177,23 +195,4 @@ fn cell_of(value: ValueRef<'_>) -> anyhow::Result<Cell<'_>> {
         ValueRef::Blob(bytes) => Cell::Bytes(Cow::Borrowed(bytes)),
         ValueRef::Real(number) => bail!("{number} is no whole number"),
     })
-}
-
-/// Gives a connection the function `unseal`.
-fn give_unseal(db: &rusqlite::Connection, keys: &StoreKeys) -> anyhow::Result<()> {
-    let keys = keys.clone();
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    let failed = |error: anyhow::Error| rusqlite::Error::UserFunctionError(error.into());
-    db.create_scalar_function("unseal", -1, flags, move |context| {
-        let ValueRef::Blob(stored) = context.get_raw(0) else { return Ok(ToSqlOutput::Arg(0)) };
-        if !StoreKeys::is_sealed(stored) {
-            return Ok(ToSqlOutput::Arg(0));
-        }
-        let column = context.get_raw(1).as_str().map_err(|error| failed(error.into()))?;
-        let row = (2..context.len()).map(|index| cell_of(context.get_raw(index)));
-        let row = row.collect::<anyhow::Result<Vec<_>>>().map_err(failed)?;
-        let opened = keys.unseal(column, &row, Cell::Bytes(Cow::Borrowed(stored))).map_err(failed)?;
-        Ok(ToSqlOutput::Owned(owned(&opened)))
-    })?;
-    Ok(())
 }

@@ -11,8 +11,10 @@ use tidegate::effect::{Effect, EffectKey, EffectLimits};
 use tidegate::event::Event;
 use tidegate::executor::secret::{SecretValue, Secrets};
 use tidegate::executor::{Executor, ExecutorConfig};
+use tidegate::holding::Holding;
 use tidegate::log::Log;
 use tidegate::outbox::{self, Outbox, TargetRules};
+use tidegate::partition::Partitions;
 use tidegate::plan::{Basis, Decided, Plan, Verdict};
 use tidegate::plugin::{Manifest, Version};
 use tidegate::retry::RetryPolicy;
@@ -83,6 +85,7 @@ impl Back {
             now_ms,
             chance: || 0.5,
             recorded: Arc::clone(&recorded),
+            holding: Holding::new(Partitions::ALL),
             signals: Arc::default(),
         };
         let (stop, stopped) = watch::channel(false);
@@ -282,7 +285,7 @@ async fn a_response_comes_back_as_an_event_for_the_plugin_that_asked() {
     for n in 1..=3 {
         back.effect_when(n, is_over).await;
     }
-    let mut replies = back.store.upcoming_due(now_ms(), 10).await.expect("reads");
+    let mut replies = back.store.upcoming_due(now_ms(), 10, Partitions::ALL).await.expect("reads");
     replies.sort_by_key(|due| due.upcoming.cause.receipt);
     for (due, (n, status)) in replies.iter().zip([(1, "200"), (2, "404"), (3, "503")]) {
         let (reply, receipt) = (&due.upcoming, receipt(n));
@@ -340,7 +343,7 @@ async fn a_secret_is_in_no_file_and_in_no_log() {
     }
     let seen = &target.seen()[0];
     assert_eq!(seen.header("authorization"), format!("Bearer {VALUE}"), "it was sent");
-    let replies = back.store.upcoming_due(now_ms(), 10).await.expect("reads");
+    let replies = back.store.upcoming_due(now_ms(), 10, Partitions::ALL).await.expect("reads");
     let body = |at: usize| String::from_utf8_lossy(&replies[at].upcoming.body).into_owned();
     assert!((0..replies.len()).any(|at| body(at).contains("Bearer [secret]")), "and came back");
     let store = back.store.clone();

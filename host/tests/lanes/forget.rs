@@ -3,6 +3,7 @@
 use super::stage::{Delivered, Stage, event, now_ms};
 use std::sync::{Arc, Mutex};
 use tidegate::forget::{ForgetReport, ForgetRequest, Forgetter};
+use tidegate::partition::Partitions;
 use tidegate::store::Store as _;
 use tidegate::store::sql::SqlStore;
 
@@ -80,11 +81,11 @@ async fn what_was_being_asked_when_its_person_was_forgotten_does_not_leave_its_l
     stage.deliver(&[lent(1, 1, "retry 1 1; count"), event(1, 2, "count")]).await;
     assert_eq!(stage.plan_states(1).await, ["waiting", "held"]);
     // As a slice of work that was started before and ends after.
-    let erasures = stage.pipeline().erasures();
-    let due = stage.store().asks_due(now_ms() + 1_000, 16).await.expect("reads");
+    let since = stage.pipeline().since().await;
+    let due = stage.store().asks_due(now_ms() + 1_000, 16, Partitions::ALL).await.expect("reads");
     assert_eq!(due.len(), 1);
     assert!(forget(&stage, false).await.is_clean());
-    stage.pipeline().revisit(due, erasures).await.expect("records");
+    stage.pipeline().revisit(due, since).await.expect("records");
     stage.deliver(&[event(1, 3, "count")]).await;
     assert_eq!(stage.plan_states(1).await, ["dropped", "waiting", "held"], "the second comes first");
     stage.settle().await;

@@ -10,6 +10,8 @@ use tidegate::deploy::{By, Candidate, Deployer, Role};
 use tidegate::deployment::Deployment;
 use tidegate::dryrun::DryRun;
 use tidegate::gate::{Gate, GateBounds};
+use tidegate::holding::Holding;
+use tidegate::partition::Partitions;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::{Manifest, PluginName, Version};
@@ -132,6 +134,7 @@ impl Stage {
             now_ms,
             chance: || 0.5,
             recorded: Arc::clone(&recorded),
+            holding: Holding::new(Partitions::ALL),
             edge: None,
             heard: Arc::default(),
             comparisons: Comparisons::new().0,
@@ -265,7 +268,8 @@ impl Stage {
         let work = revisit::run(store.clone(), Arc::clone(pipeline), Arc::clone(recorded), now_ms, stopped);
         let work = tokio::spawn(work);
         let is_over = async || {
-            let (ask, told) = (store.next_ask_at_ms(0), store.next_upcoming_at_ms(0));
+            let (ask, told) =
+                (store.next_ask_at_ms(0, Partitions::ALL), store.next_upcoming_at_ms(0, Partitions::ALL));
             ask.await.expect("reads").is_none() && told.await.expect("reads").is_none()
         };
         while !is_over().await {

@@ -10,7 +10,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer, Role};
+use tidegate::holding::Holding;
 use tidegate::limits::Limits;
+use tidegate::partition::Partitions;
 use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
@@ -123,6 +125,7 @@ pub(crate) async fn middle(
         now_ms,
         chance,
         recorded: Arc::clone(recorded),
+        holding: Holding::new(Partitions::ALL),
         edge: None,
         heard: Arc::default(),
         comparisons: Comparisons::new().0,
@@ -166,7 +169,7 @@ pub(crate) async fn live(name: &str, scenario: &Scenario, queue: &BadQueue, targ
     tasks.spawn(write(disk));
     tasks.spawn(target::perform(store.clone(), target.clone()));
     tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
-    tasks.spawn(pump::run(Arc::new(queue.clone()), pipeline, bounds, stopped));
+    tasks.spawn(pump::run(Arc::new(queue.clone()), pipeline, bounds, pump::alone(), stopped));
     tokio::select! {
         biased;
         Some(ended) = tasks.join_next() => panic!("a part of the host stopped: {ended:?}"),

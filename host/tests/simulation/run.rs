@@ -8,6 +8,7 @@ use super::target::Target;
 use super::world::{self, START_MS, now_ms, tell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+use tidegate::partition::Partitions;
 use tidegate::store::Store as _;
 use tidegate::store::sql::SqlStore;
 
@@ -71,8 +72,8 @@ async fn all_is_done(store: &SqlStore, queue: &BadQueue) {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let far = u64::MAX >> 2;
         let is_done = queue.is_empty()
-            && store.asks_due(far, 1).await.expect("reads").is_empty()
-            && store.upcoming_due(far, 1).await.expect("reads").is_empty()
+            && store.asks_due(far, 1, Partitions::ALL).await.expect("reads").is_empty()
+            && store.upcoming_due(far, 1, Partitions::ALL).await.expect("reads").is_empty()
             && store.targets_waiting(far, 1).await.expect("reads").is_empty();
         if is_done {
             return;

@@ -5,6 +5,7 @@ use super::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
+use tidegate::partition::Partitions;
 use tidegate::store::access::AuditQuery;
 use tidegate::store::keeping::Audit;
 use tidegate::store::seal::StoreKeys;
@@ -167,7 +168,7 @@ async fn a_file_is_copied_row_by_row_and_an_interrupted_copy_goes_on() {
 
     let store = dir.open_with(&keys).expect("opens");
     assert_eq!((json(&all(&store).await), store.stats().await.expect("reads")), (listed, stats));
-    assert_eq!(store.asks_due(NOW_MS, 10).await.expect("reads").len(), 1);
+    assert_eq!(store.asks_due(NOW_MS, 10, Partitions::ALL).await.expect("reads").len(), 1);
     commit_events(&store, vec![decided(&version, 5_000)]).await;
     super::counters::assert_counted(&dir, &store, "after more").await;
     drop(store);

@@ -1,6 +1,7 @@
 //! What is said of SQLite's file alone: those of every older schema.
 
 use super::*;
+use tidegate::partition::Partitions;
 use tidegate::store::access::AuditQuery;
 use tidegate::store::versions::VersionState;
 use tidegate::subject::SubjectKey;
@@ -66,7 +67,7 @@ async fn assert_keeps_everything(store: &SqlStore) {
         ]
     );
     assert_eq!(effects_due(store, NOW_MS + 3).await[0].effect, effect(1));
-    assert_eq!(store.asks_due(NOW_MS + 50, 10).await.expect("reads").len(), 1);
+    assert_eq!(store.asks_due(NOW_MS + 50, 10, Partitions::ALL).await.expect("reads").len(), 1);
     assert_eq!(all_parked(store).await.len(), 2);
     let active = store.deployments().await.expect("reads").remove(0).roles.active.expect("it has one");
     assert_eq!(store.component(active).await.expect("reads").expect("is there"), b"component");
@@ -91,7 +92,7 @@ async fn assert_keeps_the_fourth(store: &SqlStore) {
     let memory = state.memories.values().next().and_then(|memory| memory.body.clone()).expect("remembers");
     assert_eq!((&*memory, state.expected.len()), (&b"remembered"[..], 1));
     assert_eq!(state.mark.expect("has a last state").receipt, receipt(1));
-    let upcoming = store.upcoming_due(NOW_MS + 1_000_000, 10).await.expect("reads");
+    let upcoming = store.upcoming_due(NOW_MS + 1_000_000, 10, Partitions::ALL).await.expect("reads");
     assert_eq!((upcoming.len(), upcoming[0].upcoming.body.as_slice()), (1, &b"tick"[..]));
     let row = store.event(receipt(1)).await.expect("reads").expect("is there");
     let tries: Vec<_> = row.effects[0].tries.iter().map(|it| it.what.as_str()).collect();

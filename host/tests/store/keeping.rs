@@ -6,6 +6,7 @@ use tidegate::arrival::Mark;
 use tidegate::config::{RetentionSection, SourceRetention};
 use tidegate::event::Cause;
 use tidegate::keep::{Keeper, Swept};
+use tidegate::partition::Partitions;
 use tidegate::person::Person;
 use tidegate::retention::Retention;
 use tidegate::store::keeping::{Erasure, Keeping as _, Look, Place, Table};
@@ -243,7 +244,7 @@ async fn what_is_erased_is_gone_from_the_rows_and_from_the_bytes_of_the_file() {
         "the mark stays, and nobody is told the state before"
     );
     assert_eq!(effects_due(&store, later()).await.len(), 1, "the other event's effect");
-    assert!(store.asks_due(later(), 10).await.expect("reads").is_empty());
+    assert!(store.asks_due(later(), 10, Partitions::ALL).await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -269,7 +270,10 @@ async fn with_a_key_no_payload_stands_in_the_file_and_without_it_the_file_does_n
     let both = StoreKeys::parse(Some(&newer), Some(&key)).expect("keys");
     let store = dir.open_with(&both).expect("opens");
     assert_eq!(effects_due(&store, later()).await[0].effect, effect(2));
-    assert_eq!(store.asks_due(later(), 10).await.expect("reads")[0].event.body, lent(1, vec![]).event.body);
+    assert_eq!(
+        store.asks_due(later(), 10, Partitions::ALL).await.expect("reads")[0].event.body,
+        lent(1, vec![]).event.body
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Events are found by what people know of them, page by page, whichever way they look.
 
 use super::*;
+use tidegate::partition::Partitions;
 
 /// Receipts of all that match, gone through to the end in pages of two.
 async fn found(store: &SqlStore, mut query: EventQuery) -> Vec<Receipt> {
@@ -129,7 +130,7 @@ async fn an_event_alone_says_what_changed_and_what_it_led_to() {
         story.caused.iter().map(|it| (it.receipt, it.state.clone())).collect::<Vec<_>>()
     };
     assert_eq!(led(&story().await), [(receipt(50), "upcoming".into())]);
-    let due = store.upcoming_due(NOW_MS + 500, 1).await.expect("reads").remove(0);
+    let due = store.upcoming_due(NOW_MS + 500, 1, Partitions::ALL).await.expect("reads").remove(0);
     let came = Recorded { event: upcoming.into_event(), came: Some(due.seq), ..recorded(3, vec![]) };
     commit_events(&store, vec![came]).await;
     assert_eq!(led(&story().await), [(receipt(50), "decided".into())]);

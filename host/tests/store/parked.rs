@@ -1,6 +1,7 @@
 //! What is parked is found, tried again and dropped, each for itself.
 
 use super::*;
+use tidegate::partition::Partitions;
 use tidegate::store::parked::{Action, Intervention, ParkedId};
 use tidegate::store::watched::{AlertOutcome, Sending, WatchedBatch};
 
@@ -116,7 +117,7 @@ async fn what_is_redriven_is_due_at_once_and_counts_its_attempts_anew() {
     for id in [id(1), ParkedId::Effect(key.clone()), ParkedId::Alert(1)] {
         intervene(&store, id, Action::Redrive { version: None }).await;
     }
-    let asks = store.asks_due(NOW_MS + 100, 10).await.expect("reads");
+    let asks = store.asks_due(NOW_MS + 100, 10, Partitions::ALL).await.expect("reads");
     assert_eq!((asks.len(), asks[0].attempts, asks[0].event.receipt), (1, 0, receipt(1)));
     let effects = super::effects_due(&store, NOW_MS + 100).await;
     assert_eq!((effects.len(), effects[0].attempts, effects[0].effect.key()), (1, 0, &key));
@@ -139,12 +140,12 @@ async fn what_is_dropped_is_kept_and_counts_as_done_and_its_lane_goes_on() {
         about(3, "675", vec![held()]),
     ];
     commit_events(&store, events).await;
-    assert!(store.asks_due(NOW_MS + 100, 10).await.expect("reads").is_empty());
+    assert!(store.asks_due(NOW_MS + 100, 10, Partitions::ALL).await.expect("reads").is_empty());
     for _ in 0..2 {
         // Twice is once.
         intervene(&store, id(1), dropped()).await;
     }
-    let asks = store.asks_due(NOW_MS + 100, 10).await.expect("reads");
+    let asks = store.asks_due(NOW_MS + 100, 10, Partitions::ALL).await.expect("reads");
     assert_eq!(asks.iter().map(|ask| ask.event.receipt).collect::<Vec<_>>(), [receipt(2)], "one at a time");
     let event = store.event(receipt(1)).await.expect("reads").expect("is there");
     assert_eq!((event.state.as_str(), event.plans[0].state.as_str()), ("decided", "dropped"));
@@ -168,7 +169,7 @@ async fn what_a_plugin_parked_itself_waits_for_whoever_is_first_in_its_lane() {
     commit_events(&store, events).await;
     intervene(&store, id(1), Action::Redrive { version: None }).await;
     let asked = async || {
-        let asks = store.asks_due(NOW_MS + 100, 10).await.expect("reads");
+        let asks = store.asks_due(NOW_MS + 100, 10, Partitions::ALL).await.expect("reads");
         asks.iter().map(|ask| (ask.seq, ask.event.receipt)).collect::<Vec<_>>()
     };
     assert_eq!(asked().await.iter().map(|it| it.1).collect::<Vec<_>>(), [receipt(3)], "not both at once");

@@ -1,6 +1,7 @@
 //! What an event keeps of its sender's trace: whoever asks again or performs later needs it, after a restart, too.
 
 use super::*;
+use tidegate::partition::Partitions;
 use tidegate::store::EventSeq;
 use tidegate::store::keeping::Removal;
 use tidegate::trace::TraceParent;
@@ -22,7 +23,7 @@ async fn a_senders_trace_is_known_until_its_event_is_removed() {
     let store = reopen(&dir).await;
     let traces: Vec<_> = effects_due(&store, NOW_MS + 9).await.iter().map(|due| due.trace).collect();
     assert_eq!(traces, [Some(parent), None]);
-    let asks = store.asks_due(NOW_MS + 9, 10).await.expect("reads");
+    let asks = store.asks_due(NOW_MS + 9, 10, Partitions::ALL).await.expect("reads");
     assert_eq!(asks.iter().map(|ask| ask.event.trace).collect::<Vec<_>>(), [Some(parent)]);
 
     let done = effects_due(&store, NOW_MS + 9).await.into_iter().map(|due| EffectOutcome {

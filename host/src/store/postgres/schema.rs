@@ -3,21 +3,28 @@
 use crate::store::seal::StoreKeys;
 use crate::store::sql::database::pending;
 use anyhow::{Context as _, ensure};
-use postgres::Client;
+use postgres::{Client, GenericClient};
 use std::time::Duration;
 
 /// Each entry brings the tables from the version of its index to the next. Never edit one that was released.
 const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+/// The oldest version whose hosts can work on the newest tables: while a group is upgraded, hosts of two releases do. A
+/// migration that only adds what those leave alone does not raise it.
+const WORKS_SINCE: i64 = 1;
 
-/// Brings the tables to this version's. Who calls it is the one that may write.
-pub(super) fn migrate(client: &mut Client) -> anyhow::Result<()> {
+/// Brings the tables to this version's, one host at a time.
+pub(super) fn migrate(client: &mut Client, turn: i64) -> anyhow::Result<()> {
     let mut transaction = client.transaction()?;
-    transaction.batch_execute("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY)")?;
-    let row = transaction.query_one("SELECT coalesce(max(version), 0) FROM schema_versions", &[])?;
-    let version: i64 = row.try_get(0)?;
-    for (next, sql) in (version + 1..).zip(pending(&MIGRATIONS, version)?) {
+    transaction.query_one("SELECT pg_advisory_xact_lock($1)", &[&turn])?;
+    transaction.batch_execute(
+        "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY, works_since BIGINT NOT NULL)",
+    )?;
+    let now = newest(&mut transaction)?;
+    let version = now.map_or(0, |(version, _)| version);
+    for (next, sql) in (version + 1..).zip(missing(now)?) {
         transaction.batch_execute(sql).with_context(|| format!("bring it to schema {next}"))?;
-        transaction.execute("INSERT INTO schema_versions (version) VALUES ($1)", &[&next])?;
+        let sql = "INSERT INTO schema_versions (version, works_since) VALUES ($1, $2)";
+        transaction.execute(sql, &[&next, &WORKS_SINCE])?;
     }
     transaction.commit().context("bring it to this schema")
 }
@@ -28,11 +35,25 @@ pub(super) fn version(client: &mut Client) -> anyhow::Result<Option<i64>> {
     if !row.try_get::<_, bool>(0)? {
         return Ok(None);
     }
-    let version = client.query_one("SELECT max(version) FROM schema_versions", &[])?.try_get(0)?;
-    if let Some(version) = version {
-        pending(&MIGRATIONS, version)?;
+    let now = newest(client)?;
+    missing(now)?;
+    Ok(now.map(|(version, _)| version))
+}
+
+/// The version of the tables, and the oldest one whose hosts can work on them.
+fn newest(client: &mut impl GenericClient) -> anyhow::Result<Option<(i64, i64)>> {
+    let sql = "SELECT version, works_since FROM schema_versions ORDER BY version DESC LIMIT 1";
+    let row = client.query_opt(sql, &[])?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+/// What brings such tables to this version's: nothing where they are newer and this version's hosts can work on them.
+fn missing(now: Option<(i64, i64)>) -> anyhow::Result<&'static [&'static str]> {
+    let known = i64::try_from(MIGRATIONS.len())?;
+    match now {
+        Some((version, works_since)) if version > known && works_since <= known => Ok(&[]),
+        now => pending(&MIGRATIONS, now.map_or(0, |(version, _)| version)),
     }
-    Ok(version)
 }
 
 /// The oldest server that has all that is asked of it, as it numbers itself: 14 ends sessions that are silent.
@@ -53,24 +74,13 @@ pub(super) fn check(client: &mut Client) -> anyhow::Result<()> {
 }
 
 /// What holds for the connection that writes: what it commits is on the disk, and it ends when its host is silent, or cannot be
-/// heard, for so long.
-pub(super) fn session(silent_max: Duration) -> String {
-    let ms = silent_max.as_millis();
+/// heard, for so long; within a transaction, for which others may wait, for a shorter time.
+pub(super) fn session(silent_max: Duration, within_max: Duration) -> String {
+    let (ms, within_ms) = (silent_max.as_millis(), within_max.as_millis());
     format!(
-        "SET synchronous_commit = on; SET idle_session_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms};
+        "SET synchronous_commit = on; SET idle_session_timeout = {ms}; SET idle_in_transaction_session_timeout = {within_ms};
          SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2"
     )
-}
-
-/// The host that worked on the database last.
-pub(super) fn term(client: &mut Client) -> anyhow::Result<i64> {
-    Ok(client.query_one("SELECT term FROM terms", &[])?.try_get(0)?)
-}
-
-/// One host more.
-pub(super) fn next_term(client: &mut Client) -> anyhow::Result<i64> {
-    let sql = "INSERT INTO terms (id, term) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET term = terms.term + 1 RETURNING term";
-    Ok(client.query_one(sql, &[])?.try_get(0)?)
 }
 
 /// Refuses a database that needs a key which is not here.

@@ -1,4 +1,4 @@
--- As the tables of the SQLite file stand at its schema 6: what columns mean is said there (store/sqlite/v1.sql to v6.sql).
+-- As the tables of the SQLite file stand at its schema 7: what columns mean is said there (store/sqlite/v1.sql to v7.sql).
 -- What may be sealed is BYTEA. Text is compared by its bytes, as SQLite does.
 CREATE TABLE events (
     seq            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -42,6 +42,7 @@ CREATE TABLE plans (
     pinned        BIGINT,
     memory        BYTEA,
     fingerprint   BYTEA,
+    part          BIGINT,
     PRIMARY KEY (event_seq, plugin)
 );
 CREATE INDEX plans_waiting ON plans (due_at_ms) WHERE state = 1;
@@ -157,7 +158,8 @@ CREATE TABLE upcoming (
     seq       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     due_at_ms BIGINT NOT NULL,
     record    BYTEA  NOT NULL,
-    cause     BYTEA  NOT NULL
+    cause     BYTEA  NOT NULL,
+    part      BIGINT
 );
 CREATE INDEX upcoming_due ON upcoming (due_at_ms, seq);
 CREATE INDEX upcoming_by_cause ON upcoming (cause);
@@ -241,9 +243,24 @@ CREATE TABLE tokens (
     until_ms        BIGINT
 );
 
--- One row: how many hosts have worked on the database, the one that does now included. Who finds another number than its own
--- must not write any more.
-CREATE TABLE terms (
-    id   BIGINT PRIMARY KEY CHECK (id = 1),
-    term BIGINT NOT NULL
+CREATE TABLE errands (
+    seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    part        BIGINT NOT NULL,
+    is_delivery BIGINT NOT NULL,
+    record      BYTEA  NOT NULL
+);
+CREATE INDEX errands_in_turn ON errands (is_delivery, part, seq);
+
+-- All hosts that ever worked on the database, as each said itself when it came; whether it is still there is seen by the lock
+-- that its connection holds.
+CREATE TABLE hosts (
+    id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name   TEXT   NOT NULL,
+    queues BIGINT NOT NULL
+);
+
+-- The host that held each partition last. One that finds another here than itself must not write any more.
+CREATE TABLE partitions (
+    part BIGINT PRIMARY KEY,
+    host BIGINT NOT NULL
 );

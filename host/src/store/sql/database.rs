@@ -3,6 +3,8 @@
 //! of a list; and, among what is selected, `unseal(value, 'table.column', key...)` for what [`Database::seal`] sealed.
 
 use super::cell::text_of;
+use crate::partition::Partitions;
+use crate::store::group::{Change, Member, News};
 use crate::store::keeping::Pages;
 use crate::store::seal::StoreKeys;
 use anyhow::Context as _;
@@ -32,6 +34,12 @@ pub(in crate::store) trait Database {
 
     /// How large it is.
     fn pages(&self) -> anyhow::Result<Pages>;
+
+    /// The hosts that share the store and are connected to it now, in no order.
+    fn members(&self) -> anyhow::Result<Vec<Member>>;
+
+    /// Tells the hosts that share the store, once this transaction is committed.
+    fn tell_others(&self, news: News) -> anyhow::Result<()>;
 
     /// What is sealed with.
     fn keys(&self) -> &StoreKeys;
@@ -87,6 +95,9 @@ pub(in crate::store) trait Connection: Send {
 
     /// Writes all of it or nothing; durable when this returns, and not written when it fails.
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()>;
+
+    /// Claims or releases partitions, as [`Group::hold`](crate::store::group::Group::hold) says.
+    fn hold(&mut self, change: Change) -> anyhow::Result<Partitions>;
 }
 
 /// Another host works on the database: whoever hears this decided on what holds no longer, and must never write again.

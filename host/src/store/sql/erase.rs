@@ -67,8 +67,8 @@ fn event(db: &dyn Database, tally: &mut Tally, seq: EventSeq, at_ms: u64) -> any
     let receipt: Option<Receipt> = db.value("SELECT receipt FROM events WHERE seq = ?1", cells![seq.0])?;
     // Retention may have been here first.
     let Some(receipt) = receipt else { return Ok(0) };
-    let (source, subject) = lane::about(db, seq)?;
-    let about = About { seq, source: &source, subject: &subject };
+    let (source, subject, partition) = lane::about(db, seq)?;
+    let about = About { seq, source: &source, subject: &subject, partition };
     let changed = db.execute(
         "UPDATE events SET body = ?4, attributes = NULL, findings = ?2, erased_at_ms = ?3 WHERE seq = ?1",
         cells![seq.0, erased, at_ms, &[0_u8; 0]],

@@ -12,12 +12,12 @@ use crate::upcoming::Upcoming;
 
 const INSERT_PLAN: &str = "
     INSERT INTO plans (event_seq, plugin, version_id, state, attempt, asked_us, due_at_ms, why, notes, decided_at_ms, log,
-                       source, pinned, memory, fingerprint)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                       source, pinned, memory, fingerprint, part)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (event_seq, plugin) DO UPDATE SET version_id = excluded.version_id, state = excluded.state,
         attempt = excluded.attempt, asked_us = excluded.asked_us, due_at_ms = excluded.due_at_ms, why = excluded.why,
         notes = excluded.notes, decided_at_ms = excluded.decided_at_ms, log = excluded.log, source = excluded.source,
-        pinned = excluded.pinned, memory = excluded.memory, fingerprint = excluded.fingerprint";
+        pinned = excluded.pinned, memory = excluded.memory, fingerprint = excluded.fingerprint, part = excluded.part";
 
 const SET_MARK: &str = "
     INSERT INTO subjects (source, subject, receipt, kind, mark_us, sha256, deleted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -34,7 +34,7 @@ const INSERT_TRACE: &str = "INSERT INTO traces (event_seq, parent) VALUES (?1, ?
 
 /// An event that is to come.
 pub(super) const INSERT_UPCOMING: &str =
-    "INSERT INTO upcoming (due_at_ms, record, cause) VALUES (?1, ?2, ?3)";
+    "INSERT INTO upcoming (due_at_ms, record, cause, part) VALUES (?1, ?2, ?3, ?4)";
 
 /// Rows by table.
 pub(super) struct Gathered<'a> {
@@ -54,10 +54,10 @@ impl Default for Gathered<'_> {
             traces: Rows::new(2, 0),
             marks: Rows::new(7, 2),
             expected: Rows::new(3, 2),
-            plans: Rows::new(15, 2),
+            plans: Rows::new(16, 2),
             lanes: Rows::new(4, 0),
             effects: Rows::new(5, 0),
-            upcoming: Rows::new(3, 0),
+            upcoming: Rows::new(4, 0),
             memories: Rows::new(5, 3),
         }
     }
@@ -123,6 +123,7 @@ impl<'a> Gathered<'a> {
         let is_waiting = matches!(plan.verdict, Verdict::Waiting { .. });
         // Asked once, it is asked of the same version again.
         let is_pinned = plan.attempt > 0 && is_waiting;
+        let is_to_come = is_waiting || matches!(plan.verdict, Verdict::Held);
         self.plans.push([
             about.seq.0.into(),
             (&plan.plugin).into(),
@@ -135,10 +136,11 @@ impl<'a> Gathered<'a> {
             db.seal("plans.notes", row, json_unless_empty(notes)?)?,
             decided_at_ms.into(),
             db.seal("plans.log", row, log)?,
-            (is_waiting || matches!(plan.verdict, Verdict::Held)).then_some(about.source).into(),
+            is_to_come.then_some(about.source).into(),
             is_pinned.then_some(version).into(),
             db.seal("plans.memory", row, plan.basis.memory.as_deref())?,
             plan.basis.fingerprint.as_ref().map(Fingerprint::as_bytes).into(),
+            is_to_come.then_some(i64::from(about.partition.number())).into(),
         ]);
         Ok(())
     }
@@ -183,10 +185,10 @@ impl<'a> Gathered<'a> {
 }
 
 /// The values of [`INSERT_UPCOMING`].
-pub(super) fn upcoming_row(db: &dyn Database, upcoming: &Upcoming) -> anyhow::Result<[Cell<'static>; 3]> {
+pub(super) fn upcoming_row(db: &dyn Database, upcoming: &Upcoming) -> anyhow::Result<[Cell<'static>; 4]> {
     let cause = upcoming.cause.receipt;
     let record = db.seal("upcoming.record", cells![cause], upcoming.to_record())?;
-    Ok([upcoming.due_at_ms.into(), record, cause.into()])
+    Ok([upcoming.due_at_ms.into(), record, cause.into(), i64::from(upcoming.partition().number()).into()])
 }
 
 /// The state of a plan that came to this.

@@ -50,8 +50,8 @@ fn plan(
     if !is_parked {
         return Ok(false);
     }
-    let (source, subject) = lane::about(db, seq).context("find the event of a plan")?;
-    let about = About { seq, source: &source, subject: &subject };
+    let (source, subject, partition) = lane::about(db, seq).context("find the event of a plan")?;
+    let about = About { seq, source: &source, subject: &subject, partition };
     match action {
         Action::Redrive { version } => {
             // One that the plugin parked itself has left its lane: it waits for whoever is first there now.
@@ -65,9 +65,17 @@ fn plan(
             }
             db.execute(
                 "UPDATE plans SET state = ?3, attempt = 0, due_at_ms = ?4, source = ?5,
-                   pinned = (SELECT id FROM versions WHERE version = ?6)
+                   pinned = (SELECT id FROM versions WHERE version = ?6), part = ?7
                  WHERE event_seq = ?1 AND plugin = ?2",
-                cells![seq.0, plugin.as_str(), state, at_ms, about.source, version.as_ref(),],
+                cells![
+                    seq.0,
+                    plugin.as_str(),
+                    state,
+                    at_ms,
+                    about.source,
+                    version.as_ref(),
+                    i64::from(about.partition.number())
+                ],
             )?;
             tally.change(Counted::Plan, state::PARKED, state);
         }

@@ -3,6 +3,7 @@
 use super::database::{Database, cells};
 use super::state;
 use super::tally::{Counted, Tally};
+use crate::partition::Partition;
 use crate::plugin::PluginName;
 use crate::store::EventSeq;
 use anyhow::Context as _;
@@ -13,12 +14,17 @@ pub(super) struct About<'a> {
     pub(super) seq: EventSeq,
     pub(super) source: &'a str,
     pub(super) subject: &'a str,
+    pub(super) partition: Partition,
 }
 
-/// Source and subject of the event at this place.
-pub(super) fn about(db: &dyn Database, seq: EventSeq) -> anyhow::Result<(String, String)> {
-    let sql = "SELECT source, subject FROM events WHERE seq = ?1";
-    let found = db.optional(sql, cells![seq.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+/// Source, subject and partition of the event at this place.
+pub(super) fn about(db: &dyn Database, seq: EventSeq) -> anyhow::Result<(String, String, Partition)> {
+    let sql = "SELECT source, subject, cause, sha256 FROM events WHERE seq = ?1";
+    let found = db.optional(sql, cells![seq.0], |row| {
+        let subject: String = row.get(1)?;
+        let partition = Partition::of_event(&subject, row.get(2)?, &row.get(3)?);
+        Ok((row.get(0)?, subject, partition))
+    })?;
     found.with_context(|| format!("find event {}", seq.0))
 }
 

@@ -1,8 +1,9 @@
 //! What the host itself reads to go on with its work.
 
-use super::database::{Database, Row, cells};
+use super::database::{Cell, Database, Row, cells};
 use super::state;
 use crate::event::{Cause, Event, Snapshot};
+use crate::partition::{Partition, Partitions};
 use crate::scan;
 use crate::store::{DueAsk, DueUpcoming, EventSeq, UpcomingSeq};
 use crate::trace::TraceParent;
@@ -10,14 +11,33 @@ use crate::upcoming::Upcoming;
 use anyhow::Context as _;
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
+/// Looks within these partitions alone: what a condition on `part` is, with its list as the value at this place, where one is
+/// needed. A host that shares with nobody holds all.
+fn only(within: Partitions, at: usize) -> (String, Option<Cell<'static>>) {
+    if within == Partitions::ALL {
+        return (String::new(), None);
+    }
+    (format!("AND part IN rarray(?{at})"), Some(list(within)))
+}
+
+/// Their numbers.
+pub(super) fn list(partitions: Partitions) -> Cell<'static> {
+    partitions.iter().map(|partition| Cell::Int(partition.number().into())).collect()
+}
+
 /// The plans due of each plugin and source: the next pair is found in the index, however many rows the one before has.
-pub(super) fn asks_due(db: &dyn Database, now_ms: u64, each_max: usize) -> anyhow::Result<Vec<DueAsk>> {
+pub(super) fn asks_due(
+    db: &dyn Database,
+    now_ms: u64,
+    each_max: usize,
+    within: Partitions,
+) -> anyhow::Result<Vec<DueAsk>> {
     let next = "SELECT plugin, source FROM plans WHERE state = 1 AND (plugin, source) > (?1, ?2) ORDER BY plugin, source LIMIT 1";
     let (mut due, mut last) = (Vec::new(), (String::new(), String::new()));
     while let Some(group) =
         db.optional(next, cells![&last.0, &last.1], |row| Ok((row.get(0)?, row.get(1)?)))?
     {
-        due.extend(asks_due_of(db, &group, now_ms, each_max)?);
+        due.extend(asks_due_of(db, &group, now_ms, each_max, within)?);
         last = group;
     }
     Ok(due)
@@ -28,8 +48,10 @@ fn asks_due_of(
     (plugin, source): &(String, String),
     now_ms: u64,
     rows_max: usize,
+    within: Partitions,
 ) -> anyhow::Result<Vec<DueAsk>> {
-    db.rows(
+    let (only, list) = only(within, 5);
+    let sql = format!(
         "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256,
                 unseal(e.body, 'events.body', e.receipt), p.plugin, p.attempt, v.version, e.kind,
                 e.subject, unseal(e.findings, 'events.findings', e.receipt), e.arrival, e.duplicate_of,
@@ -38,36 +60,45 @@ fn asks_due_of(
                 (SELECT parent FROM traces t WHERE t.event_seq = e.seq)
          FROM plans p JOIN events e ON e.seq = p.event_seq JOIN versions v ON v.id = coalesce(p.pinned, p.version_id)
                 LEFT JOIN events b ON b.receipt = e.previous
-         WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 ORDER BY p.due_at_ms, p.event_seq LIMIT ?2",
-        cells![now_ms, rows_max, plugin, source],
-        |row| {
-            let trace = row.get::<Option<_>>(22)?.map(TraceParent::from_bytes);
-            Ok(DueAsk {
-                seq: EventSeq(row.get(0)?),
-                event: Event { trace, ..event(row)? },
-                plugin: row.get(7)?,
-                attempts: row.get(8)?,
-                version: row.get(9)?,
-                is_pinned: row.get::<Option<i64>>(21)?.is_some(),
-            })
-        },
-    )
+         WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 {only} ORDER BY p.due_at_ms, p.event_seq LIMIT ?2"
+    );
+    let of: Vec<_> = cells![now_ms, rows_max, plugin, source].iter().cloned().chain(list).collect();
+    db.rows(&sql, &of, |row| {
+        let trace = row.get::<Option<_>>(22)?.map(TraceParent::from_bytes);
+        Ok(DueAsk {
+            seq: EventSeq(row.get(0)?),
+            event: Event { trace, ..event(row)? },
+            plugin: row.get(7)?,
+            attempts: row.get(8)?,
+            version: row.get(9)?,
+            is_pinned: row.get::<Option<i64>>(21)?.is_some(),
+        })
+    })
 }
 
 pub(super) fn upcoming_due(
     db: &dyn Database,
     now_ms: u64,
     rows_max: usize,
+    within: Partitions,
 ) -> anyhow::Result<Vec<DueUpcoming>> {
-    let sql = "SELECT seq, unseal(record, 'upcoming.record', cause) FROM upcoming WHERE due_at_ms <= ?1
-               ORDER BY due_at_ms, seq LIMIT ?2";
-    db.rows(sql, cells![now_ms, rows_max], |row| {
+    let (only, list) = only(within, 3);
+    let sql = format!(
+        "SELECT seq, unseal(record, 'upcoming.record', cause) FROM upcoming WHERE due_at_ms <= ?1 {only}
+         ORDER BY due_at_ms, seq LIMIT ?2"
+    );
+    let of: Vec<_> = cells![now_ms, rows_max].iter().cloned().chain(list).collect();
+    db.rows(&sql, &of, |row| {
         Ok(DueUpcoming { seq: UpcomingSeq(row.get(0)?), upcoming: Upcoming::from_record(&row.text(1)?)? })
     })
 }
 
-pub(super) fn next_upcoming_at_ms(db: &dyn Database, now_ms: u64) -> anyhow::Result<Option<u64>> {
-    next_at_ms(db, "SELECT min(due_at_ms) FROM upcoming WHERE due_at_ms > ?1", now_ms)
+pub(super) fn next_upcoming_at_ms(
+    db: &dyn Database,
+    now_ms: u64,
+    within: Partitions,
+) -> anyhow::Result<Option<u64>> {
+    next_within(db, "SELECT min(due_at_ms) FROM upcoming WHERE due_at_ms > ?1", now_ms, within)
 }
 
 /// The stored event as it came. Its body is read again; what its headers said was kept.
@@ -115,8 +146,18 @@ fn envelope(row: &Row<'_>) -> anyhow::Result<Envelope> {
     })
 }
 
-pub(super) fn next_ask_at_ms(db: &dyn Database, now_ms: u64) -> anyhow::Result<Option<u64>> {
-    next_at_ms(db, "SELECT min(due_at_ms) FROM plans WHERE state = 1 AND due_at_ms > ?1", now_ms)
+pub(super) fn next_ask_at_ms(
+    db: &dyn Database,
+    now_ms: u64,
+    within: Partitions,
+) -> anyhow::Result<Option<u64>> {
+    next_within(db, "SELECT min(due_at_ms) FROM plans WHERE state = 1 AND due_at_ms > ?1", now_ms, within)
+}
+
+fn next_within(db: &dyn Database, sql: &str, now_ms: u64, within: Partitions) -> anyhow::Result<Option<u64>> {
+    let (only, list) = only(within, 2);
+    let of: Vec<_> = [Cell::from(now_ms)].into_iter().chain(list).collect();
+    db.value(&format!("{sql} {only}"), &of)
 }
 
 pub(super) fn next_at_ms(db: &dyn Database, sql: &str, now_ms: u64) -> anyhow::Result<Option<u64>> {
@@ -126,10 +167,15 @@ pub(super) fn next_at_ms(db: &dyn Database, sql: &str, now_ms: u64) -> anyhow::R
 pub(super) fn recent(
     db: &dyn Database,
     events_max: usize,
+    within: Partitions,
 ) -> anyhow::Result<Vec<(SourceName, Digest, Receipt)>> {
-    let sql = "SELECT source, sha256, receipt FROM events WHERE duplicate_of IS NULL AND cause IS NULL
+    let sql =
+        "SELECT source, sha256, receipt, subject FROM events WHERE duplicate_of IS NULL AND cause IS NULL
                ORDER BY seq DESC LIMIT ?1";
-    let mut recent = db.rows(sql, cells![events_max], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    recent.reverse();
-    Ok(recent)
+    let recent = db.rows(sql, cells![events_max], |row| {
+        let (source, sha256, receipt) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let partition = Partition::of_event(&row.text(3)?, None, &sha256);
+        Ok(within.contains(partition).then_some((source, sha256, receipt)))
+    })?;
+    Ok(recent.into_iter().rev().flatten().collect())
 }

@@ -63,6 +63,14 @@ impl Tally {
         self.add(what, to);
     }
 
+    /// Whether more waits than before: effects, events to come, or alerts.
+    pub(super) fn has_more_to_do(&self) -> bool {
+        let grown = |of| self.0.get(&of).is_some_and(|change| *change > 0);
+        let waits =
+            [(Counted::Effect, state::WAITING), (Counted::Upcoming, 0), (Counted::Alert, state::WAITING)];
+        waits.into_iter().any(grown)
+    }
+
     /// Writes what has changed. Called once, at the end of the transaction.
     pub(super) fn write(&self, db: &dyn Database) -> anyhow::Result<()> {
         let mut rows = Rows::new(3, 0);

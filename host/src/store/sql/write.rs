@@ -4,7 +4,7 @@ use super::database::{Cell, Database, Rows, cells};
 use super::gathered::{self, Gathered, INSERT_UPCOMING, json_unless_empty, upcoming_row};
 use super::lane::{self, About, event_state, update_event};
 use super::tally::{Counted, Tally};
-use super::{intervene, outbox, state, versions};
+use super::{group, intervene, outbox, state, versions};
 use crate::event::Arrival;
 use crate::plan::{Plan, Verdict};
 use crate::plugin::Version;
@@ -29,7 +29,8 @@ pub(super) fn all(
 ) -> anyhow::Result<()> {
     let mut writing = Writing { db, versions, tally: Tally::default() };
     batches.iter().try_for_each(|it| writing.batch(it))?;
-    writing.tally.write(db).context("write the counters")
+    writing.tally.write(db).context("write the counters")?;
+    group::tell(db, &writing.tally, batches).context("tell the others")
 }
 
 /// A transaction under way.
@@ -57,7 +58,8 @@ impl Writing<'_> {
         super::remove::write(db, &batch.removal)?;
         super::erase::write(db, &mut self.tally, &batch.erasure)?;
         batch.audit.iter().try_for_each(|it| super::erase::audit(db, it)).context("write an audit")?;
-        super::access::write(db, &batch.tokens).context("write a token")
+        super::access::write(db, &batch.tokens).context("write a token")?;
+        group::write(db, batch).context("write errands")
     }
 
     fn events(&mut self, recorded: &[Recorded]) -> anyhow::Result<()> {
@@ -82,7 +84,8 @@ impl Writing<'_> {
             let Some(seq) = seq else { continue };
             self.count(recorded);
             let event = &recorded.event;
-            let about = About { seq: EventSeq(seq), source: event.source.as_str(), subject: &event.subject };
+            let (source, subject, partition) = (event.source.as_str(), &event.subject, event.partition());
+            let about = About { seq: EventSeq(seq), source, subject, partition };
             gathered.subject(self.db, about, &recorded.subject)?;
             if let Some(parent) = event.trace {
                 gathered.trace(seq, &parent.to_bytes());
@@ -112,8 +115,8 @@ impl Writing<'_> {
         if !db.exists(sql, cells![replan.event.0, plugin])? {
             return Ok(());
         }
-        let (source, subject) = lane::about(db, replan.event)?;
-        let about = About { seq: replan.event, source: &source, subject: &subject };
+        let (source, subject, partition) = lane::about(db, replan.event)?;
+        let about = About { seq: replan.event, source: &source, subject: &subject, partition };
         self.tally.remove(Counted::Plan, state::WAITING);
         let mut gathered = Gathered::default();
         self.plan(&mut gathered, about, &replan.plan, replan.decided_at_ms)?;

@@ -4,7 +4,9 @@
 
 use super::database::{Connection, TakenOver};
 use super::write;
+use crate::partition::Partitions;
 use crate::plugin::Version;
+use crate::store::group::Change;
 use crate::store::{Batch, RETRY, StoreError, Submitted};
 use anyhow::Context as _;
 use std::collections::{HashMap, VecDeque};
@@ -33,6 +35,22 @@ enum Answer {
     May(oneshot::Sender<Result<(), StoreError>>),
     /// It is tried until it is written.
     Must { ticket: u64, tell: oneshot::Sender<()> },
+    /// There is nothing to write; when all before is written, partitions are claimed or released.
+    Hold { change: Change, tell: oneshot::Sender<Result<Partitions, StoreError>> },
+}
+
+impl Answer {
+    /// Tells a caller who can do without it that it was not done; the others are given back. The caller may have gone: then
+    /// nobody is told.
+    fn refuse(self, error: &anyhow::Error) -> Option<Self> {
+        let error = StoreError(anyhow::anyhow!("{error:#}"));
+        match self {
+            Self::May(tell) => drop(tell.send(Err(error))),
+            Self::Hold { tell, .. } => drop(tell.send(Err(error))),
+            must @ Self::Must { .. } => return Some(must),
+        }
+        None
+    }
 }
 
 impl Writer {
@@ -79,6 +97,13 @@ impl Writer {
         self.batches.send(Waiting { batch, answer }).await.map_err(|_| stopped())?;
         *tickets = ticket;
         Ok(submitted)
+    }
+
+    pub(super) async fn hold(&self, change: Change) -> Result<Partitions, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let waiting = Waiting { batch: Batch::default(), answer: Answer::Hold { change, tell } };
+        self.batches.send(waiting).await.map_err(|_| stopped())?;
+        told.await.map_err(|_| stopped())?
     }
 
     /// Resolves when nothing will be written any more. Cancel-safe.
@@ -197,17 +222,14 @@ impl Thread {
             let written = write(&mut *self.db, &mut self.versions, &[&next.batch]);
             match (written, next.answer) {
                 (Ok(()), answer) => self.tell(answer),
-                (Err(error), Answer::May(tell)) => {
-                    let is_over = error.is::<TakenOver>();
-                    // The caller may have gone; then nobody is told.
-                    let _ = tell.send(Err(StoreError(error)));
-                    if is_over {
-                        return Err(TakenOver.into());
+                (Err(error), answer) => {
+                    if let Some(answer) = answer.refuse(&error) {
+                        self.waiting.push_front(Waiting { batch: next.batch, answer });
+                        return Err(error);
                     }
-                }
-                (Err(error), answer @ Answer::Must { .. }) => {
-                    self.waiting.push_front(Waiting { batch: next.batch, answer });
-                    return Err(error);
+                    if error.is::<TakenOver>() {
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -217,17 +239,14 @@ impl Thread {
     /// Those that can do without it need not wait for what cannot be written.
     fn turn_away(&mut self, error: &anyhow::Error) {
         self.fill();
-        for waiting in std::mem::take(&mut self.waiting) {
-            match waiting.answer {
-                Answer::May(tell) => {
-                    let _ = tell.send(Err(StoreError(anyhow::anyhow!("{error:#}"))));
-                }
-                Answer::Must { .. } => self.waiting.push_back(waiting),
+        for Waiting { batch, answer } in std::mem::take(&mut self.waiting) {
+            if let Some(answer) = answer.refuse(error) {
+                self.waiting.push_back(Waiting { batch, answer });
             }
         }
     }
 
-    fn tell(&self, answer: Answer) {
+    fn tell(&mut self, answer: Answer) {
         // The caller may have gone; then nobody acknowledges, and the deliveries come again.
         match answer {
             Answer::May(tell) => {
@@ -236,6 +255,9 @@ impl Thread {
             Answer::Must { ticket, tell } => {
                 self.durable.store(ticket, Ordering::Release);
                 let _ = tell.send(());
+            }
+            Answer::Hold { change, tell } => {
+                let _ = tell.send(self.db.hold(change).map_err(StoreError));
             }
         }
     }

@@ -9,18 +9,19 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Each entry brings a file from the version of its index to the next. Never edit one that was released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("v1.sql"),
     include_str!("v2.sql"),
     include_str!("v3.sql"),
     include_str!("v4.sql"),
     include_str!("v5.sql"),
     include_str!("v6.sql"),
+    include_str!("v7.sql"),
 ];
 
 /// The version that this Tidegate writes.
-pub(super) const VERSION: u32 = 6;
-const _: () = assert!(MIGRATIONS.len() == 6, "VERSION is how many migrations there are");
+pub(super) const VERSION: u32 = 7;
+const _: () = assert!(MIGRATIONS.len() == 7, "VERSION is how many migrations there are");
 
 /// A connection with the settings that every connection needs.
 pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connection> {
@@ -37,7 +38,8 @@ pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connectio
     )
     .with_context(|| format!("prepare {}", path.display()))?;
     rusqlite::vtab::array::load_module(&db)?;
-    super::give_unseal(&db, keys)?;
+    super::function::give_unseal(&db, keys)?;
+    super::function::give_partition_of(&db)?;
     Ok(db)
 }
 

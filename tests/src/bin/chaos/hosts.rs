@@ -68,7 +68,7 @@ impl Host {
 impl Hosts {
     /// Starts so many, each in a directory of its own.
     pub(crate) async fn start(env: &[(&str, &str)], count: usize) -> anyhow::Result<Self> {
-        let standby = (count > 1).then_some(("TIDEGATE_STORE_STANDBY", "true"));
+        let standby = (count > 1).then_some(("TIDEGATE_STORE_OTHERS", "await"));
         let env: Vec<_> = env.iter().copied().chain(standby).collect();
         let parts = Parts::start_without_host(&env).await?;
         let mut all = Vec::new();
