@@ -302,6 +302,10 @@ impl Config {
                 (1_000..=3_600_000).contains(&self.telemetry.metrics_ms),
                 "telemetry.metrics_ms must be 1000 to 3600000",
             ),
+            (
+                self.store.others == Others::Refuse || !self.store.url.is_empty(),
+                "store.others: there are others on a database alone; set store.url, too",
+            ),
             (self.rollout.asks_min > 0, "rollout.asks_min must be at least 1"),
             (
                 (1_000..=3_600_000).contains(&self.sandbox.compile_time_ms_max),

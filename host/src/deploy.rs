@@ -2,12 +2,13 @@
 //! decides is recorded. Each change is one row that holds from then on.
 
 mod back;
+mod together;
 
 use crate::account::AccountRow;
 use crate::deployment::{Action, Canary, Deployment, Roles, Share};
 use crate::gate::{self, Gate, GateError};
 use crate::plugin::{Manifest, PluginName, Version};
-use crate::registry::{Active, CanaryAtWork, Registry, Standing, Switchboard};
+use crate::registry::{Active, CanaryAtWork, Standing, Switchboard};
 use crate::rights::{self, RightChange};
 use crate::signature::{self, Evidence, Trust, Untrusted};
 use crate::store::versions::{NewVersion, Provenance, VersionState};
@@ -276,39 +277,6 @@ impl<S: Store> Deployer<S> {
         self.change(plugin, change, by).await
     }
 
-    /// Brings back what was at work when the host last stopped. Called once, before the first pull.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or a version that ran before is refused now: deciding without it would
-    /// lose its decisions.
-    pub async fn restore(&self) -> Result<Arc<Registry>, DeployError> {
-        self.refresh().await?;
-        Ok(self.switchboard.current())
-    }
-
-    /// Puts on the board what was changed through another host on the same store. The next batch is decided so.
-    ///
-    /// # Errors
-    /// As [`Deployer::restore`]; nothing is switched then.
-    pub async fn refresh(&self) -> Result<(), DeployError> {
-        let mut seen = self.turn.lock().await;
-        let mut deployments = self.versions.store.deployments().await?;
-        deployments.retain(|deployment| seen.get(&deployment.plugin) != Some(&deployment.id));
-        if deployments.is_empty() {
-            return Ok(());
-        }
-        let versions = deployments.iter().flat_map(|deployment| deployment.roles.versions().cloned());
-        // Held until they are at work.
-        let _held = self.versions.get_all(versions.collect()).await?;
-        let mut standings = Vec::with_capacity(deployments.len());
-        for deployment in &deployments {
-            standings.push(self.standing(&deployment.plugin, &deployment.roles).await?);
-        }
-        self.switchboard.set(standings);
-        seen.extend(deployments.into_iter().map(|deployment| (deployment.plugin, deployment.id)));
-        Ok(())
-    }
-
     /// What each version cost since the host started.
     #[must_use]
     pub fn usage(&self) -> Vec<AccountRow> {
@@ -383,6 +351,7 @@ impl<S: Store> Deployer<S> {
         self.versions.store.commit(batch).await?;
         let manifest = standing.active.as_ref().map(|active| active.manifest.clone());
         self.switchboard.set(vec![standing]);
+        self.await_others().await?;
         let active = roles.active.as_ref().map_or("none", Version::short);
         tracing::info!(%plugin, version = active, action = action.name(), why, "deployed");
         let (kinds, hosts) = manifest.map(|manifest| (manifest.kinds, manifest.hosts)).unwrap_or_default();

@@ -2,15 +2,19 @@
 //! away what is not, does what others ask of it, and takes over what is deployed through them. Knows nothing of how the
 //! store tells who is there.
 
+mod roll;
+
 use crate::deploy::Deployer;
 use crate::heard::Heard;
 use crate::partition::{self, Partition, Partitions};
 use crate::pipeline::Pipeline;
-use crate::store::group::{Change, Errand, Members, NewErrand, Told};
+use crate::store::group::{Change, Errand, Follows, Member, Members, NewErrand, Told};
 use crate::store::{Batch, Store, StoreError};
+use roll::Roll;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// How often it is looked who is there, whether or not anybody told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,23 +39,31 @@ pub struct Group<S> {
     pub pullers: Vec<watch::Sender<usize>>,
 }
 
+/// What is known from one look to the next.
+struct Now {
+    since: Instant,
+    roll: Roll,
+    /// What it no longer decides about and has not given away yet.
+    leaving: Partitions,
+}
+
 /// Takes part until told to stop. What is held then is held until the store is closed: what is under way ends first.
 ///
 /// Cancel-safe: what was not done is done by whoever looks next.
 pub async fn run<S: Store>(group: Group<S>, mut stop: watch::Receiver<bool>) {
     let mut told = group.store.told();
-    let mut leaving = Partitions::NONE;
+    let mut now = Now { since: Instant::now(), roll: Roll::default(), leaving: Partitions::NONE };
     let mut seen = Told::default();
     while !*stop.borrow() {
-        if let Err(error) = group.look(&mut leaving).await {
+        if let Err(error) = group.look(&mut now).await {
             tracing::warn!("failed to look at the other hosts, will look again: {error}");
         }
-        let now = *told.borrow_and_update();
-        if now.work != seen.work {
+        let last = *told.borrow_and_update();
+        if last.work != seen.work {
             group.pipeline.recorded().notify_waiters();
             group.raised.notify_waiters();
         }
-        seen = now;
+        seen = last;
         tokio::select! {
             _ = tokio::time::sleep(LOOK) => {}
             Ok(()) = told.changed() => {}
@@ -62,24 +74,37 @@ pub async fn run<S: Store>(group: Group<S>, mut stop: watch::Receiver<bool>) {
 }
 
 impl<S: Store> Group<S> {
-    /// Comes nearer to what should be. `leaving` is what it no longer decides about and has not given away yet.
-    async fn look(&self, leaving: &mut Partitions) -> Result<(), StoreError> {
-        let members = self.store.members().await?;
+    /// Comes nearer to what should be.
+    async fn look(&self, now: &mut Now) -> Result<(), StoreError> {
+        let members = now.roll.call(self.store.members().await?, now.since.elapsed());
         let Some((place, hosts)) = members.own.map(|place| (place, members.all.len())) else {
             // Its connection is being made anew: others see who is there.
             return Ok(());
         };
+        self.follow(&members.all[place]).await?;
         let queues = queues(&members);
         let share = partition::share(place, hosts, queues);
-        self.give_away(share, leaving).await?;
-        self.take(share, leaving).await?;
+        self.give_away(share, &mut now.leaving).await?;
+        self.take(share, &mut now.leaving).await?;
         self.tell_pumps(hosts, queues).await;
-        if let Err(error) = self.deployer.refresh().await {
-            tracing::error!(
-                "failed to put to work what was deployed through another host, will try again: {error}"
-            );
-        }
         self.do_errands().await
+    }
+
+    /// Decides by what is at work now, before it takes anything over, and says so.
+    async fn follow(&self, own: &Member) -> Result<(), StoreError> {
+        match self.deployer.refresh().await {
+            Ok(deployment) if deployment != own.deployment => {
+                let follows = Some(Follows { host: own.id, deployment });
+                self.store.commit(Batch { follows, ..Batch::default() }).await
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(
+                    "failed to put to work what was deployed through another host, will try again: {error}"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// What has nothing under way any more is given away; the rest at a later look.

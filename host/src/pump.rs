@@ -38,6 +38,9 @@ pub async fn run<Q: Queue, S: Store>(
     let (mut batches, mut turns) = (JoinSet::new(), Turns::default());
     let (mut wait_ms, counts) = (0, pipeline.signals().counts.queue());
     loop {
+        if *pullers.borrow() == 0 {
+            counts.rests();
+        }
         tokio::select! {
             () = until_it_pulls(&mut pullers) => {}
             _ = stop.wait_for(|stop| *stop) => break,

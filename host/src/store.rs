@@ -40,7 +40,7 @@ use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
 use access::{AuditQuery, AuditRow, TokenChange};
 use flow::{EffectQuery, EffectsPage, Flow};
-use group::{ErrandSeq, Group, NewErrand};
+use group::{ErrandSeq, Follows, Group, NewErrand};
 use keeping::{Audit, Erasure, Keeping, Removal};
 use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
@@ -85,6 +85,8 @@ pub struct Batch {
     pub audit: Vec<Audit>,
     /// Who may ask the admin API from now on.
     pub tokens: Vec<TokenChange>,
+    /// What a host decides by.
+    pub follows: Option<Follows>,
     /// What other hosts are to do.
     pub errands: Vec<NewErrand>,
     /// What this one was to do and has done.

@@ -4,6 +4,8 @@
 mod dryrun;
 #[path = "lanes/forget.rs"]
 mod forget;
+#[path = "lanes/group.rs"]
+mod group;
 mod home;
 #[path = "lanes/intervene.rs"]
 mod intervene;

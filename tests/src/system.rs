@@ -173,6 +173,8 @@ pub struct Queue {
     pub process: Process,
     /// The id of its queue.
     pub id: String,
+    /// The ids of all its queues, the first included.
+    pub ids: Vec<String>,
 }
 
 /// Where a [`Queue`] is, each time it is started.
@@ -196,15 +198,29 @@ impl Queue {
     /// # Errors
     /// When it is not built or does not start: the error holds its log.
     pub async fn start(place: QueuePlace<'_>) -> anyhow::Result<Self> {
+        Self::start_with(place, &[]).await
+    }
+
+    /// Starts it with queues of these names beside its first.
+    ///
+    /// # Errors
+    /// As [`Queue::start`].
+    pub async fn start_with(place: QueuePlace<'_>, more: &[String]) -> anyhow::Result<Self> {
         let (rest, binding) = (local(place.rest_port), local(place.binding_port));
-        let args = ["queue", "serve", "--json", "--data", "data", "--queue", place.name, "--listen", &rest];
+        let args = ["queue", "serve", "--json", "--data", "data", "--listen", &rest];
         let mut command = command(place.dir, &args, &[("TIDEGATE_QUEUE_TOKEN", place.token)])?;
         command.args(["--binding-listen", &binding]);
+        let names: Vec<&str> = std::iter::once(place.name).chain(more.iter().map(String::as_str)).collect();
+        command.args(names.iter().flat_map(|name| ["--queue", name]));
         let mut process = Process::start("tidegate queue serve", command, &place.dir.join("queue.log"))?;
         let ready: Value =
             serde_json::from_str(&process.line().await?).context("read what the queue printed")?;
-        let id = ready.pointer(&format!("/queues/{}", place.name)).and_then(Value::as_str);
-        Ok(Self { process, id: id.context("the queue says its id")?.to_owned() })
+        let id = |name: &&str| {
+            let id = ready.pointer(&format!("/queues/{name}")).and_then(Value::as_str);
+            id.map(str::to_owned).context("the queue says its id")
+        };
+        let ids = names.iter().map(id).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(Self { process, id: ids[0].clone(), ids })
     }
 }
 

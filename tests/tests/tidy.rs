@@ -40,6 +40,7 @@ const PURE: &[&str] = &[
     "host/src/fault.rs",
     "host/src/fault/",
     "host/src/finding.rs",
+    "host/src/group/",
     "host/src/json.rs",
     "host/src/limits.rs",
     "host/src/log.rs",

@@ -19,8 +19,8 @@ pub(crate) struct Options {
     /// Where the host keeps everything: `sqlite`, its file, or `postgres`, a server of its own.
     #[arg(long, value_enum, default_value_t = Store::Sqlite)]
     store: Store,
-    /// So many hosts on one database, of which one is at work and the others stand by; needs `--store postgres`. The one at work
-    /// is killed, or frozen for longer than the server bears, and another must take over.
+    /// So many hosts that share one database and two queues; needs `--store postgres`. One or another is killed, frozen for longer
+    /// than the server bears, or cut off from the database.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     hosts: u32,
     /// Sends the events of an earlier run again: the seed that it printed.

@@ -82,7 +82,9 @@ fn tests(root: &Path, has_nextest: bool) -> Command {
 
 /// Those tests once more that are about what the store keeps, with everything in PostgreSQL.
 fn on_postgres(root: &Path, tools: &Tools, has_nextest: bool, filter: Option<&str>) -> anyhow::Result<()> {
-    eprintln!("The tests of the store, the lanes, the executor and bodies elsewhere again, on PostgreSQL:");
+    eprintln!(
+        "The tests of the store, the lanes, the executor and bodies elsewhere again, on PostgreSQL, and those of several hosts:"
+    );
     let server = Server::start(tools, Disk::Hurries)?;
     let mut tests = tests(root, has_nextest);
     postgres::name_to(&mut tests, Some(&server));

@@ -39,7 +39,7 @@ pub(super) async fn open(
         config::others::Others::Await => Others::Await,
         config::others::Others::Share => Others::Share(Host { name: name(config), queues }),
     };
-    if others != Others::Refuse {
+    if others == Others::Await {
         notify::tell(notify::STANDING_BY);
     }
     let opening =

@@ -225,6 +225,12 @@ impl QueueCounts {
         self.backlog.store(UNKNOWN, Ordering::Relaxed);
     }
 
+    /// It is another host's to pull from: what it said last is soon true no longer.
+    pub fn rests(&self) {
+        self.said.store(UNKNOWN, Ordering::Relaxed);
+        self.backlog.store(UNKNOWN, Ordering::Relaxed);
+    }
+
     fn read(&self) -> QueueCounted {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         QueueCounted {

@@ -26,6 +26,17 @@ pub struct Member {
     pub id: i64,
     /// What it said when it came.
     pub host: Host,
+    /// The last change of what is at work that it decides by; as `Deployment::id`.
+    pub deployment: i64,
+}
+
+/// What a host decides by from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Follows {
+    /// Which host.
+    pub host: i64,
+    /// The last change of what is at work.
+    pub deployment: i64,
 }
 
 /// Who is there.

@@ -347,7 +347,7 @@ impl Database for Live {
         let db: &dyn Database = self;
         db.rows(&tenure::members(), &[], |row| {
             let host = Host { name: row.get(1)?, queues: usize::try_from(row.get::<i64>(2)?)? };
-            Ok(Member { id: row.get(0)?, host })
+            Ok(Member { id: row.get(0)?, host, deployment: row.get(3)? })
         })
     }
 

@@ -6,6 +6,7 @@
 use postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use std::path::Path;
 use tempfile::TempDir;
+use tidegate::store::group::Host;
 use tidegate::store::seal::StoreKeys;
 use tidegate::store::sql::copy::{Copied, copy};
 use tidegate::store::sql::{Others, SqlStore};
@@ -58,6 +59,14 @@ impl Home {
     pub(crate) async fn open_after_others(&self) -> SqlStore {
         let url = self.in_database().url();
         let opening = move || SqlStore::connect(&url, None, &StoreKeys::default(), Others::Await);
+        tokio::task::spawn_blocking(opening).await.expect("does not panic").expect("opens")
+    }
+
+    /// As [`Self::open`], for a host of this name that shares the work with others.
+    pub(crate) async fn open_sharing(&self, name: &str) -> SqlStore {
+        let (url, name) = (self.in_database().url(), name.to_owned());
+        let others = Others::Share(Host { name, queues: 1 });
+        let opening = move || SqlStore::connect(&url, None, &StoreKeys::default(), others);
         tokio::task::spawn_blocking(opening).await.expect("does not panic").expect("opens")
     }
 

@@ -61,11 +61,47 @@ pub(crate) struct Stage {
     queue_id: QueueId,
 }
 
-struct Middle {
-    store: SqlStore,
-    pipeline: Arc<Pipeline<SqlStore>>,
-    deployer: Deployer<SqlStore>,
-    recorded: Arc<Notify>,
+/// The middle of a host, with what was at work put to work.
+pub(crate) struct Middle {
+    pub(crate) store: SqlStore,
+    pub(crate) pipeline: Arc<Pipeline<SqlStore>>,
+    pub(crate) deployer: Arc<Deployer<SqlStore>>,
+    pub(crate) recorded: Arc<Notify>,
+}
+
+impl Middle {
+    pub(crate) async fn new(
+        store: SqlStore,
+        sandbox: SandboxConfig,
+        holding: Arc<Holding>,
+        share_ms_max: u64,
+    ) -> Self {
+        let sandbox = Arc::new(Sandbox::new(sandbox).expect("a sandbox"));
+        let versions = Arc::new(Versions::new(store.clone(), sandbox));
+        let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms);
+        deployer.restore().await.expect("restores");
+        let recorded = Arc::new(Notify::new());
+        let pipeline = Pipeline::new(Parts {
+            store: store.clone(),
+            versions,
+            switchboard: Arc::clone(&deployer.switchboard),
+            rules: PlanRules {
+                retry: RetryPolicy { attempts_max: 5, first_ms: 10, factor: 2, cap_ms: 100 },
+                ..PlanRules::default()
+            },
+            bounds: PipelineBounds { share_ms_max, ..PipelineBounds::default() },
+            now_ms,
+            chance: || 0.5,
+            recorded: Arc::clone(&recorded),
+            holding,
+            edge: None,
+            heard: Arc::default(),
+            comparisons: Comparisons::new().0,
+            signals: Arc::default(),
+        });
+        let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
+        Self { store, pipeline, deployer: Arc::new(deployer), recorded }
+    }
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -73,14 +109,14 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("before the year 500 million")
 }
 
-fn candidate(manifest: &str) -> Candidate {
+pub(crate) fn candidate(manifest: &str) -> Candidate {
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/actor/guest.wasm");
     let component = std::fs::read(guest).expect("it is built; type: cargo xtask plugins");
     let manifest = format!("name = \"actor\"\nkinds = [\"*\"]\n{manifest}");
     Candidate::new(Manifest::parse(&manifest).expect("a manifest"), component)
 }
 
-fn approved() -> By {
+pub(crate) fn approved() -> By {
     By { approve: true, ..By::default() }
 }
 
@@ -113,35 +149,12 @@ impl Stage {
             }
         };
         let sandbox = SandboxConfig::new(self.dir.path().join("compiled"));
-        let sandbox = Arc::new(Sandbox::new(sandbox).expect("a sandbox"));
-        let versions = Arc::new(Versions::new(store.clone(), sandbox));
-        let deployer = Deployer::new(Arc::clone(&versions), Arc::default(), now_ms);
+        let host = Middle::new(store, sandbox, Holding::new(Partitions::ALL), self.share_ms_max).await;
         if is_new {
-            deployer.deploy(candidate(&self.manifest), Role::Active, approved()).await.expect("deploys");
-        } else {
-            deployer.restore().await.expect("restores");
+            let deployed = host.deployer.deploy(candidate(&self.manifest), Role::Active, approved());
+            deployed.await.expect("deploys");
         }
-        let recorded = Arc::new(Notify::new());
-        let pipeline = Pipeline::new(Parts {
-            store: store.clone(),
-            versions,
-            switchboard: Arc::clone(&deployer.switchboard),
-            rules: PlanRules {
-                retry: RetryPolicy { attempts_max: 5, first_ms: 10, factor: 2, cap_ms: 100 },
-                ..PlanRules::default()
-            },
-            bounds: PipelineBounds { share_ms_max: self.share_ms_max, ..PipelineBounds::default() },
-            now_ms,
-            chance: || 0.5,
-            recorded: Arc::clone(&recorded),
-            holding: Holding::new(Partitions::ALL),
-            edge: None,
-            heard: Arc::default(),
-            comparisons: Comparisons::new().0,
-            signals: Arc::default(),
-        });
-        let pipeline = Arc::new(pipeline.await.expect("a pipeline"));
-        self.host = Some(Middle { store, pipeline, deployer, recorded });
+        self.host = Some(host);
     }
 
     /// Another version of the plugin, with these lines in its manifest, becomes the active one.
@@ -172,7 +185,7 @@ impl Stage {
         let gate = Gate::new(self.dry_run(), bounds);
         let Deployer { versions, switchboard, .. } = self.deployer();
         let deployer = Deployer::new(Arc::clone(versions), Arc::clone(switchboard), now_ms).with_gate(gate);
-        self.host.as_mut().expect("it was started").deployer = deployer;
+        self.host.as_mut().expect("it was started").deployer = Arc::new(deployer);
     }
 
     pub(crate) fn deployer(&self) -> &Deployer<SqlStore> {

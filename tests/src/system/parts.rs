@@ -35,7 +35,9 @@ pub struct Parts {
     dir: TempDir,
     ports: [u16; 3],
     queue: Option<Queue>,
-    queue_id: String,
+    /// The queues beside the first.
+    more: Vec<String>,
+    queue_ids: Vec<String>,
     edge: Option<Workerd>,
     host: Option<Process>,
     host_env: Vec<(String, String)>,
@@ -51,16 +53,16 @@ impl Parts {
     /// # Errors
     /// When something is not built or does not start.
     pub async fn start(host_env: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let mut parts = Self::start_without_host(host_env).await?;
+        let mut parts = Self::start_without_host(host_env, 1).await?;
         parts.start_host()?;
         Ok(parts)
     }
 
-    /// Starts the queue and the edge. This is the environment of the hosts that are started beside them.
+    /// Starts so many queues, in one process, and the edge. This is the environment of the hosts that are started beside them.
     ///
     /// # Errors
     /// As [`Parts::start`].
-    pub async fn start_without_host(host_env: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub async fn start_without_host(host_env: &[(&str, &str)], queues: usize) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("make a folder")?;
         for name in ["queue", "host"] {
             std::fs::create_dir(dir.path().join(name))?;
@@ -68,7 +70,8 @@ impl Parts {
         let mut parts = Self {
             ports: [lasting_port()?, lasting_port()?, lasting_port()?],
             queue: None,
-            queue_id: String::new(),
+            more: (1..queues).map(|n| format!("{QUEUE}-{n}")).collect(),
+            queue_ids: Vec::new(),
             edge: None,
             host: None,
             host_env: host_env
@@ -100,22 +103,24 @@ impl Parts {
         let [rest_port, binding_port, _] = self.ports;
         let dir = self.path("queue");
         let place = QueuePlace { dir: &dir, rest_port, binding_port, name: QUEUE, token: QUEUE_TOKEN };
-        let queue = Queue::start(place).await?;
-        ensure!(self.queue_id.is_empty() || self.queue_id == queue.id, "the queue keeps its id");
-        self.queue_id.clone_from(&queue.id);
+        let queue = Queue::start_with(place, &self.more).await?;
+        ensure!(self.queue_ids.is_empty() || self.queue_ids == queue.ids, "a queue keeps its id");
+        self.queue_ids.clone_from(&queue.ids);
         self.queue = Some(queue);
         Ok(())
     }
 
     async fn start_edge(&mut self) -> anyhow::Result<()> {
         let [_, binding_port, edge_port] = self.ports;
-        let queue = SocketAddr::from(([127, 0, 0, 1], binding_port));
+        let addr = SocketAddr::from(([127, 0, 0, 1], binding_port));
+        let names = std::iter::once(QUEUE).chain(self.more.iter().map(String::as_str));
+        let queues: Vec<_> = names.map(|name| QueueBinding { addr, name }).collect();
         self.edge = Some(
             Workerd::start(WorkerdOptions {
                 binary: &tool::find("workerd")?,
                 worker_build_dir: &root().join("worker/build"),
                 listen: SocketAddr::from(([127, 0, 0, 1], edge_port)),
-                queues: &[QueueBinding { addr: queue, name: QUEUE }],
+                queues: &queues,
                 sources: &json!({ SOURCE: [TOKEN] }).to_string(),
                 host_token: HOST_TOKEN,
                 body_bytes_max: None,
@@ -136,11 +141,21 @@ impl Parts {
     /// # Errors
     /// When it is not built.
     pub fn start_host_in(&self, dir: &Path) -> anyhow::Result<Process> {
+        self.start_host_with(dir, &[])
+    }
+
+    /// As [`Parts::start_host_in`], with more environment.
+    ///
+    /// # Errors
+    /// As [`Parts::start_host_in`].
+    pub fn start_host_with(&self, dir: &Path, more: &[(&str, &str)]) -> anyhow::Result<Process> {
+        let more_ids = toml::Value::from(self.queue_ids[1..].to_vec()).to_string();
         let queue = format!("http://{}/client/v4", local(self.ports[0]));
         let mut env = vec![
             ("TIDEGATE_QUEUE_BASE_URL", queue.as_str()),
             ("TIDEGATE_QUEUE_ACCOUNT_ID", ACCOUNT),
-            ("TIDEGATE_QUEUE_QUEUE_ID", &self.queue_id),
+            ("TIDEGATE_QUEUE_QUEUE_ID", &self.queue_ids[0]),
+            ("TIDEGATE_QUEUE_MORE_QUEUE_IDS", &more_ids),
             ("TIDEGATE_QUEUE_TOKEN", QUEUE_TOKEN),
             // What a dead host held comes back soon, and a dead queue is asked again soon.
             ("TIDEGATE_QUEUE_VISIBILITY_TIMEOUT_MS", "2000"),
@@ -148,6 +163,7 @@ impl Parts {
             ("TIDEGATE_EXECUTOR_ALLOW_LOOPBACK", "true"),
         ];
         env.extend(self.host_env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        env.extend(more);
         super::start_run(dir, &env)
     }
 
@@ -192,14 +208,18 @@ impl Parts {
     /// # Errors
     /// When it takes too long.
     pub async fn until_the_queue_is_empty(&self) -> anyhow::Result<()> {
-        let (base, id) = (local(self.ports[0]), &self.queue_id);
-        let url = format!("http://{base}/client/v4/accounts/{ACCOUNT}/queues/{id}/metrics");
+        let base = local(self.ports[0]);
         let client = reqwest::Client::builder().no_proxy().build()?;
-        until("the queue is empty", async || {
-            let answer = client.get(&url).bearer_auth(QUEUE_TOKEN).send().await?.error_for_status()?;
-            let metrics: serde_json::Value = answer.json().await?;
-            let backlog = metrics.pointer("/result/backlog_count").and_then(serde_json::Value::as_u64);
-            Ok((backlog.context("the backlog is counted")? == 0).then_some(()))
+        until("the queues are empty", async || {
+            let mut all = 0;
+            for id in &self.queue_ids {
+                let url = format!("http://{base}/client/v4/accounts/{ACCOUNT}/queues/{id}/metrics");
+                let answer = client.get(&url).bearer_auth(QUEUE_TOKEN).send().await?.error_for_status()?;
+                let metrics: serde_json::Value = answer.json().await?;
+                let backlog = metrics.pointer("/result/backlog_count").and_then(serde_json::Value::as_u64);
+                all += backlog.context("the backlog is counted")?;
+            }
+            Ok((all == 0).then_some(()))
         })
         .await
     }

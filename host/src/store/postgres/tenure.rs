@@ -193,10 +193,10 @@ fn narrow(partitions: Partitions) -> Vec<i32> {
     partitions.iter().map(|partition| partition.number().into()).collect()
 }
 
-/// Id, name and number of queues of the hosts that share the database and whose session stands.
+/// Id, name, number of queues and last deployment of the hosts that share the database and whose session stands.
 pub(super) fn members() -> String {
     format!(
-        "SELECT DISTINCT h.id, h.name, h.queues FROM pg_locks l JOIN hosts h ON h.id = l.objid::int8
+        "SELECT DISTINCT h.id, h.name, h.queues, h.deployment FROM pg_locks l JOIN hosts h ON h.id = l.objid::int8
          WHERE l.locktype = 'advisory' AND l.classid = {HOST} AND l.objsubid = 2 AND l.granted
            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )

@@ -256,7 +256,8 @@ CREATE INDEX errands_in_turn ON errands (is_delivery, part, seq);
 CREATE TABLE hosts (
     id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name   TEXT   NOT NULL,
-    queues BIGINT NOT NULL
+    queues BIGINT NOT NULL,
+    deployment BIGINT NOT NULL DEFAULT 0
 );
 
 -- The host that held each partition last. One that finds another here than itself must not write any more.

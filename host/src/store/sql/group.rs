@@ -5,7 +5,7 @@ use super::queries::list;
 use super::tally::Tally;
 use crate::partition::Partitions;
 use crate::store::Batch;
-use crate::store::group::{Errand, ErrandSeq, Member, Members, News};
+use crate::store::group::{Errand, ErrandSeq, Follows, Member, Members, News};
 
 /// Who is there; `own` is the one that asks.
 pub(super) fn members(db: &dyn Database, own: Option<i64>) -> anyhow::Result<Members> {
@@ -28,8 +28,11 @@ pub(super) fn errands(
     db.rows(sql, &of, |row| Ok((ErrandSeq(row.get(0)?), serde_json::from_str(&row.text(1)?)?)))
 }
 
-/// Writes what a batch gives others to do, and takes out what was done.
+/// Writes what a host decides by, what a batch gives others to do, and takes out what was done.
 pub(super) fn write(db: &dyn Database, batch: &Batch) -> anyhow::Result<()> {
+    if let Some(Follows { host, deployment }) = batch.follows {
+        db.execute("UPDATE hosts SET deployment = ?2 WHERE id = ?1", cells![host, deployment])?;
+    }
     if !batch.errands_done.is_empty() {
         let done: Cell<'_> = batch.errands_done.iter().map(|seq| Cell::Int(seq.0)).collect();
         db.execute("DELETE FROM errands WHERE seq IN rarray(?1)", &[done])?;

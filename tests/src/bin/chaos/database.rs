@@ -2,6 +2,8 @@
 
 use anyhow::Context as _;
 use postgres::{Client, Config, NoTls};
+use rustix::process::Pid;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The variable that names a server: `postgres://USER@HOST:PORT`.
@@ -12,21 +14,44 @@ pub(crate) const REFUSED: &str = "database \"chaos\" is not currently accepting 
 
 pub(crate) struct Database {
     server: Config,
-    /// The database, as `store.url` names it.
-    pub(crate) url: String,
 }
 
 impl Database {
     /// A fresh one, where a server is named; what an earlier run left there goes.
     pub(crate) async fn make() -> anyhow::Result<Option<Self>> {
         let Ok(server) = std::env::var(SERVER) else { return Ok(None) };
-        let database = Self {
-            server: server.parse().with_context(|| format!("read {SERVER}"))?,
-            url: format!("{server}/{NAME}?sslmode=disable"),
-        };
+        let database = Self { server: server.parse().with_context(|| format!("read {SERVER}"))? };
         let statements = [format!("DROP DATABASE IF EXISTS {NAME}"), format!("CREATE DATABASE {NAME}")];
         database.run(&statements.each_ref().map(String::as_str)).await?;
         Ok(Some(database))
+    }
+
+    /// Where the server is.
+    pub(crate) fn addr(&self) -> anyhow::Result<SocketAddr> {
+        let port = self.server.get_ports().first().copied().context("the server has a port")?;
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    /// The same, by way of another port of this machine.
+    pub(crate) fn url_at(&self, port: u16) -> String {
+        let user = self.server.get_user().unwrap_or_default();
+        format!("postgres://{user}@127.0.0.1:{port}/{NAME}?sslmode=disable")
+    }
+
+    /// The server dies in the middle of whatever it does, and comes back by its log.
+    pub(crate) async fn crash(&self) -> anyhow::Result<()> {
+        let mut server = self.server.clone();
+        let killing = tokio::task::spawn_blocking(move || {
+            let mut client: Client = server.dbname("postgres").connect(NoTls)?;
+            let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.try_get(0)?;
+            // Its postmaster ends all others with one that is killed, and recovers.
+            rustix::process::kill_process(
+                Pid::from_raw(backend).context("it has an id")?,
+                rustix::process::Signal::KILL,
+            )?;
+            anyhow::Ok(())
+        });
+        killing.await.context("ask the server")?.context("kill a backend")
     }
 
     /// For so long it ends every connection and takes no new one.

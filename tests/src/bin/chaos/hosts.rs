@@ -1,6 +1,7 @@
-//! The hosts of a run: one, or several on one database, of which one is at work and the others stand by. Knows nothing of
-//! what they record.
+//! The hosts of a run: one, or several that share a database. Knows nothing of what they record.
 
+use crate::database::Database;
+use crate::relay::Relay;
 use anyhow::{Context as _, ensure};
 use std::fmt;
 use std::path::PathBuf;
@@ -9,199 +10,245 @@ use tidegate_tests::system::PATIENCE;
 use tidegate_tests::system::cli::Cli;
 use tidegate_tests::system::parts::Parts;
 use tidegate_tests::system::process::Process;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-/// How long a host is frozen at least: longer than the 15 seconds for which the server bears its silence.
-const FROZEN: Duration = Duration::from_secs(20);
+/// How long a host is frozen, or cut off from its database: longer than the 15 seconds for which the server bears its silence,
+/// and the others that it is gone.
+const SILENT: Duration = Duration::from_secs(25);
 /// A host that does not answer within that does not work.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(20);
-/// What a host says that ends because another took over.
+/// What a host says that ends because another has what it had.
 const TAKEN_OVER: &str = "another tidegate works on the database since";
+/// What a host says when partitions come to it.
+const TOOK: &str = "took partitions over";
 
 pub(crate) struct Hosts {
     /// What they pull from.
     pub(crate) parts: Parts,
     all: Vec<Host>,
-    /// How often one was killed.
+    /// How often one was killed, frozen, and cut off.
     pub(crate) kills: usize,
-    /// From each kill to the first answer of the next one, where there are several.
-    after_kills: Vec<Duration>,
-    after_freezes: Vec<Duration>,
-    /// How often one lost the database to another while that was away.
-    swaps: usize,
+    freezes: usize,
+    cuts: usize,
+    /// How often one lost what it had while the database was away.
+    losses: usize,
 }
 
 struct Host {
+    name: String,
     dir: PathBuf,
     cli: Cli,
-    /// Nothing while it is dead or frozen.
+    /// Nothing while it is dead.
     process: Option<Process>,
     /// Bytes of its log when it was started.
     said_before: usize,
+    /// Where it finds its database, if it has one.
+    database: Option<(String, Relay)>,
 }
 
 impl Host {
-    fn start(&mut self, parts: &Parts) -> anyhow::Result<()> {
-        let process = parts.start_host_in(&self.dir)?;
+    fn start(&mut self, parts: &Parts, shares: bool) -> anyhow::Result<()> {
+        let mut env = vec![("TIDEGATE_STORE_HOST", self.name.as_str())];
+        env.extend(self.database.as_ref().map(|(url, _)| ("TIDEGATE_STORE_URL", url.as_str())));
+        env.extend(shares.then_some(("TIDEGATE_STORE_OTHERS", "share")));
+        let process = parts.start_host_with(&self.dir, &env)?;
         self.said_before = process.log()?.len();
         self.process = Some(process);
         Ok(())
     }
 
-    /// One that stands by has no admin API yet.
     async fn answers(&self) -> bool {
         self.process.is_some() && matches!(timeout(ANSWER_MAX, self.cli.plugins()).await, Ok(Ok(_)))
     }
 
+    fn process(&self) -> anyhow::Result<&Process> {
+        self.process.as_ref().with_context(|| format!("{} runs", self.name))
+    }
+
+    /// Waits until it ends by itself: others have what it had.
+    async fn until_it_ends(&mut self) -> anyhow::Result<()> {
+        let mut process = self.process.take().context("it runs")?;
+        let (log, since) = (process.log()?, Instant::now());
+        let status =
+            process.ended().await.with_context(|| format!("others have what {} had: {log}", self.name))?;
+        self.check_end(&std::fs::read_to_string(self.dir.join("run.log"))?, status)?;
+        println!(
+            "{} was gone for {SILENT:?}; back, it ended after {:.1?}: {status}",
+            self.name,
+            since.elapsed()
+        );
+        Ok(())
+    }
+
     /// Fails unless this is how a host ends that was taken over.
-    fn check_end(&self, process: &Process, status: std::process::ExitStatus) -> anyhow::Result<()> {
-        let log = process.log()?;
+    fn check_end(&self, log: &str, status: std::process::ExitStatus) -> anyhow::Result<()> {
         let said = log.get(self.said_before..).unwrap_or_default();
         let is_right = status.code() == Some(1) && said.contains(TAKEN_OVER);
-        ensure!(is_right, "{} ended, but not as one taken over ({status}):\n{said}", self.dir.display());
+        ensure!(is_right, "{} ended, but not as one taken over ({status}):\n{said}", self.name);
         Ok(())
     }
 }
 
 impl Hosts {
-    /// Starts so many, each in a directory of its own.
-    pub(crate) async fn start(env: &[(&str, &str)], count: usize) -> anyhow::Result<Self> {
-        let standby = (count > 1).then_some(("TIDEGATE_STORE_OTHERS", "await"));
-        let env: Vec<_> = env.iter().copied().chain(standby).collect();
-        let parts = Parts::start_without_host(&env).await?;
+    /// Starts so many, each in a directory of its own and with its own way to the database; several share it, and as many
+    /// queues as `queues` says.
+    pub(crate) async fn start(
+        env: &[(&str, &str)],
+        (count, queues): (usize, usize),
+        database: Option<&Database>,
+    ) -> anyhow::Result<Self> {
+        let parts = Parts::start_without_host(env, queues).await?;
         let mut all = Vec::new();
         for n in 1..=count {
-            let dir = parts.path(&format!("host-{n}"));
+            let name = format!("host-{n}");
+            let dir = parts.path(&name);
             std::fs::create_dir(&dir).context("make a folder")?;
-            let mut host = Host { cli: Cli::new(&dir), dir, process: None, said_before: 0 };
-            host.start(&parts)?;
+            let database = match database {
+                Some(database) => {
+                    let relay = Relay::start(database.addr()?).await?;
+                    Some((database.url_at(relay.port), relay))
+                }
+                None => None,
+            };
+            let mut host = Host { name, cli: Cli::new(&dir), dir, process: None, said_before: 0, database };
+            host.start(&parts, count > 1)?;
             all.push(host);
         }
-        let (after_kills, after_freezes) = (Vec::new(), Vec::new());
-        Ok(Self { parts, all, kills: 0, after_kills, after_freezes, swaps: 0 })
+        Ok(Self { parts, all, kills: 0, freezes: 0, cuts: 0, losses: 0 })
     }
 
-    /// The one at work. Of two that answer one is about to end: it lost the database to the other.
-    async fn at_work(&mut self) -> anyhow::Result<usize> {
+    pub(crate) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    fn shares(&self) -> bool {
+        self.all.len() > 1
+    }
+
+    /// The command line of one that answers.
+    pub(crate) async fn cli(&mut self) -> anyhow::Result<Cli> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answering = self.answering().await;
-            if !self.start_anew()?
-                && let [one] = answering[..]
-            {
-                return Ok(one);
+            self.start_those_that_lost()?;
+            for host in &self.all {
+                if host.answers().await {
+                    return Ok(host.cli.clone());
+                }
             }
-            ensure!(Instant::now() < deadline, "waited {PATIENCE:?} in vain until one host answers");
+            ensure!(Instant::now() < deadline, "waited {PATIENCE:?} in vain until a host answers");
             sleep(LOOK).await;
         }
     }
 
-    async fn answering(&self) -> Vec<usize> {
-        let mut answering = Vec::new();
-        for (n, host) in self.all.iter().enumerate() {
-            if host.answers().await {
-                answering.push(n);
-            }
-        }
-        answering
-    }
-
-    /// Starts anew whoever lost the database to another while that was away, and has ended by itself. Says whether any has.
-    fn start_anew(&mut self) -> anyhow::Result<bool> {
-        let swaps = self.swaps;
+    /// Starts anew whoever lost what it had to another while the database was away, and has ended by itself.
+    pub(crate) fn start_those_that_lost(&mut self) -> anyhow::Result<()> {
+        let shares = self.shares();
         for host in &mut self.all {
             let Some(status) = host.process.as_mut().map(Process::has_ended).transpose()?.flatten() else {
                 continue;
             };
-            let process = host.process.take().context("it was there")?;
-            host.check_end(&process, status)?;
-            host.start(&self.parts)?;
-            self.swaps += 1;
+            let log = host.process.take().context("it was there")?.log()?;
+            host.check_end(&log, status)?;
+            host.start(&self.parts, shares)?;
+            self.losses += 1;
         }
-        Ok(self.swaps > swaps)
+        Ok(())
     }
 
-    /// The command line of the one at work.
-    pub(crate) async fn cli(&mut self) -> anyhow::Result<Cli> {
-        let one = self.at_work().await?;
-        Ok(self.all[one].cli.clone())
+    /// The only one, once it works.
+    pub(crate) async fn the_only_one(&mut self) -> anyhow::Result<&Process> {
+        self.cli().await?;
+        self.all[0].process()
     }
 
-    /// The one at work.
-    pub(crate) async fn process(&mut self) -> anyhow::Result<&Process> {
-        let one = self.at_work().await?;
-        self.all[one].process.as_ref().context("it is at work")
+    /// How often the hosts said this, all together.
+    pub(crate) fn said(&self, what: &str) -> anyhow::Result<usize> {
+        let logs = self.all.iter().filter_map(|host| host.process.as_ref()).map(Process::log);
+        logs.map(|log| Ok(log?.matches(what).count())).sum()
     }
 
-    /// `kill -9` of the only one, whatever it does, and a new one in its place.
-    pub(crate) async fn kill_the_only_one(&mut self) -> anyhow::Result<()> {
-        self.kill(0).await?;
-        self.all[0].start(&self.parts)
-    }
-
-    /// `kill -9` of the one at work. When another has taken over, and this pause later, it is started again.
-    pub(crate) async fn kill_the_one_at_work(&mut self, pause: Duration) -> anyhow::Result<()> {
-        let victim = self.at_work().await?;
-        let killed_at = Instant::now();
-        self.kill(victim).await?;
-        self.at_work().await.context("the one at work was killed")?;
-        self.after_kills.push(killed_at.elapsed());
-        sleep(pause).await;
-        self.all[victim].start(&self.parts)
-    }
-
-    async fn kill(&mut self, victim: usize) -> anyhow::Result<()> {
+    /// `kill -9` of this one, whatever it does, and this much later a new one in its place.
+    pub(crate) async fn kill(&mut self, victim: usize, pause: Duration) -> anyhow::Result<()> {
+        self.start_those_that_lost()?;
+        let shares = self.shares();
+        let host = &mut self.all[victim];
+        host.process.take().context("a host runs")?.kill().await?;
         self.kills += 1;
-        self.all[victim].process.take().context("a host runs")?.kill().await
+        sleep(pause).await;
+        host.start(&self.parts, shares)
     }
 
-    /// Freezes the one at work until another has taken over. It must then end by itself, and is started anew.
-    pub(crate) async fn freeze_the_one_at_work(&mut self) -> anyhow::Result<()> {
-        let victim = self.at_work().await?;
-        let mut frozen = self.all[victim].process.take().context("it is at work")?;
-        frozen.signal("STOP").await?;
-        let frozen_at = Instant::now();
-        self.at_work().await.context("the one at work was frozen")?;
-        self.after_freezes.push(frozen_at.elapsed());
-        sleep_until(frozen_at + FROZEN).await;
-        frozen.signal("CONT").await?;
-        let woken_at = Instant::now();
-        let status = frozen.ended().await.context("it was frozen and another took over")?;
-        self.all[victim].check_end(&frozen, status)?;
-        println!(
-            "a host was frozen for {FROZEN:?}; woken, it ended after {:.1?}: {status}",
-            woken_at.elapsed()
-        );
-        self.all[victim].start(&self.parts)
+    /// Freezes this one for so long that the others have what it had. It must then end by itself, and is started anew.
+    pub(crate) async fn freeze(&mut self, victim: usize) -> anyhow::Result<()> {
+        self.start_those_that_lost()?;
+        self.until_it_has_some(victim).await?;
+        let host = &mut self.all[victim];
+        host.process()?.signal("STOP").await?;
+        sleep(SILENT).await;
+        host.process()?.signal("CONT").await?;
+        host.until_it_ends().await.context("it was frozen")?;
+        self.freezes += 1;
+        host.start(&self.parts, true)
+    }
+
+    /// Cuts this one off from its database for so long that the others have what it had. As [`Self::freeze`].
+    pub(crate) async fn cut_off(&mut self, victim: usize) -> anyhow::Result<()> {
+        self.start_those_that_lost()?;
+        self.until_it_has_some(victim).await?;
+        let host = &mut self.all[victim];
+        let (_, relay) = host.database.as_ref().context("it has a database")?;
+        relay.cut();
+        sleep(SILENT).await;
+        relay.mend();
+        host.until_it_ends().await.context("it was cut off")?;
+        self.cuts += 1;
+        host.start(&self.parts, true)
+    }
+
+    /// Waits until each does its part.
+    pub(crate) async fn until_all_work(&mut self) -> anyhow::Result<()> {
+        self.cli().await?;
+        if self.shares() {
+            for host in 0..self.all.len() {
+                self.until_it_has_some(host).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One that has nothing yet loses nothing.
+    async fn until_it_has_some(&self, host: usize) -> anyhow::Result<()> {
+        let (host, deadline) = (&self.all[host], Instant::now() + PATIENCE);
+        loop {
+            let log = host.process()?.log()?;
+            if log.get(host.said_before..).unwrap_or_default().contains(TOOK) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "waited {PATIENCE:?} in vain until {} has its part:\n{log}",
+                host.name
+            );
+            sleep(LOOK).await;
+        }
     }
 }
 
-/// How often they were killed and frozen, and what that cost. Nothing to say of one alone.
+/// What they went through. Nothing to say of one alone.
 impl fmt::Display for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { after_kills, after_freezes, swaps, .. } = self;
-        if self.all.len() == 1 {
+        let Self { kills, freezes, cuts, losses, .. } = self;
+        if !self.shares() {
             return Ok(());
         }
-        let (mut kills, mut freezes) = (after_kills.clone(), after_freezes.clone());
-        kills.sort_unstable();
-        freezes.sort_unstable();
+        let moves = self.said(TOOK).unwrap_or_default();
         writeln!(
             f,
-            "of {} hosts the one at work was killed {} times: the next answered after {}",
+            "of {} hosts one was killed {kills} times, frozen {freezes} times, cut off from the database {cuts} times; while that \
+             was away, one lost its part {losses} times; a part came to one {moves} times",
             self.all.len(),
-            kills.len(),
-            spread(&kills)
-        )?;
-        writeln!(f, "it was frozen {} times: the next answered after {}", freezes.len(), spread(&freezes))?;
-        writeln!(f, "it lost the database to another while that was away {swaps} times")
+        )
     }
-}
-
-/// Of what is sorted.
-fn spread(sorted: &[Duration]) -> String {
-    let Some(max) = sorted.last() else { return "no time".to_owned() };
-    format!("p50 {:.1?}, max {max:.1?}", sorted[(sorted.len() - 1) / 2])
 }

@@ -18,6 +18,8 @@ pub(crate) struct Report {
     kills: usize,
     lost: Vec<String>,
     doubled: Vec<String>,
+    /// Of assets that were decided about out of order, or from what was so no longer.
+    disordered: Vec<String>,
 }
 
 /// Whether all that can happen by itself has: what still waits stands behind something parked.
@@ -48,6 +50,7 @@ pub(crate) fn judge(
         *report.by_class.entry(event.class.clone()).or_default() += 1;
         report.check(event, target, &mut told);
     }
+    report.check_lanes(events);
     target.read(|book| {
         (report.requests, report.failed) = (book.requests, book.failed);
         for (receipt, keys) in &book.taken {
@@ -83,6 +86,26 @@ impl Report {
         }
     }
 
+    /// The plugin counts, in what it remembers of an asset, how often it decided about it, and notes the number: in the order of
+    /// arrival each is one more than the one before.
+    fn check_lanes(&mut self, events: &[EventRow]) {
+        let mut lanes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for event in events {
+            for plan in event.plans.iter().filter(|plan| plan.state == "decided") {
+                let number =
+                    plan.notes.iter().find_map(|note| note.strip_prefix("count ")?.parse::<usize>().ok());
+                lanes.entry((&event.source, &event.subject)).or_default().push((event.cursor, number));
+            }
+        }
+        for ((source, subject), mut numbers) in lanes {
+            numbers.sort_unstable();
+            let numbers: Vec<_> = numbers.into_iter().map(|(_, number)| number).collect();
+            if !numbers.iter().copied().eq((1..=numbers.len()).map(Some)) {
+                self.disordered.push(format!("{source}/{subject} was decided in this order: {numbers:?}"));
+            }
+        }
+    }
+
     fn recorded(&self) -> usize {
         self.by_state.values().sum()
     }
@@ -95,7 +118,8 @@ impl Report {
 
     pub(crate) fn is_right(&self) -> bool {
         let (decided, parked, held) = self.ends();
-        self.lost.is_empty() && self.doubled.is_empty() && self.recorded() == decided + parked + held
+        let is_right = self.lost.is_empty() && self.doubled.is_empty() && self.disordered.is_empty();
+        is_right && self.recorded() == decided + parked + held
     }
 }
 
@@ -115,10 +139,11 @@ impl fmt::Display for Report {
             "effects {}; the target answered {} requests and failed {} of them",
             self.effects, self.requests, self.failed
         )?;
-        for what in self.lost.iter().chain(&self.doubled).take(20) {
+        for what in self.lost.iter().chain(&self.doubled).chain(&self.disordered).take(20) {
             writeln!(f, "  {what}")?;
         }
         let word = if self.is_right() { "ok" } else { "FAILED" };
-        writeln!(f, "lost {}, doubled {}: {word}", self.lost.len(), self.doubled.len())
+        let (lost, doubled, disordered) = (self.lost.len(), self.doubled.len(), self.disordered.len());
+        writeln!(f, "lost {lost}, doubled {doubled}, lanes out of order {disordered}: {word}")
     }
 }

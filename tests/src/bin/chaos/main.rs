@@ -2,11 +2,13 @@
 //! third of the time, a plugin that traps a tenth of the time, and a disk that is full for a while. Says whether what was
 //! acknowledged is what was decided or parked, and whether the target was told each thing once. Takes `--minutes=N`,
 //! `--rate=N` and `--seed=N`. With a server named in `TIDEGATE_TEST_POSTGRES` the host keeps everything there, and in place
-//! of a full disk the database is away for a while. Then `--hosts=N` may be more than one: all but one stand by.
+//! of a full disk the database crashes, and is away for a while. Then `--hosts=N` may be more than one: they share it, and two
+//! queues, and one or another is killed, frozen, or cut off from the database.
 
 mod database;
 mod hosts;
 mod judge;
+mod relay;
 mod target;
 
 use anyhow::{Context as _, bail, ensure};
@@ -32,9 +34,10 @@ const ASSETS: usize = 500;
 const LIFE_S: (u64, u64) = (2, 6);
 /// What can still be written to a file of which nothing is there yet when the disk is full.
 const ROOM_BYTES: u64 = 1 << 20;
-/// Where there are several hosts, a dead one stays away at most so long, and one in so many is frozen after the first.
+/// Where there are several hosts, a dead one stays away at most so long.
 const DEAD_S_MAX: u64 = 4;
-const FREEZE_ONE_IN: u8 = 6;
+/// How many queues several hosts share.
+const QUEUES: usize = 2;
 /// How long the disk is full.
 const FULL: Duration = Duration::from_secs(8);
 
@@ -76,20 +79,20 @@ fn options() -> anyhow::Result<Options> {
 async fn run(options: &Options) -> anyhow::Result<judge::Report> {
     let target = Target::start(options.seed).await?;
     // Soon again, and often: what is left in the end is what no retry can mend.
-    let mut env = vec![
+    let env = [
         ("TIDEGATE_RETRY_FIRST_MS", "100"),
         ("TIDEGATE_RETRY_CAP_MS", "1000"),
         ("TIDEGATE_RETRY_EFFECTS_MAX", "40"),
     ];
     let database = Database::make().await?;
-    env.extend(database.as_ref().map(|database| ("TIDEGATE_STORE_URL", database.url.as_str())));
     ensure!(
         options.hosts == 1 || database.is_some(),
         "--hosts={}: several hosts share a database: name a server in {}; `cargo xtask postgres` starts one",
         options.hosts,
         database::SERVER
     );
-    let mut hosts = Hosts::start(&env, options.hosts).await?;
+    let queues = if options.hosts > 1 { QUEUES } else { 1 };
+    let mut hosts = Hosts::start(&env, (options.hosts, queues), database.as_ref()).await?;
     deploy(&hosts.cli().await?, &format!("trap-tenth; count; post {}", target.url())).await?;
 
     let mut seen: HashMap<Receipt, u64> = HashMap::new();
@@ -127,8 +130,8 @@ async fn deploy(cli: &Cli, steps: &str) -> anyhow::Result<()> {
     cli.output(&["plugin", "deploy", actor]).await.map(drop)
 }
 
-/// Kills the host at work again and again, or freezes it where others stand by; in the middle its disk is full for a while,
-/// or the database is away.
+/// Kills a host again and again, or where there are several freezes one or cuts it off; in the middle its disk is full for a
+/// while, or the database crashes and is away.
 async fn make_trouble(
     hosts: &mut Hosts,
     database: Option<&Database>,
@@ -138,7 +141,7 @@ async fn make_trouble(
     let mut random = fastrand::Rng::with_seed(options.seed);
     let until = Instant::now() + lasts;
     let mut full_at = Some(Instant::now() + lasts / 2);
-    let mut freeze_next = true;
+    let mut next = 0;
     while Instant::now() < until {
         if full_at.is_some_and(|at| Instant::now() >= at) {
             full_at = None;
@@ -148,35 +151,39 @@ async fn make_trouble(
             }
         }
         tokio::time::sleep(Duration::from_secs(random.u64(LIFE_S.0..=LIFE_S.1))).await;
-        if options.hosts == 1 {
-            hosts.kill_the_only_one().await?;
-        } else if freeze_next {
-            hosts.freeze_the_one_at_work().await?;
-            freeze_next = false;
-        } else {
-            let pause = Duration::from_secs(random.u64(0..=DEAD_S_MAX));
-            hosts.kill_the_one_at_work(pause).await?;
-            freeze_next = random.u8(0..FREEZE_ONE_IN) == 0;
+        if hosts.count() == 1 {
+            hosts.kill(0, Duration::ZERO).await?;
+            continue;
         }
+        let victim = random.usize(0..hosts.count());
+        match next {
+            0 => hosts.freeze(victim).await?,
+            2 => hosts.cut_off(victim).await?,
+            _ => hosts.kill(victim, Duration::from_secs(random.u64(0..=DEAD_S_MAX))).await?,
+        }
+        next = (next + 1) % 6;
     }
-    Ok(())
+    hosts.start_those_that_lost()
 }
 
-/// For a while the host has no database.
+/// The database crashes, and then for a while there is none.
 async fn take_the_database(hosts: &mut Hosts, database: &Database) -> anyhow::Result<()> {
-    let host = hosts.process().await?;
+    // One that is only starting would end, and say why.
+    hosts.until_all_work().await?;
+    database.crash().await?;
+    hosts.until_all_work().await.context("the database crashed, and recovers")?;
     database.be_away(FULL).await?;
     // Whether it reads or records when that happens is chance; what the server says is not.
-    let refused = host.log()?.matches(database::REFUSED).count();
-    println!("the database was away for {FULL:?}: the host was refused {refused} times");
-    ensure!(refused > 0, "the host did not notice that its database was away");
+    let refused = hosts.said(database::REFUSED)?;
+    println!("the database crashed once and was away for {FULL:?}: the hosts were refused {refused} times");
+    ensure!(refused > 0, "no host noticed that the database was away");
     Ok(())
 }
 
 /// For a while the host can write nothing beyond the beginning of its files: to it, the disk is full. What it logs fits.
 async fn fill_the_disk(hosts: &mut Hosts) -> anyhow::Result<()> {
     // One that is only starting would end, and say why.
-    let host = hosts.process().await?;
+    let host = hosts.the_only_one().await?;
     let id = i32::try_from(host.id()?).ok().and_then(Pid::from_raw).context("the host has an id")?;
     let now = u64::try_from(host.log()?.len())? + ROOM_BYTES;
     prlimit(Some(id), Resource::Fsize, Rlimit { current: Some(now), maximum: None })
