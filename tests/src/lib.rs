@@ -1,6 +1,7 @@
 //! End to end tests.
 
 pub mod bench;
+pub mod checker;
 pub mod connection;
 pub mod edge;
 pub mod edge_status;

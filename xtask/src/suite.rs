@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use tidegate_toolchain::tools::Tools;
 
 /// What the tests start beside what they build.
-const TOOLS: [&str; 16] = [
+const TOOLS: [&str; 18] = [
     "workerd",
     "node",
     "wrangler",
@@ -22,6 +22,8 @@ const TOOLS: [&str; 16] = [
     "promtool",
     "rotel",
     "postgres",
+    "systemd-analyze",
+    "kubernetes-validate",
     "chromium",
     "playwright-core",
     "axe-core",

@@ -119,6 +119,11 @@ async fn cloudflare_is_prepared_as_its_page_says() -> anyhow::Result<()> {
     typed("cloudflare.md").await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_for_several_hosts_is_made_as_its_page_says() -> anyhow::Result<()> {
+    typed("hosts.md").await
+}
+
 /// Whoever writes a page with commands writes a test for it, or says of each why it is not run.
 #[test]
 fn every_page_with_commands_is_typed() -> anyhow::Result<()> {

@@ -1,8 +1,10 @@
-//! What an operator has besides the host: alerts of its own state, `doctor`, `backup` and `restore`, `top`, the unit.
+//! What an operator has besides the host: alerts of its own state, `doctor`, `backup` and `restore`, `top`, the units,
+//! the manifests.
 
 mod alert;
 mod backup;
 mod doctor;
+mod kubernetes;
 mod unit;
 
 use anyhow::Context as _;

@@ -1,4 +1,4 @@
-//! The unit of systemd, and a host as systemd has it: told to go on by another configuration, and to stop.
+//! The units of systemd, and a host as systemd has it: told to go on by another configuration, and to stop.
 
 use super::SECRET;
 use anyhow::{Context as _, ensure};
@@ -6,49 +6,86 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+use tidegate_tests::checker;
 use tidegate_tests::edge::root;
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::system::cli::Cli;
 use tidegate_tests::system::{self, Queue, QueuePlace, lasting_port, local, until};
+use tidegate_toolchain::tool;
 
-/// The unit's settings, for a program that is there.
-fn unit(program: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(root().join("packaging/tidegate.service"))?;
-    Ok(text.replace("/usr/local/bin/tidegate", program.to_str().context("a path in UTF-8")?))
+/// What a template of systemd's has where the unit of a single host has the other.
+const WHOSE: [(&str, &str); 7] = [
+    ("Description=Tidegate %i:", "Description=Tidegate:"),
+    ("PartOf=tidegate.target\n", ""),
+    ("EnvironmentFile=-/etc/tidegate/%i.env\n", ""),
+    ("TIDEGATE_DATA=/var/lib/tidegate/%i TIDEGATE_STORE_HOST=%H-%i\n", "TIDEGATE_DATA=/var/lib/tidegate\n"),
+    ("StateDirectory=tidegate/%i\n", "StateDirectory=tidegate\n"),
+    ("WorkingDirectory=/var/lib/tidegate/%i\n", "WorkingDirectory=/var/lib/tidegate\n"),
+    ("WantedBy=tidegate.target", "WantedBy=multi-user.target"),
+];
+
+fn unit(name: &str) -> anyhow::Result<String> {
+    std::fs::read_to_string(root().join("packaging/systemd").join(name)).context(name.to_owned())
+}
+
+/// What `systemd-analyze` says about a unit in this folder, where it finds all others.
+fn analyzed(dir: &Path, args: &[&str], name: &str) -> anyhow::Result<String> {
+    let program = tool::find("systemd-analyze")?;
+    // Those of systemd itself, such as `sysinit.target`: beside the program where it was unpacked, else the machine's.
+    let beside = program.parent().context("it is in a folder")?.display();
+    let dir = dir.display();
+    let path = format!("{dir}:{beside}/lib/systemd/system:{beside}/usr/lib/systemd/system:");
+    let mut command = Command::new(&program);
+    command.env("SYSTEMD_UNIT_PATH", path).args(args).arg(format!("{dir}/{name}"));
+    checker::said(command, "")
 }
 
 #[test]
-fn the_unit_is_well_formed_and_hardened() -> anyhow::Result<()> {
+fn the_units_are_well_formed_and_hardened() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let text = unit(&system::tidegate()?)?;
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])) {
-        ensure!(
-            line.split_once('=').is_some_and(|(key, _)| key.chars().all(char::is_alphanumeric)),
-            "{line}"
-        );
+    let program = system::tidegate()?;
+    let program = program.to_str().context("a path in UTF-8")?;
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text);
+    for name in ["tidegate.service", "tidegate@.service", "tidegate.target"] {
+        // Without its pages of the manual, which are not where a test runs.
+        let text = unit(name)?.replace("Documentation=man:tidegate(1)\n", "");
+        write(name, &text.replace("/usr/local/bin/tidegate", program))?;
     }
-    for setting in [
-        "Type=notify",
-        "ProtectSystem=strict",
-        "NoNewPrivileges=yes",
-        "UMask=0077",
-        "StateDirectory=tidegate",
-    ] {
-        ensure!(text.lines().any(|line| line == setting), "{setting}");
+    let verify = ["verify", "--man=no"];
+    for name in ["tidegate.service", "tidegate@.service", "tidegate.target"] {
+        // What it passes over it only tells.
+        let said = analyzed(dir.path(), &verify, name)?;
+        ensure!(said.is_empty(), "{said}");
     }
-    let stop_s = text.lines().find_map(|line| line.strip_prefix("TimeoutStopSec="));
-    ensure!(stop_s.context("it says how long stopping takes")?.parse::<u32>()? > 30, "draining takes 30 s");
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        return Ok(());
+    for name in ["tidegate.service", "tidegate@.service"] {
+        analyzed(dir.path(), &["security", "--offline=yes", "--no-pager", "--threshold=20"], name)?;
     }
-    // Without its pages of the manual, which are not where a test runs.
-    let file = dir.path().join("tidegate.service");
-    std::fs::write(&file, text.replace("Documentation=man:tidegate(1)\n", ""))?;
-    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output()?;
-    ensure!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-    let security = ["security", "--offline=yes", "--threshold=20"];
-    let judged = Command::new("systemd-analyze").args(security).arg(&file).output()?;
-    ensure!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+    write("wrong.service", &format!("[Service]\nExecStart={program} run\nProtectSystm=strict\n"))?;
+    let said = analyzed(dir.path(), &verify, "wrong.service")?;
+    ensure!(said.contains("ProtectSystm"), "it looks at nothing: {said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_units_start_what_there_is_and_leave_it_the_time_it_takes() -> anyhow::Result<()> {
+    let (single, template) = (unit("tidegate.service")?, unit("tidegate@.service")?);
+    let value = |key: &str| single.lines().find_map(|line| line.strip_prefix(key)).context(key.to_owned());
+    let stop_s = value("TimeoutStopSec=")?.parse::<u32>()?;
+    ensure!(stop_s > 30, "draining takes 30 s, not {stop_s}");
+    let args = value("ExecStart=")?.strip_prefix("/usr/local/bin/tidegate ").context("it is ours")?;
+    let args: Vec<_> = args.split(' ').chain(["--help"]).collect();
+    Cli::new(&root()).output(&args).await?;
+
+    let settings = |text: &str| text.split_once("[Unit]").map(|(_, settings)| settings.to_owned());
+    let mut expected = settings(&template).context("it has settings")?;
+    for (of_many, of_one) in WHOSE {
+        ensure!(expected.contains(of_many), "{of_many}");
+        expected = expected.replace(of_many, of_one);
+    }
+    ensure!(
+        settings(&single).as_ref() == Some(&expected),
+        "the units differ in more than whose they are:\n{expected}"
+    );
     Ok(())
 }
 

@@ -4,31 +4,17 @@ use super::{SOON, metrics, sample};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use tidegate_tests::checker;
 use tidegate_tests::edge::root;
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::sender::{Sender, loan};
 use tidegate_tests::system::{self, Dev, until};
-use tidegate_toolchain::tool;
 
 const READ: &str = "import json, sys\nfrom prometheus_client.parser import text_string_to_metric_families as read\n\
     print(json.dumps([[f.name, f.type, [[s.name, s.labels, s.value] for s in f.samples]] for f in read(sys.stdin.read())]))";
 
-/// What a program says about this input.
-fn said(mut command: Command, input: &str) -> anyhow::Result<String> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    child.stdin.take().context("it is piped")?.write_all(input.as_bytes())?;
-    let output = child.wait_with_output()?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?}: {errors}{}", String::from_utf8_lossy(&output.stdout));
-    Ok(format!("{}{errors}", String::from_utf8(output.stdout)?))
-}
-
 fn promtool(args: &[&str], input: &str) -> anyhow::Result<String> {
-    let mut command = Command::new(tool::find("promtool")?);
-    command.args(args).current_dir(root().join("ops/prometheus"));
-    said(command, input)
+    checker::promtool(&root().join("ops/prometheus"), args, input)
 }
 
 /// Name, labels and value.
@@ -36,11 +22,10 @@ type ReadSample = (String, HashMap<String, String>, f64);
 
 /// Each sample by its name and labels, as Prometheus' library for Python reads them.
 fn read(text: &str) -> anyhow::Result<HashMap<String, f64>> {
-    let package = tool::find("prometheus-client")?;
-    let path = package.ancestors().nth(2).context("the package is in a folder")?;
-    let mut command = Command::new("python3");
-    command.args(["-c", READ]).env("PYTHONPATH", path);
-    let families: Vec<(String, String, Vec<ReadSample>)> = serde_json::from_str(&said(command, text)?)?;
+    let mut python = checker::python("prometheus-client")?;
+    python.args(["-c", READ]);
+    let families: Vec<(String, String, Vec<ReadSample>)> =
+        serde_json::from_str(&checker::said(python, text)?)?;
     let mut samples = HashMap::new();
     for (name, kind, of_family) in families {
         ensure!(["counter", "gauge", "histogram"].contains(&kind.as_str()), "{name} is of no kind: {kind}");
