@@ -350,7 +350,7 @@ async fn a_store_of_a_newer_schema_is_refused() {
     let dir = dir();
     drop(open(&dir).await);
     dir.run(match dir.is_postgres() {
-        true => "INSERT INTO schema_versions VALUES (99)",
+        true => "INSERT INTO schema_versions (version, works_since) VALUES (99, 99)",
         false => "PRAGMA user_version = 99",
     });
     let error = format!("{:#}", dir.open().err().expect("is refused"));

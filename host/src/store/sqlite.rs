@@ -32,7 +32,7 @@ pub(super) fn open(dir: &Path, keys: &StoreKeys) -> anyhow::Result<Opened> {
     let path = dir.join("store.sqlite");
     let connect = || anyhow::Ok(Box::new(Sqlite { db: schema::connect(&path, keys)?, keys: keys.clone() }));
     let mut writer = connect()?;
-    schema::migrate(&mut writer.db).with_context(|| format!("open {}", path.display()))?;
+    schema::migrate(&mut writer.db, keys).with_context(|| format!("open {}", path.display()))?;
     schema::need(&writer.db, keys).with_context(|| format!("open {}", path.display()))?;
     let connections: [Box<dyn Connection>; 3] = [writer, connect()?, connect()?];
     let keys = keys.clone();
@@ -47,7 +47,7 @@ pub(super) fn in_memory(name: &str) -> anyhow::Result<(Box<dyn Connection>, Box<
     let connect =
         || anyhow::Ok(Box::new(Sqlite { db: schema::connect(Path::new(&uri), &keys)?, keys: keys.clone() }));
     let mut writer = connect()?;
-    schema::migrate(&mut writer.db)?;
+    schema::migrate(&mut writer.db, &keys)?;
     Ok((writer, connect()?))
 }
 

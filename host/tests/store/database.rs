@@ -176,6 +176,91 @@ async fn a_file_is_copied_row_by_row_and_an_interrupted_copy_goes_on() {
     assert!(error.contains("has a store already"), "{error}");
 }
 
+/// What the server says of the tables of schema 1. A schema that was released is never changed: one that follows has a file of
+/// its own. Until then the file is made anew by copying what the test below leaves when it fails to where this one is.
+const DESCRIBED: &str = include_str!("../golden/postgres-v1.txt");
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_database_is_made_as_it_was_released() {
+    let dir = dir();
+    drop(dir.open().expect("makes the tables"));
+    let lines: Vec<_> = dir.query(DESCRIBE).into_iter().flatten().collect();
+    let left = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres-v1.txt");
+    std::fs::write(&left, lines.join("\n") + "\n").expect("is written");
+    let released: Vec<_> = DESCRIBED.lines().collect();
+    let added: Vec<_> = lines.iter().filter(|line| !released.contains(&line.as_str())).collect();
+    let gone: Vec<_> = released.iter().filter(|line| !lines.iter().any(|it| it == *line)).collect();
+    assert!(lines == released, "added: {added:#?}, gone: {gone:#?}, all of it: {}", left.display());
+}
+
+/// Line by line: the schema, and each table with its columns, constraints and indexes. What newer servers list as constraints
+/// beside, that a column is not null, stands with the column.
+const DESCRIBE: &str = "
+    WITH tables AS (
+        SELECT oid, relname AS name, relpersistence, reloptions FROM pg_class
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relnamespace = current_schema()::regnamespace
+    )
+    SELECT line FROM (
+        SELECT '' AS name, 0 AS part, version AS place, 'schema ' || version || ' works since ' || works_since AS line
+            FROM schema_versions
+        UNION ALL SELECT name, 1, 0, concat('table ', name, CASE WHEN relpersistence <> 'p' THEN ' not kept' END,
+                ' with ' || array_to_string(reloptions, ', ')) FROM tables
+        UNION ALL SELECT name, 2, attnum, concat('  ', attname, ' ', format_type(atttypid, atttypmod),
+                (SELECT ' collate ' || collname FROM pg_collation c WHERE c.oid = attcollation AND collname <> 'default'),
+                CASE WHEN attnotnull THEN ' not null' END,
+                CASE attidentity WHEN 'a' THEN ' always identity' WHEN 'd' THEN ' by default identity' END,
+                (SELECT ' default ' || pg_get_expr(adbin, adrelid) FROM pg_attrdef d
+                    WHERE d.adrelid = attrelid AND d.adnum = attnum))
+            FROM tables t JOIN pg_attribute ON attrelid = t.oid WHERE attnum > 0 AND NOT attisdropped
+        UNION ALL SELECT name, 3, 0, concat('  ', conname, ': ', pg_get_constraintdef(c.oid))
+            FROM tables t JOIN pg_constraint c ON conrelid = t.oid WHERE contype <> 'n'
+        UNION ALL SELECT name, 4, 0, concat('  ', pg_get_indexdef(indexrelid))
+            FROM tables t JOIN pg_index ON indrelid = t.oid
+    ) AS described ORDER BY name COLLATE \"C\", part, place, line COLLATE \"C\"";
+
+/// What a later release would note: that its tables are one further, and that those who know the tables as they are now can
+/// work on them.
+const NEXT: &str = "INSERT INTO schema_versions (version, works_since)
+     SELECT max(version) + 1, max(version) FROM schema_versions";
+
+#[tokio::test]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn tables_of_the_next_release_are_worked_on_where_they_only_have_more_and_refused_after_that() {
+    let dir = dir();
+    let (store, version) = open(&dir).await;
+    let waits = || Verdict::Waiting { due_at_ms: NOW_MS, why: "later".into() };
+    commit_events(&store, vec![decided(&version, 1), recorded(2, vec![plan(&version, waits())])]).await;
+    drop(store);
+    dir.run(
+        "ALTER TABLE events ADD COLUMN later TEXT; CREATE INDEX events_later ON events (later, seq);
+         ALTER TABLE plans ADD COLUMN later BIGINT; CREATE INDEX plans_later ON plans (later) WHERE state = 1",
+    );
+    dir.run(NEXT);
+
+    let store = dir.open().expect("opens");
+    commit_events(&store, vec![decided(&version, 3), recorded(4, vec![plan(&version, waits())])]).await;
+    let rows = all(&store).await;
+    let rows: Vec<_> = rows.iter().map(|row| (row.receipt, row.state.as_str(), row.effects.len())).collect();
+    assert_eq!(
+        rows,
+        [
+            (receipt(1), "decided", 1),
+            (receipt(2), "waiting", 0),
+            (receipt(3), "decided", 1),
+            (receipt(4), "waiting", 0),
+        ]
+    );
+    let asks = store.asks_due(NOW_MS, 10, Partitions::ALL).await.expect("reads");
+    assert_eq!(asks.iter().map(|ask| ask.event.receipt).collect::<Vec<_>>(), [receipt(2), receipt(4)]);
+    super::counters::assert_counted(&dir, &store, "on the tables of the next release").await;
+    drop(store);
+
+    dir.run(NEXT);
+    let error = format!("{:#}", dir.open().err().expect("is refused"));
+    assert!(error.contains("it has schema 3, this Tidegate knows up to 1: use a newer one"), "{error}");
+}
+
 fn json(rows: &[EventRow]) -> serde_json::Value {
     serde_json::to_value(rows).expect("has a JSON form")
 }

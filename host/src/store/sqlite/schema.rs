@@ -43,10 +43,17 @@ pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connectio
     Ok(db)
 }
 
-/// Brings the file to this version's schema.
-pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
+/// The version since which a file names the keys that it needs.
+const KEYS_SINCE: u32 = 5;
+
+/// Brings the file to this version's schema. A step may read what is encrypted, so a key that is missing is named before.
+pub(super) fn migrate(db: &mut Connection, keys: &StoreKeys) -> anyhow::Result<()> {
     let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    for (next, sql) in (version + 1..).zip(pending(&MIGRATIONS, version)?) {
+    let steps = pending(&MIGRATIONS, version)?;
+    if version >= KEYS_SINCE {
+        fits(db, keys)?;
+    }
+    for (next, sql) in (version + 1..).zip(steps) {
         let transaction = db.transaction()?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", next)?;
