@@ -90,7 +90,7 @@ pub struct Resource {
     pub has: f64,
     /// At how many events a second it gives out.
     pub gives_out_at: f64,
-    /// What its limit rests on: the kind of [`Origin`].
+    /// What its limit rests on, as [`Case::figures`] has it.
     pub rests_on: &'static str,
     /// What to do then.
     pub then: &'static str,
@@ -194,10 +194,19 @@ impl Case {
         Ok(())
     }
 
-    /// Each figure with what it is here.
-    pub fn figures(&self) -> impl Iterator<Item = (&'static Figure, f64)> {
-        let mut case = self.clone();
-        FIGURES.iter().map(move |figure| (figure, *(figure.of)(&mut case)))
+    /// Each figure with what it is here, and what that rests on: `given`, or the word of its [`Origin`].
+    pub fn figures(&self) -> impl Iterator<Item = (&'static Figure, f64, &'static str)> {
+        let (mut case, mut usual) = (self.clone(), Self::new(self.store, 1.0));
+        FIGURES.iter().map(move |figure| {
+            let [value, usual] = [&mut case, &mut usual].map(|case| *(figure.of)(case));
+            let is_usual = value.total_cmp(&usual).is_eq();
+            (figure, value, if is_usual { figure.origin.words().0 } else { "given" })
+        })
+    }
+
+    fn rests_on(&self, name: &str) -> &'static str {
+        let found = self.figures().find(|(figure, ..)| figure.name == name);
+        found.map_or("given", |(.., rests_on)| rests_on)
     }
 
     /// What it needs.
@@ -247,7 +256,7 @@ impl Case {
                 || ["-us", "-ms", "-free", "-dollars"].iter().any(|end| name.ends_with(end))
                     && name != "pull-ms"
         };
-        for (figure, value) in self.figures() {
+        for (figure, value, _) in self.figures() {
             let fits = value.is_finite() && (value > 0.0 || value == 0.0 && may_be_zero(figure.name));
             ensure!(fits, "{} cannot be {value}: it is {}", figure.name, figure.means);
         }
@@ -287,20 +296,20 @@ impl Case {
     /// What such a shape has; the first to give out comes first.
     fn resources(&self, peak: f64, shape: Shape) -> Vec<Resource> {
         let Shape { groups, hosts, queues } = shape;
-        let resource = |(name, unit), each: f64, has: f64, rests_on, then| Resource {
+        let resource = |(name, unit), each: f64, has: f64, figure, then| Resource {
             name,
             unit,
             needs: peak * each,
             has,
             gives_out_at: has / each,
-            rests_on,
+            rests_on: self.rests_on(figure),
             then,
         };
         let mut all = vec![
-            resource(QUEUES, 1.0, groups * queues * self.queue_per_second, "published", MORE_QUEUES),
-            resource(PULLS, 1.0, groups * queues * hosts * self.pulled_by_one(), "assumed", MORE_PULLS),
-            resource(CORES, self.event_us() / 1e6, groups * hosts * self.cores, "measured", MORE_CORES),
-            resource(DATABASE, self.writer_s(), groups, "measured", MORE_GROUPS),
+            resource(QUEUES, 1.0, groups * queues * self.queue_per_second, "queue-per-second", MORE_QUEUES),
+            resource(PULLS, 1.0, groups * queues * hosts * self.pulled_by_one(), "pull-ms", MORE_PULLS),
+            resource(CORES, self.event_us() / 1e6, groups * hosts * self.cores, "host-us", MORE_CORES),
+            resource(DATABASE, self.writer_s(), groups, "database-per-second", MORE_GROUPS),
         ];
         all.sort_by(|a, b| a.gives_out_at.total_cmp(&b.gives_out_at));
         all
@@ -311,23 +320,19 @@ impl Case {
         let hosts = shape.groups * shape.hosts;
         let performing = self.effects * self.target_ms / 1e3;
         let held = (2.0 * self.pull_ms + self.record_ms) / 1e3;
-        // A pump whose share is smaller than a batch pulls smaller batches.
-        let batches = self.pull_batch * shape.queues;
-        let setting = |key, as_it_comes: usize, each: f64, least: f64| {
+        let setting = |key, as_it_comes: usize, each: f64| {
             let as_it_comes = u32::try_from(as_it_comes).map_or(f64::MAX, f64::from);
-            let needs = whole(peak / hosts * each).max(least);
-            let enough_up_to = if least > as_it_comes { 0.0 } else { as_it_comes / each * hosts };
-            Setting { key, as_it_comes, needs, enough_up_to }
+            let needs = whole(peak / hosts * each);
+            Setting { key, as_it_comes, needs, enough_up_to: as_it_comes / each * hosts }
         };
         vec![
             setting(
                 "executor.target_in_flight_max",
                 executor.target_in_flight_max,
                 performing / self.targets,
-                0.0,
             ),
-            setting("executor.in_flight_max", executor.in_flight_max, performing, 0.0),
-            setting("pump.in_flight_max", pump.in_flight_max, held, batches),
+            setting("executor.in_flight_max", executor.in_flight_max, performing),
+            setting("pump.in_flight_max", pump.in_flight_max, held),
         ]
     }
 }

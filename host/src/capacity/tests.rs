@@ -71,6 +71,15 @@ fn a_host_that_waits_long_for_each_pull_needs_more_queues() {
 }
 
 #[test]
+fn a_limit_says_what_it_rests_on() {
+    let pulls = |figures: &[_]| {
+        let plan = case(Kept::Sqlite, 1_000.0, figures).plan().unwrap();
+        plan.resources.into_iter().find(|it| it.name == "pulls").unwrap().rests_on
+    };
+    assert_eq!([pulls(&[]), pulls(&[("pull-ms", 20.0)])], ["assumed", "given"]);
+}
+
+#[test]
 fn outcomes_of_effects_take_their_share_of_the_database() {
     let figures = [("database-per-second", 10_000.0), ("outcomes-per-second", 5_000.0), ("effects", 2.0)];
     let plan = case(Kept::Postgres, 100.0, &figures).plan().unwrap();
@@ -87,13 +96,13 @@ fn settings_say_what_they_are_enough_for() {
     let plan = case(Kept::Sqlite, 1_000.0, &figures).plan().unwrap();
     let found: Vec<_> =
         plan.settings.iter().map(|it| (it.key, it.as_it_comes, it.needs, it.enough_up_to)).collect();
-    // 100 effects under way, 25 at each target; 1,000 deliveries a second for 50 ms, and a whole batch at least.
+    // 100 effects under way, 25 at each target; 1,000 deliveries a second for 50 ms.
     assert_eq!(
         found,
         [
             ("executor.target_in_flight_max", 16.0, 25.0, 640.0),
             ("executor.in_flight_max", 64.0, 100.0, 640.0),
-            ("pump.in_flight_max", 1_000.0, 100.0, 20_000.0),
+            ("pump.in_flight_max", 1_000.0, 50.0, 20_000.0),
         ]
     );
     assert_eq!(plan.untouched().map(|it| it.key), Some("executor.target_in_flight_max"));
@@ -179,7 +188,7 @@ fn each_figure_has_a_place_of_its_own_in_a_case() {
         value += 1.0;
         case.set(figure.name, value).unwrap();
     }
-    let values: Vec<_> = case.figures().map(|(_, value)| value).collect();
+    let values: Vec<_> = case.figures().map(|(_, value, _)| value).collect();
     let counted: Vec<_> =
         std::iter::successors(Some(1.0), |value| Some(value + 1.0)).take(FIGURES.len()).collect();
     assert_eq!(values, counted);

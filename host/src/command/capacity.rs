@@ -1,40 +1,45 @@
 //! `tidegate capacity`: what so many events a second need, and what gives out first.
 
-use super::table;
-use tidegate::capacity::{Case, Kept, LANGUAGES, Plan, Resource, Setting};
+#[cfg(test)]
+mod tests;
+mod text;
+
+use text::{figures_text, steps, text};
+use tidegate::capacity::{Case, Kept, LANGUAGES};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 An answer is as good as its figures: what was measured was measured on two cores, what is assumed is yours to measure. \
-`--figures` prints each with where it comes from; `--set NAME=VALUE` gives it another value.\n\n\
-  tidegate capacity --events-per-second 1000\n  \
+`--figures` prints each with where it comes from; `--set NAME=VALUE` gives it another value.\n\n  \
+tidegate capacity --events-per-second 1000\n  \
 tidegate capacity --events-per-second 100,1000,10000          # a line for each\n  \
 tidegate capacity --events-per-second 1000 --peak 5 --effects 0.1 --language python --cores 8\n  \
-tidegate capacity --events-per-second 100000 --store postgres --cores 16 --set target-ms=20 --set pull-ms=15\n  \
-tidegate capacity --events-per-second 1000 --figures")]
+tidegate capacity --events-per-second 100000 --store postgres --set target-ms=20 --set pull-ms=15\n  \
+tidegate capacity --figures --store postgres")]
 pub(crate) struct Args {
     /// Events that come in a second, day and night; several, with commas, give a line for each.
-    #[arg(long, value_name = "EVENTS", required = true, value_delimiter = ',')]
+    #[arg(long, value_name = "EVENTS", required_unless_present = "figures", value_delimiter = ',')]
     events_per_second: Vec<f64>,
     /// How many times more come at the worst of times (1).
     #[arg(long, value_name = "FACTOR")]
     peak: Option<f64>,
-    /// Bytes of an event's body, on average.
+    /// Bytes of an event's body, on average (450).
     #[arg(long, value_name = "BYTES")]
     event_bytes: Option<f64>,
     /// Effects of an event, on average (1).
     #[arg(long, value_name = "EFFECTS")]
     effects: Option<f64>,
-    /// Microseconds of a processor that an event's plugins take, all together; `tidegate plugin bench` says it of yours.
+    /// Microseconds of a processor that an event's plugins take, all together (9: a small one in Rust);
+    /// `tidegate plugin bench` says it of yours.
     #[arg(long, value_name = "US", conflicts_with = "language")]
     plugin_us: Option<f64>,
     /// The same, of one small plugin in this language, as README.md has it.
     #[arg(long, value_parser = language)]
     language: Option<f64>,
-    /// Cores of a host.
+    /// Cores of a host (2).
     #[arg(long, value_name = "CORES")]
     cores: Option<f64>,
-    /// Days that what was recorded is kept.
+    /// Days that what was recorded is kept (30).
     #[arg(long, value_name = "DAYS")]
     days: Option<f64>,
     /// Where hosts keep everything.
@@ -64,11 +69,16 @@ fn pair(text: &str) -> Result<(String, f64), String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.figures {
+        let case = case(args, 1.0)?;
+        return if args.json {
+            super::print_json(figures(&case))
+        } else {
+            super::print(&figures_text(&case))
+        };
+    }
     let cases: Vec<_> =
         args.events_per_second.iter().map(|rate| case(args, *rate)).collect::<anyhow::Result<_>>()?;
-    if let (true, Some(case)) = (args.figures, cases.first()) {
-        return if args.json { super::print_json(figures(case)) } else { super::print(&figures_text(case)) };
-    }
     let plans: Vec<_> = cases.iter().map(Case::plan).collect::<anyhow::Result<_>>()?;
     if args.json {
         let answers = cases.iter().zip(&plans);
@@ -98,250 +108,15 @@ fn case(args: &Args, events_per_second: f64) -> anyhow::Result<Case> {
     Ok(case)
 }
 
-/// A line for each.
-fn steps(plans: &[Plan]) -> String {
-    let row = |plan: &Plan| {
-        let first = &plan.resources[0];
-        let counts =
-            [plan.peak_per_second, plan.groups, plan.queues, plan.hosts, plan.groups, plan.money.month];
-        let breaks = format!("{} at {}", first.name, number(first.gives_out_at));
-        let untouched = plan.untouched().map(|it| format!("{} at {}", it.key, number(it.enough_up_to)));
-        counts.map(number).into_iter().chain([breaks, untouched.unwrap_or_default()]).collect()
-    };
-    let headings = [
-        "events/s",
-        "groups",
-        "queues",
-        "hosts",
-        "databases",
-        "$ a month",
-        "breaks first",
-        "and before, if not set higher",
-    ];
-    table::render(&headings, &plans.iter().map(row).collect::<Vec<_>>())
-}
-
-fn text(case: &Case, plan: &Plan) -> String {
-    let mut text = format!(
-        "{} events/s at the worst of times, each of {} bytes with {} effects and {} us of plugins, kept in {}\n\n",
-        number(plan.peak_per_second),
-        number(case.event_bytes),
-        number(case.effects),
-        number(case.plugin_us),
-        match case.store {
-            Kept::Sqlite => "SQLite",
-            Kept::Postgres => "PostgreSQL",
-        }
-    );
-    text += &counts(plan);
-    let rows: Vec<_> = plan.resources.iter().map(row).collect();
-    text += &table::render(&["what", "needs", "of", "used", "gives out at", "limit is"], &rows);
-    text += &verdict(plan);
-    let settings: Vec<_> = plan.settings.iter().map(setting).collect();
-    text.push('\n');
-    text +=
-        &table::render(&["in each host's tidegate.toml", "needs", "as it comes", "enough up to"], &settings);
-    text.push('\n');
-    text += &table::render(&["also", "needs"], &also(case, plan));
-    text + &notes(case, plan)
-}
-
-fn verdict(plan: &Plan) -> String {
-    let (first, ends) = (&plan.resources[0], &plan.group_ends);
-    let untouched = plan.untouched().map(|setting| {
-        format!(
-            "with tidegate.toml as it comes before: {}, at {} events/s; then: set it as below\n",
-            setting.key,
-            number(setting.enough_up_to)
-        )
-    });
-    format!(
-        "\nbreaks first: {}, at {} events/s; then: {}\n{}one group ends: {}, at {} events/s; then: {}\n",
-        first.name,
-        number(first.gives_out_at),
-        first.then,
-        untouched.unwrap_or_default(),
-        ends.name,
-        number(ends.gives_out_at),
-        ends.then
-    )
-}
-
-fn counts(plan: &Plan) -> String {
-    let of = |count: f64, one: &str, many: &str| {
-        format!("{} {}", number(count), if count > 1.0 { many } else { one })
-    };
-    let groups = match plan.groups > 1.0 {
-        true => format!(
-            ", in {} groups: each a Worker with sources of its own, its queues, hosts and database",
-            number(plan.groups)
-        ),
-        false => String::new(),
-    };
-    format!(
-        "{}, {}, {}{groups}\n\n",
-        of(plan.queues, "queue", "queues"),
-        of(plan.hosts, "host", "hosts"),
-        of(plan.groups, "database", "databases")
-    )
-}
-
-fn row(resource: &Resource) -> Vec<String> {
-    vec![
-        resource.name.to_owned(),
-        number(resource.needs),
-        format!("{} {}", number(resource.has), resource.unit),
-        format!("{:.0} %", resource.used_percent()),
-        format!("{} events/s", number(resource.gives_out_at)),
-        resource.rests_on.to_owned(),
-    ]
-}
-
-fn setting(setting: &Setting) -> Vec<String> {
-    let as_it_comes = number(setting.as_it_comes);
-    let needs = if setting.needs > setting.as_it_comes {
-        format!("set it to {}", number(setting.needs))
-    } else {
-        number(setting.needs)
-    };
-    let enough = if setting.enough_up_to.is_finite() {
-        format!("{} events/s", number(setting.enough_up_to))
-    } else {
-        "any rate".to_owned()
-    };
-    vec![setting.key.to_owned(), needs, as_it_comes, enough]
-}
-
-fn also(case: &Case, plan: &Plan) -> Vec<Vec<String>> {
-    let money = &plan.money;
-    let mut rows = vec![
-        (
-            "money a month",
-            format!(
-                "${} at Cloudflare's prices: plan {}, requests {}, Worker's time {}, queue operations {}",
-                number(money.month - money.machines),
-                number(money.plan),
-                number(money.requests),
-                number(money.cpu),
-                number(money.operations)
-            ),
-        ),
-        (
-            "",
-            format!(
-                "${:.2} for each million events beyond what the plan has in it; empty pulls ${:.2}",
-                money.per_million, money.empty_pulls
-            ),
-        ),
-        ("", machines(plan)),
-        (
-            "account",
-            format!(
-                "{} of the {} queues that one may have",
-                number(plan.queues),
-                number(case.account_queues)
-            ),
-        ),
-        ("network", format!("{} pulled by hosts", bytes(plan.pulled_bytes) + "/s")),
-        (
-            "disk",
-            format!(
-                "{} written, {} kept after {} days",
-                bytes(plan.written_bytes) + "/s",
-                bytes(plan.kept_bytes),
-                number(case.days)
-            ),
-        ),
-        (
-            "hosts away",
-            format!("for {} hours at most, until a queue is full or forgets", number(plan.hours_away)),
-        ),
-    ];
-    if case.store == Kept::Postgres {
-        rows.push((
-            "server",
-            format!(
-                "{} cores busy in all databases, outcomes of effects not included",
-                number(plan.server_cores)
-            ),
-        ));
-    }
-    rows.into_iter().map(|(name, what)| vec![name.to_owned(), what]).collect()
-}
-
-fn machines(plan: &Plan) -> String {
-    match plan.money.machines > 0.0 {
-        true => format!("${} for hosts and databases", number(plan.money.machines)),
-        false => {
-            "hosts and databases not counted: --set host-dollars=... --set database-dollars=...".to_owned()
-        }
-    }
-}
-
-/// What is to be doubted.
-fn notes(case: &Case, plan: &Plan) -> String {
-    let mut notes = vec![
-        "Measured on two cores that all parts shared, published by Cloudflare, or assumed: tidegate capacity --figures says which.".to_owned(),
-    ];
-    if case.cores > 2.0 {
-        notes.push(format!(
-            "How a host fares on {} cores was not measured: taken is that each does what one of two did.",
-            number(case.cores)
-        ));
-    }
-    if plan.requests_per_host > case.address_requests {
-        notes.push(format!(
-            "Each host makes {} requests/s to Cloudflare's API. Pulls are free of its limit per account; whether they are of its {} a second per \
-             address is not said: ask before you rely on it.",
-            number(plan.requests_per_host),
-            number(case.address_requests)
-        ));
-    }
-    notes.iter().fold(String::from("\n"), |text, note| text + note + "\n")
-}
-
 fn figures(case: &Case) -> Vec<serde_json::Value> {
-    let of = |(figure, value): (&tidegate::capacity::Figure, f64)| serde_json::json!({ "name": figure.name, "value": value, "means": figure.means, "origin": figure.origin });
-    case.figures().map(of).collect()
-}
-
-fn figures_text(case: &Case) -> String {
-    let rows = case.figures().map(|(figure, value)| {
-        let (kind, from) = figure.origin.words();
-        vec![figure.name.to_owned(), number(value), kind.to_owned(), format!("{}; {from}", figure.means)]
+    let rows = case.figures().map(|(figure, value, rests_on)| {
+        serde_json::json!({
+            "name": figure.name,
+            "value": value,
+            "rests_on": rests_on,
+            "means": figure.means,
+            "origin": figure.origin,
+        })
     });
-    table::render(&["figure", "value", "kind", "what it is, and where from"], &rows.collect::<Vec<_>>())
-}
-
-/// With thousands apart, and decimals where the number is small.
-fn number(value: f64) -> String {
-    let decimals = if value < 10.0 && value.fract() != 0.0 { 2 } else { 0 };
-    let text = format!("{value:.decimals$}");
-    let (whole, rest) = text
-        .split_once('.')
-        .map_or((text.as_str(), String::new()), |(whole, rest)| (whole, format!(".{rest}")));
-    let digits: Vec<char> = whole.chars().collect();
-    let groups: Vec<String> = digits.rchunks(3).rev().map(|chunk| chunk.iter().collect()).collect();
-    groups.join(",") + &rest
-}
-
-fn bytes(count: f64) -> String {
-    let steps = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    let (each, unit) = steps.into_iter().find(|(each, _)| count >= *each).unwrap_or((1.0, "bytes"));
-    format!("{:.1} {unit}", count / each)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_at_a_glance() {
-        for (value, text) in
-            [(0.0, "0"), (0.25, "0.25"), (9.5, "9.50"), (999.6, "1,000"), (1_234_567.0, "1,234,567")]
-        {
-            assert_eq!(number(value), text);
-        }
-        assert_eq!([bytes(512.0), bytes(1_500.0), bytes(2.5e12)], ["512.0 bytes", "1.5 kB", "2.5 TB"]);
-    }
+    rows.collect()
 }
