@@ -1,9 +1,10 @@
 //! What so many events a second need, and what gives out first. Pure: arithmetic on figures that are published, measured or
 //! assumed; knows nothing of the machine it runs on.
 //!
-//! One database is written by one transaction at a time, whoever writes. So what grows is a *group*: a Worker with its sources
-//! and queues, the hosts that pull from them, and their database. Two groups share nothing, as an asset's events must be
-//! decided in one place.
+//! One database is written by one transaction at a time, whoever writes: hosts that share one take turns. So what grows is a
+//! *group*: a Worker with its sources and queues, the hosts that pull from them, and their database. Two groups share nothing,
+//! as an asset's events must be decided in one place. Within a group each host has the assets of its own queues, where there are
+//! enough, and its own targets.
 
 mod figure;
 mod money;
@@ -160,6 +161,13 @@ struct Shape {
     queues: f64,
 }
 
+impl Shape {
+    /// In each group: one pull after the other from each queue, by the host that has its assets; or by several.
+    const fn pullers(self) -> f64 {
+        self.hosts.max(self.queues)
+    }
+}
+
 impl Plan {
     /// What gives out before anything else while no host's settings are touched, if that is one of them.
     #[must_use]
@@ -220,9 +228,11 @@ impl Case {
         let group_ends = self.resources(peak, full).swap_remove(0);
         let groups = whole(peak / group_ends.gives_out_at);
         let each = peak / groups;
+        let pullers = whole(each / self.pulled_by_one());
         let by_cores = each * self.event_us() / 1e6 / self.cores;
-        let hosts = whole(by_cores.max(each / (self.queues_max * self.pulled_by_one())));
-        let queues = whole(each / self.queue_per_second.min(hosts * self.pulled_by_one()));
+        // With fewer queues than hosts a host is brought what another decides.
+        let hosts = whole(by_cores).max(if pullers > self.queues_max { pullers } else { 1.0 });
+        let queues = whole(each / self.queue_per_second).max(pullers).max(hosts).min(self.queues_max);
         let shape = Shape { groups, hosts, queues };
         let (hosts, queues) = (groups * hosts, groups * queues);
         let days_until_full =
@@ -241,7 +251,7 @@ impl Case {
             kept_bytes: self.events_per_second * self.days * DAY_S * (self.event_bytes + self.kept_bytes),
             hours_away: 24.0 * self.queue_days.min(days_until_full),
             requests_per_host: 2.0 * peak / hosts / self.pull_batch,
-            money: Money::of(self, shape.queues * hosts, hosts, groups),
+            money: Money::of(self, groups * shape.pullers(), hosts, groups),
         })
     }
 
@@ -288,7 +298,7 @@ impl Case {
         1.0 / self.database_per_second + self.effects / self.outcomes_per_second
     }
 
-    /// Messages a second that one host pulls from one queue: one pull after the other.
+    /// Messages a second that one host pulls from one queue.
     fn pulled_by_one(&self) -> f64 {
         self.pull_batch * 1e3 / self.pull_ms
     }
@@ -305,10 +315,13 @@ impl Case {
             rests_on: self.rests_on(figure),
             then,
         };
+        // A target is one host's, which so knows how much goes there.
+        let performing = groups * hosts.min(self.targets) * self.cores;
         let mut all = vec![
             resource(QUEUES, 1.0, groups * queues * self.queue_per_second, "queue-per-second", MORE_QUEUES),
-            resource(PULLS, 1.0, groups * queues * hosts * self.pulled_by_one(), "pull-ms", MORE_PULLS),
+            resource(PULLS, 1.0, groups * shape.pullers() * self.pulled_by_one(), "pull-ms", MORE_PULLS),
             resource(CORES, self.event_us() / 1e6, groups * hosts * self.cores, "host-us", MORE_CORES),
+            resource(EFFECTS, self.effects * self.effect_us / 1e6, performing, "effect-us", MORE_TARGETS),
             resource(DATABASE, self.writer_s(), groups, "database-per-second", MORE_GROUPS),
         ];
         all.sort_by(|a, b| a.gives_out_at.total_cmp(&b.gives_out_at));
@@ -317,22 +330,20 @@ impl Case {
 
     fn settings(&self, peak: f64, shape: Shape) -> Vec<Setting> {
         let (executor, pump) = (ExecutorSection::default(), PumpSection::default());
-        let hosts = shape.groups * shape.hosts;
+        let Shape { groups, hosts, .. } = shape;
         let performing = self.effects * self.target_ms / 1e3;
         let held = (2.0 * self.pull_ms + self.record_ms) / 1e3;
-        let setting = |key, as_it_comes: usize, each: f64| {
+        let setting = |key, as_it_comes: usize, each: f64, sharers: f64| {
             let as_it_comes = u32::try_from(as_it_comes).map_or(f64::MAX, f64::from);
-            let needs = whole(peak / hosts * each);
-            Setting { key, as_it_comes, needs, enough_up_to: as_it_comes / each * hosts }
+            let needs = whole(peak / sharers * each);
+            Setting { key, as_it_comes, needs, enough_up_to: as_it_comes / each * sharers }
         };
+        let at_one_target = performing / self.targets;
+        let performers = groups * hosts.min(self.targets);
         vec![
-            setting(
-                "executor.target_in_flight_max",
-                executor.target_in_flight_max,
-                performing / self.targets,
-            ),
-            setting("executor.in_flight_max", executor.in_flight_max, performing),
-            setting("pump.in_flight_max", pump.in_flight_max, held),
+            setting("executor.target_in_flight_max", executor.target_in_flight_max, at_one_target, groups),
+            setting("executor.in_flight_max", executor.in_flight_max, performing, performers),
+            setting("pump.in_flight_max", pump.in_flight_max, held, groups * hosts),
         ]
     }
 }
@@ -347,11 +358,14 @@ type Name = (&'static str, &'static str);
 const QUEUES: Name = ("queues", "messages/s");
 const PULLS: Name = ("pulls", "messages/s");
 const CORES: Name = ("hosts", "cores");
+const EFFECTS: Name = ("effects", "cores");
 const DATABASE: Name = ("database", "writers");
 
 /// What to do then.
 const MORE_QUEUES: &str = "one more queue: QUEUE_1 to QUEUE_9 in wrangler.toml, queue.more_queue_ids for the host; behind ten another group";
 const MORE_PULLS: &str =
     "one more queue, or a host nearer to Cloudflare's API: it has one pull under way for each queue";
-const MORE_CORES: &str = "a host with more cores, or cheaper plugins; behind that another group";
+const MORE_CORES: &str = "a host with more cores, cheaper plugins, or one more host where the store is PostgreSQL (store.others = \"share\"); behind that another group";
+const MORE_TARGETS: &str =
+    "more cores for the host that has the target (a target is one host's); behind that another group";
 const MORE_GROUPS: &str = "another group: a Worker with sources of its own, queues, a host and a database";

@@ -120,11 +120,13 @@ pub static FIGURES: [Figure; 37] = [
         Origin::Assumed("it is your target's: `tidegate events show` says `200 in 12 ms`"),
         |case| &mut case.target_ms,
     ),
-    both(
+    two(
         "hosts-per-database",
         "hosts that work on one database at the same time",
-        1.0,
-        Origin::Code("one is at work, others stand by: docs/operate.md"),
+        [1.0, 120.0],
+        Origin::Code(
+            "a file is one host's; a database is shared by partitions, PARTITIONS in host/src/partition.rs",
+        ),
         |case| &mut case.hosts_per_database,
     ),
     both(

@@ -1,5 +1,6 @@
 use super::money::empty_pulls_per_second;
 use super::*;
+use crate::partition::PARTITIONS;
 use crate::queue::rest::BATCH_MAX;
 use std::collections::HashSet;
 use tidegate_envelope::{Receipt, SourceName, Unsealed};
@@ -56,10 +57,10 @@ fn a_plugin_that_takes_longer_moves_the_end_to_the_hosts() {
     near(plan.resources[0].used_percent(), 100.0 * 1_411.0 / 2_000.0);
     let plan = case(Kept::Sqlite, 5_000.0, &python).plan().unwrap();
     assert_eq!((plan.groups, plan.hosts), (4.0, 4.0));
-    // With four at work on one database it is one group.
+    // With four at work on one database it is one group, and each has a queue for its own assets.
     let together = [python.as_slice(), &[("hosts-per-database", 4.0)]].concat();
     let plan = case(Kept::Sqlite, 5_000.0, &together).plan().unwrap();
-    assert_eq!((plan.groups, plan.hosts, plan.queues), (1.0, 4.0, 1.0));
+    assert_eq!((plan.groups, plan.hosts, plan.queues), (1.0, 4.0, 4.0));
 }
 
 #[test]
@@ -87,6 +88,19 @@ fn outcomes_of_effects_take_their_share_of_the_database() {
     // 0.1 ms and twice 0.2 ms.
     near(database.gives_out_at, 2_000.0);
     near(database.used_percent(), 5.0);
+}
+
+#[test]
+fn effects_on_one_target_are_performed_by_one_host() {
+    let end = |targets: f64| {
+        let figures =
+            [("effect-us", 1_000.0), ("outcomes-per-second", 1e6), ("pull-ms", 20.0), ("targets", targets)];
+        let plan = case(Kept::Postgres, 1_000.0, &figures).plan().unwrap();
+        (plan.group_ends.name, plan.group_ends.gives_out_at.floor())
+    };
+    // Two cores, 1 ms each; of a hundred targets each host has some, and the database ends first.
+    assert_eq!([end(1.0), end(2.0)], [("effects", 2_000.0), ("effects", 4_000.0)]);
+    assert_eq!(end(100.0), ("database", 20_951.0));
 }
 
 #[test]
@@ -214,6 +228,8 @@ fn figures_are_what_their_sources_in_this_repository_say() {
         .unwrap();
     assert_eq!(usual("queues-max")[0], max.0.parse::<f64>().unwrap());
     assert_eq!(usual("pull-batch")[0], f64::from(u32::try_from(BATCH_MAX).unwrap()));
+
+    assert_eq!(usual("hosts-per-database"), [1.0, f64::from(PARTITIONS)]);
 
     let readme = include_str!("../../../README.md");
     for (language, us) in LANGUAGES {

@@ -195,6 +195,12 @@ fn notes(case: &Case, plan: &Plan) -> String {
             number(case.cores)
         ));
     }
+    if plan.hosts > plan.groups {
+        notes.push("How hosts that share a database fare was not measured: taken is that together they write as much as one does.".to_owned());
+    }
+    if plan.hosts > plan.queues {
+        notes.push("Hosts that have no queue to themselves bring each other what they pull: what that takes is not counted.".to_owned());
+    }
     if plan.requests_per_host > case.address_requests {
         notes.push(format!(
             "Each host makes {} requests/s to Cloudflare's API. Pulls are free of its limit per account; whether they are of its {} a second per \
