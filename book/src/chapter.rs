@@ -18,6 +18,21 @@ pub(crate) fn written(tidegate: &Path) -> anyhow::Result<Vec<(&'static str, Stri
     ])
 }
 
+/// The page, with what `tidegate` prints in the place of each line `<!-- printed: ARGS -->`.
+pub(crate) fn filled(tidegate: &Path, page: &str) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for line in page.lines() {
+        match line.strip_prefix("<!-- printed: ").and_then(|rest| rest.strip_suffix(" -->")) {
+            Some(args) => {
+                let said = printed(tidegate, &args.split_whitespace().collect::<Vec<_>>())?;
+                writeln!(text, "```text\n$ tidegate {args}\n{said}```")?;
+            }
+            None => writeln!(text, "{line}")?,
+        }
+    }
+    Ok(text)
+}
+
 fn printed(tidegate: &Path, args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(tidegate)
         .args(args)

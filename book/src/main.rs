@@ -1,5 +1,5 @@
 //! Makes a site of `docs/`: `tidegate-book TIDEGATE DOCS OUT`. Chapters about keys, errors and the API are written by the
-//! `tidegate` that is named, so they cannot be older than it. A link that leads nowhere is an error.
+//! `tidegate` that is named, and so is what a page says that it prints: they cannot be older than it. A link that leads nowhere is an error.
 
 mod chapter;
 mod link;
@@ -31,7 +31,7 @@ fn make(tidegate: &Path, docs: &Path, out: &Path) -> anyhow::Result<()> {
     }
     let source = out.join("source");
     fs::create_dir_all(source.join("src"))?;
-    copy(docs, &source.join("src"))?;
+    copy(tidegate, docs, &source.join("src"))?;
     fs::rename(source.join("src/book.toml"), source.join("book.toml")).context("find docs/book.toml")?;
     for (name, text) in chapter::written(tidegate)? {
         fs::write(source.join("src").join(name), text)?;
@@ -50,15 +50,16 @@ fn make(tidegate: &Path, docs: &Path, out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files of a folder; those that only programs read stay where they are.
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// The files of a folder, filled in where they say what is printed; those that only programs read stay where they are.
+fn copy(tidegate: &Path, from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
         let is_for_people =
             path.extension().is_some_and(|extension| extension == "md" || extension == "toml");
         if path.is_file() && is_for_people {
-            fs::copy(&path, to.join(name)).with_context(|| format!("copy {}", path.display()))?;
+            let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+            fs::write(to.join(name), chapter::filled(tidegate, &text)?)?;
         }
     }
     Ok(())

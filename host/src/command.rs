@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod backup;
+pub(crate) mod capacity;
 pub(crate) mod compile;
 pub(crate) mod dev;
 pub(crate) mod doctor;

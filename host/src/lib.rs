@@ -7,6 +7,7 @@ pub mod account;
 pub mod admin;
 pub mod alert;
 pub mod arrival;
+pub mod capacity;
 pub mod change;
 pub mod comparison;
 pub mod condition;

@@ -72,6 +72,8 @@ enum Command {
     Audit(command::token::AuditArgs),
     /// Print what is published of the admin API: OpenAPI 3.1, as JSON.
     Openapi,
+    /// What so many events a second would need - queues, hosts, databases, money - and what gives out first.
+    Capacity(command::capacity::Args),
     /// Look at everything that a host needs, and say what is wrong and what to type.
     Doctor(command::doctor::Args),
     /// Write all of the host's state into one file, while it works or not, and read it back to be sure.
@@ -147,6 +149,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Audit(args) => command::token::audit(&args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Openapi => command::token::openapi().map(|()| ExitCode::SUCCESS),
+            Command::Capacity(args) => command::capacity::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Doctor(args) => command::doctor::run(args, config(), &found()?).await,
             Command::Backup(args) => {
                 command::backup::backup(args, &found()?).await.map(|()| ExitCode::SUCCESS)

@@ -25,6 +25,8 @@ const PURE: &[&str] = &[
     "host/src/alert/host.rs",
     "host/src/alert/signature.rs",
     "host/src/arrival.rs",
+    "host/src/capacity.rs",
+    "host/src/capacity/",
     "host/src/change.rs",
     "host/src/condition.rs",
     "host/src/condition/",

@@ -23,13 +23,14 @@ enum Kind {
     Command(&'static str),
 }
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     Bench { name: "sandbox", kind: Kind::Target("sandbox") },
     Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
     Bench { name: "diff", kind: Kind::Target("diff") },
     Bench { name: "queue", kind: Kind::Command("queue") },
     Bench { name: "edge", kind: Kind::Command("edge") },
+    Bench { name: "effects", kind: Kind::Command("effects") },
     Bench { name: "latency", kind: Kind::Command("latency") },
     Bench { name: "many", kind: Kind::Target("many") },
     Bench { name: "swap", kind: Kind::Command("swap") },
@@ -110,7 +111,7 @@ struct Figure {
 /// What to measure, and how to show it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, latency, many, swap or look.
+    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, effects, latency, many, swap or look.
     name: Option<String>,
     /// Events of the run that shows whether the pipeline's memory and cost stay the same (1000000); ten million need 12 GB
     /// of disk.

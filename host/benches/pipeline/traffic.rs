@@ -8,9 +8,14 @@ use tidegate_queue::{NewMessage, QueueId, Queues};
 /// Messages the producer runs ahead of the host.
 const AHEAD_MAX: u64 = 8_000;
 
+/// Bytes of one event's body.
+pub(crate) fn body_bytes() -> f64 {
+    f64::from(u32::try_from(body(0).len()).expect("a few hundred"))
+}
+
 /// About 600 bytes, as the sender writes them; 2,000 assets, each event a microsecond later.
-pub(crate) fn envelope(n: u64) -> String {
-    let body = format!(
+fn body(n: u64) -> String {
+    format!(
         "{{\"field_values\":[{{\"id\":9,\"name\":\"Purchase cost\",\"value\":\"{n}\"}},{{\"id\":10,\"name\":\"Serial number\",\
          \"value\":\"C02XL0PGJGH{n:08}\"}},{{\"id\":11,\"name\":\"Warranty until\",\"value\":\"2027-01-31\"}}],\"created_at\":\
          \"2022-09-14 03:03:44.456537\",\"id\":{},\"location\":{{\"id\":50,\"name\":\"My IT Office\"}},\"name\":\"Spare-02\",\
@@ -19,7 +24,10 @@ pub(crate) fn envelope(n: u64) -> String {
         n % 2_000,
         n / 1_000_000,
         n % 1_000_000,
-    );
+    )
+}
+
+pub(crate) fn envelope(n: u64) -> String {
     let source = SourceName::new("amj").expect("a valid name");
     let unsealed = Unsealed {
         receipt: Receipt::new(1_700_000_000_000 + n / 10, n.into()),
@@ -32,7 +40,7 @@ pub(crate) fn envelope(n: u64) -> String {
         ],
         content_type: Some("application/json"),
     };
-    unsealed.seal(body.as_bytes()).expect("fits in an envelope")
+    unsealed.seal(body(n).as_bytes()).expect("fits in an envelope")
 }
 
 /// Sends them all, and waits until the last was acknowledged.

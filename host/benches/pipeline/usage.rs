@@ -65,6 +65,13 @@ pub(crate) fn cpu_of(pid: &str) -> Duration {
     Duration::from_secs(1) * ticks / TICKS_PER_S
 }
 
+/// Bytes that this process has had written to disks so far.
+pub(crate) fn written_bytes() -> u64 {
+    let io = read_to_string("/proc/self/io").expect("the kernel tells");
+    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).expect("it counts them");
+    written.parse().expect("a number")
+}
+
 /// Who started this process; nobody, of one that is gone.
 pub(crate) fn parent_of(pid: &str) -> String {
     fields(pid).into_iter().nth(1).unwrap_or_default()

@@ -124,6 +124,11 @@ async fn a_certificate_for_several_hosts_is_made_as_its_page_says() -> anyhow::R
     typed("hosts.md").await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn capacity_is_worked_out_as_its_page_says() -> anyhow::Result<()> {
+    typed("capacity.md").await
+}
+
 /// Whoever writes a page with commands writes a test for it, or says of each why it is not run.
 #[test]
 fn every_page_with_commands_is_typed() -> anyhow::Result<()> {
@@ -152,5 +157,8 @@ async fn the_book_is_made_and_no_link_of_it_leads_nowhere() -> anyhow::Result<()
     for trouble in tidegate::fault::Trouble::all() {
         ensure!(errors.contains(&format!("id=\"{}\"", trouble.name())), "{} has no place", trouble.name());
     }
+    let capacity = std::fs::read_to_string(dir.path().join("site/capacity.html"))?;
+    let steps = capacity.matches("breaks first: ").count();
+    ensure!(steps >= 5 && !capacity.contains("printed: "), "{steps} rates are worked out by the code");
     Ok(())
 }

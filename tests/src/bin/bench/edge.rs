@@ -72,9 +72,9 @@ async fn measure(edge: &Edge, body: &[u8]) -> anyhow::Result<Run> {
 }
 
 /// CPU time of all threads of a process so far; the kernel's documentation of `/proc/<pid>/schedstat`.
-fn cpu_time(process: u32) -> anyhow::Result<Duration> {
+pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
     let mut total = Duration::ZERO;
-    for thread in std::fs::read_dir(format!("/proc/{process}/task")).context("list workerd's threads")? {
+    for thread in std::fs::read_dir(format!("/proc/{process}/task")).context("list its threads")? {
         let text =
             std::fs::read_to_string(thread?.path().join("schedstat")).context("read a thread's CPU time")?;
         let nanoseconds = text.split(' ').next().context("a first field")?.parse()?;

@@ -1,6 +1,7 @@
 //! The benches that drive other processes. Takes the name of one, and the numbers that it says it takes.
 
 mod edge;
+mod effects;
 mod latency;
 mod look;
 mod queue;
@@ -11,16 +12,17 @@ use anyhow::{Context as _, bail};
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
-    let name = words.next().context("name a bench: edge, latency, look, queue or swap")?;
+    let name = words.next().context("name a bench: edge, effects, latency, look, queue or swap")?;
     let numbers = words
         .map(|word| word.parse().with_context(|| format!("{word} is no number")))
         .collect::<anyhow::Result<Vec<u64>>>()?;
     match name.as_str() {
         "edge" => edge::run(&numbers).await,
+        "effects" => effects::run(&numbers).await,
         "latency" => latency::run(&numbers).await,
         "look" => look::run(&numbers).await,
         "queue" => queue::run(&numbers).await,
         "swap" => swap::run(&numbers).await,
-        other => bail!("there is no bench {other}; there are edge, latency, look, queue and swap"),
+        other => bail!("there is no bench {other}; there are edge, effects, latency, look, queue and swap"),
     }
 }
