@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that may name adapters: where the parts are put together.
-const ASSEMBLY: [&str; 4] = ["host/src/assembly.rs", "host/src/assembly/", "host/src/main.rs", "host/src/command/"];
+const ASSEMBLY: [&str; 4] =
+    ["host/src/assembly.rs", "host/src/assembly/", "host/src/main.rs", "host/src/command/"];
 
 /// Modules that decide and do nothing else.
 const PURE: &[&str] = &[

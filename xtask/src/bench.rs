@@ -23,7 +23,7 @@ enum Kind {
     Command(&'static str),
 }
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     Bench { name: "sandbox", kind: Kind::Target("sandbox") },
     Bench { name: "languages", kind: Kind::Target("languages") },
     Bench { name: "pipeline", kind: Kind::Target("pipeline") },
@@ -32,10 +32,14 @@ const BENCHES: [Bench; 11] = [
     Bench { name: "edge", kind: Kind::Command("edge") },
     Bench { name: "effects", kind: Kind::Command("effects") },
     Bench { name: "latency", kind: Kind::Command("latency") },
+    Bench { name: GROUP, kind: Kind::Command(GROUP) },
     Bench { name: "many", kind: Kind::Target("many") },
     Bench { name: "swap", kind: Kind::Command("swap") },
     Bench { name: "look", kind: Kind::Command("look") },
 ];
+
+/// The one that is about a server whatever else is.
+const GROUP: &str = "group";
 
 /// What a figure must reach.
 enum Target {
@@ -50,7 +54,7 @@ enum Target {
 }
 
 /// The targets, by the figure's name; `*` at its start stands for any language.
-const TARGETS: [(&str, Target); 30] = [
+const TARGETS: [(&str, Target); 31] = [
     ("sandbox", Target::RatioMost(1.15)),
     ("rust-fresh-p50", Target::RatioMost(1.3)),
     ("c-fresh-p50", Target::RatioMost(1.3)),
@@ -68,6 +72,7 @@ const TARGETS: [(&str, Target); 30] = [
     ("queue-sends", Target::RatioLeast(1.0)),
     ("edge-requests", Target::RatioLeast(1.0 / 1.2)),
     ("edge-p99", Target::RatioMost(1.2)),
+    ("group-4-cpu", Target::RatioMost(1.2)),
     ("latency-p50", Target::Most(5.0)),
     ("latency-p99", Target::Most(30.0)),
     ("many-start", Target::Most(3_000.0)),
@@ -111,7 +116,8 @@ struct Figure {
 /// What to measure, and how to show it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, effects, latency, many, swap or look.
+    /// Only this one: sandbox, languages, pipeline, diff, queue, edge, effects, latency, group, many,
+    /// swap or look.
     name: Option<String>,
     /// Events of the run that shows whether the pipeline's memory and cost stay the same (1000000); ten million need 12 GB
     /// of disk.
@@ -147,10 +153,12 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     plugin::build_plugins(root, tools, languages)?;
     shell::build_host(root)?;
     edge::build(root)?;
+    plugin::build_guest(root, tools, "actor")?;
     let server = options.store.server(tools)?;
     let mut figures = Vec::new();
     for bench in chosen {
-        let output = measure(root, bench, options.events, server.as_ref())?;
+        let of_group = if bench.name == GROUP { Store::Postgres.server(tools)? } else { None };
+        let output = measure(root, bench, options.events, of_group.as_ref().or(server.as_ref()))?;
         let table: Vec<_> = output.lines().filter(|line| line.starts_with('|')).collect();
         if !options.json {
             table.iter().for_each(|line| println!("{line}"));

@@ -28,6 +28,12 @@ pub(crate) struct Options {
     seed: Option<u64>,
 }
 
+impl Options {
+    /// As every run of the tests has it: several hosts, each of which may be the next to go.
+    pub(crate) const SHORT: Self =
+        Self { minutes: 1, rate: 100, store: Store::Postgres, hosts: 4, seed: None };
+}
+
 /// Builds the system and runs it. The run's own last line is the verdict; the exit code says the same.
 pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Result<ExitCode> {
     ensure!(

@@ -1,7 +1,7 @@
 //! Everything that must hold before a change is taken.
 
 use crate::postgres::{self, Disk, Server};
-use crate::{edge, faults, plugin, shell};
+use crate::{chaos, edge, faults, plugin, shell};
 use anyhow::ensure;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -68,6 +68,11 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
         ensure!(
             verdict == ExitCode::SUCCESS,
             "the fault run failed: `cargo xtask faults --short` repeats it"
+        );
+        let verdict = chaos::run(root, tools, &chaos::Options::SHORT)?;
+        ensure!(
+            verdict == ExitCode::SUCCESS,
+            "the chaos run failed: `cargo xtask chaos --store postgres --hosts 4 --minutes 1` and the seed it printed repeat it"
         );
     }
     Ok(())

@@ -46,7 +46,7 @@ use writer::Writer;
 pub use writer::Disk;
 
 /// Batches that may wait for the writer before `commit` itself waits.
-const BATCHES_WAITING_MAX: usize = 64;
+const BATCHES_WAITING_MAX: usize = 256;
 
 /// The store on a database. Cheap to clone.
 #[derive(Clone)]

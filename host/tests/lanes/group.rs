@@ -17,7 +17,7 @@ use tidegate::queue::{Delivery, DeliveryBody, Lease, Pulled, Queue, QueueError, 
 use tidegate::revisit;
 use tidegate::sandbox::SandboxConfig;
 use tidegate::store::group::{Change, Group as _};
-use tidegate::store::keeping::Audit;
+use tidegate::store::keeping::{Audit, Erasure};
 use tidegate::store::listing::EventQuery;
 use tidegate::store::{Batch, EventRow, Store as _};
 use tidegate::turn::Turn;
@@ -269,7 +269,7 @@ async fn a_change_of_what_is_at_work_holds_on_every_host_when_it_is_answered() {
     let (one, two) = (Host::start(&home, "one").await, Host::start(&home, "two").await);
     until_shared_by(&[&one, &two]).await;
     let name = PluginName::new("actor").expect("a name");
-    for manifest in ["", "arrivals = [\"first\", \"stale\"]\n"] {
+    for manifest in ["", "arrivals = [\"stale\"]\n"] {
         deploy(&one, manifest).await;
         let at = |host: &Host| {
             let board = host.middle.deployer.switchboard.current();
@@ -344,4 +344,19 @@ fn end_all_sessions(home: &Home) {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn nobody_is_forgotten_on_one_host_while_another_remembers_them() {
+    let home = Home::new();
+    let (one, two) = (Host::start(&home, "one").await, Host::start(&home, "two").await);
+    until_shared_by(&[&one, &two]).await;
+    let erase = || one.middle.pipeline.erase([].into(), Erasure::default());
+    let error = erase().await.expect_err("two remember");
+    assert!(error.to_string().contains("stop all but this one"), "{error}");
+    two.stop().await;
+    until_shared_by(&[&one]).await;
+    erase().await.expect("it is alone");
+    one.stop().await;
 }

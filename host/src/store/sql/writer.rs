@@ -14,8 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// Batches that share one transaction at most, so that the first of them does not wait too long.
-const BATCHES_PER_TRANSACTION_MAX: usize = 32;
+/// What shares one transaction at most, so that the first does not wait too long: so many batches, of so many events. What came
+/// of an effect is a batch of its own, and small.
+const BATCHES_PER_TRANSACTION_MAX: usize = 256;
+const EVENTS_PER_TRANSACTION_MAX: usize = 3_200;
 
 pub(super) struct Writer {
     batches: mpsc::Sender<Waiting>,
@@ -201,8 +203,10 @@ impl Thread {
 
     /// Takes what has come.
     fn fill_up(&mut self) {
-        while self.waiting.len() < BATCHES_PER_TRANSACTION_MAX {
+        let mut events: usize = self.waiting.iter().map(|waiting| waiting.batch.events.len()).sum();
+        while self.waiting.len() < BATCHES_PER_TRANSACTION_MAX && events < EVENTS_PER_TRANSACTION_MAX {
             let Ok(next) = self.receiver.try_recv() else { break };
+            events += next.batch.events.len();
             self.waiting.push_back(next);
         }
     }

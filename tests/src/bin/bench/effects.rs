@@ -54,7 +54,8 @@ pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn post(sender: &Sender, events: u64) -> anyhow::Result<()> {
+/// Posts so many events, some side by side.
+pub(crate) async fn post(sender: &Sender, events: u64) -> anyhow::Result<()> {
     let mut posts = JoinSet::new();
     for number in 0..usize::try_from(events)? {
         let sender = sender.clone();
