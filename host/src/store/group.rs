@@ -115,7 +115,7 @@ pub trait Group {
     /// When the store cannot be reached: then nothing has changed.
     fn hold(&self, change: Change) -> impl Future<Output = Result<Partitions, StoreError>> + Send;
 
-    /// What other hosts have told since the start. What was told while the store could not be reached may be missing.
+    /// What other hosts tell from now on, counted since the start. What was told while the store could not be reached may be missing.
     fn told(&self) -> watch::Receiver<Told>;
 
     /// Errands in these partitions, deliveries or others, in their order.

@@ -200,7 +200,10 @@ impl Group for SqlStore {
     }
 
     fn told(&self) -> watch::Receiver<Told> {
-        self.0.told.clone()
+        let mut told = self.0.told.clone();
+        // Else whoever asks would hear of all that was told before.
+        told.mark_unchanged();
+        told
     }
 
     async fn errands(
