@@ -55,6 +55,8 @@ enum Command {
     Parked(command::parked::Command),
     /// How much came in and what became of it.
     Stats(command::stats::Args),
+    /// The hosts that share the work: what each holds, how far it is behind, when it was last seen.
+    Hosts(command::hosts::Args),
     /// See how the host is, live in the terminal.
     Top(command::top::Args),
     /// See how the senders are, test one, rotate its token.
@@ -136,6 +138,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Parked(command) => command::parked::run(command, &found()?).await,
             Command::Stats(args) => command::stats::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
+            Command::Hosts(args) => command::hosts::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Top(args) => command::top::run(args, &found()?).await.map(|()| ExitCode::SUCCESS),
             Command::Source(command) => {
                 command::source::run(command, &config()?, &found()?).await.map(|()| ExitCode::SUCCESS)
