@@ -103,6 +103,7 @@ impl<S: Store + Clone> Common<'_, S> {
         Arc::new(Meter {
             store: self.store.clone(),
             deployer: Arc::clone(&self.deployer),
+            holding: Arc::clone(self.pipeline.holding()),
             sources,
             signals: Arc::clone(&self.signals),
             data: self.data.to_owned(),
