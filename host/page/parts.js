@@ -6,9 +6,9 @@ import { moment, utc } from "./words.js";
 
 /// Which words tell of what kind of state; all others are calm.
 const TONES = {
-  bad: ["parked", "cut-off", "failing", "withdrawn", "new-fault", "impure", "refused"],
-  warn: ["waiting", "held", "silent", "unknown", "conflict", "canary", "upcoming", "nearly cut off"],
-  dim: ["dropped", "skipped", "duplicate", "stale", "echo", "retired", "after-delete", "logged"],
+  bad: ["parked", "cut-off", "failing", "withdrawn", "new-fault", "impure", "refused", "gone"],
+  warn: ["waiting", "held", "silent", "unknown", "conflict", "canary", "upcoming", "nearly cut off", "leaving"],
+  dim: ["dropped", "skipped", "duplicate", "stale", "echo", "retired", "after-delete", "logged", "left"],
 };
 
 /// A state in one word.

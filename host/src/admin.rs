@@ -6,6 +6,7 @@ pub mod dryrun;
 mod extract;
 mod forget;
 pub mod guard;
+mod hosts;
 mod listing;
 pub mod overview;
 pub mod plugins;
@@ -24,11 +25,12 @@ use crate::forget::Forgetter;
 use crate::meter::Meter;
 use crate::pace::Pace;
 use crate::pipeline::Pipeline;
+use crate::presence::Own;
 use crate::vigil::report::SourcesReport;
 use guard::Guard;
 use sources::Endpoints;
 use std::sync::{Arc, RwLock};
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Notify, watch};
 
 /// Rows in one page of a list.
 pub const PAGE_ROWS_MAX: usize = 500;
@@ -56,9 +58,9 @@ pub struct Admin<S> {
     /// The last hour.
     pub pace: Arc<RwLock<Pace>>,
     /// Who may ask.
-    pub guard: Guard,
-    /// Held while tokens are changed.
-    pub tokens_turn: Mutex<()>,
+    pub guard: Arc<Guard>,
+    /// This host, as it says itself.
+    pub own: Arc<Own>,
     /// The wall clock, in milliseconds since the Unix epoch.
     pub now_ms: fn() -> u64,
     /// Chance, for tokens.

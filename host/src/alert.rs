@@ -1,6 +1,7 @@
 //! What the operator is told when a source is in trouble: the words, and the JSON that travels. Pure: knows nothing
 //! of when it is said (`vigil`) or how it is sent (`alert::sender`).
 
+mod group;
 mod host;
 pub mod sender;
 pub mod signature;
@@ -8,6 +9,7 @@ pub mod signature;
 mod tests;
 
 use crate::condition::News;
+use crate::condition::missing::HostNews;
 use crate::plugin::{PluginName, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,8 @@ pub enum Alert {
     },
     /// The host as a whole is in a bad way, or no longer.
     Host(News),
+    /// A host of the group is missing, or there again.
+    Member(HostNews),
     /// The operator wants to see that telling works.
     Test {
         /// When, in milliseconds since the Unix epoch.
@@ -150,6 +154,7 @@ impl Alert {
             Self::EdgeUnreachable { .. } => "edge.unreachable",
             Self::VersionWithdrawn { .. } => "plugin.version_withdrawn",
             Self::Host(news) => news.kind(),
+            Self::Member(news) => news.kind(),
             Self::Test { .. } => "test",
         }
     }
@@ -166,6 +171,7 @@ impl Alert {
             Self::EdgeUnreachable { .. }
             | Self::VersionWithdrawn { .. }
             | Self::Host(_)
+            | Self::Member(_)
             | Self::Test { .. } => None,
         }
     }
@@ -181,6 +187,7 @@ impl Alert {
             | Self::VersionWithdrawn { at_ms, .. }
             | Self::Test { at_ms } => *at_ms,
             Self::Host(news) => news.at_ms,
+            Self::Member(news) => news.at_ms,
         }
     }
 
@@ -189,6 +196,7 @@ impl Alert {
     pub fn id(&self) -> String {
         let about = match self {
             Self::VersionWithdrawn { plugin, version, .. } => format!("{plugin} {}", version.as_str()),
+            Self::Member(news) => news.id.to_string(),
             _ => self.source().map_or("", SourceName::as_str).to_owned(),
         };
         let digest = Digest::of(format!("{} {about} {}", self.kind(), self.at_ms()).as_bytes());
@@ -233,6 +241,7 @@ impl Alert {
                 format!("version {} of the plugin {plugin} was taken out of work: {why}", version.short())
             }
             Self::Host(news) => news.summary(),
+            Self::Member(news) => news.summary(),
             Self::Test { .. } => "this is a test: alerts of Tidegate arrive here".to_owned(),
         }
     }
@@ -272,6 +281,7 @@ impl Alert {
                 format!("Have what it parked decided: tidegate parked redrive --plugin {plugin} --yes"),
             ],
             Self::Host(news) => news.steps(),
+            Self::Member(news) => news.steps(),
             Self::Test { .. } => fixed(&["Nothing is to be done."]),
         }
     }
@@ -303,6 +313,7 @@ impl Alert {
                 json!({ "plugin": plugin, "version": version, "now": now, "why": why })
             }
             Self::Host(news) => news.data(),
+            Self::Member(news) => news.data(),
             Self::Test { .. } => json!({}),
         };
         if let Some(data) = data.as_object_mut() {

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use common::Common;
 use reqwest::Url;
 use settings::{condition_bounds, gate_bounds, pipeline_bounds, sandbox_config};
-use sharing::Duties;
+use sharing::{Duties, Shared};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -167,7 +167,10 @@ impl Host {
         let (conditions, bounds_now) = watch::channel(condition_bounds(config));
         let (pace, meter) = (Arc::default(), common.meter(sources.clone()));
         let token = crate::command::random_token()?;
-        let admin = common.admin(&token, dry_run, sources, endpoints, (&pace, &meter), &stopped).await?;
+        let pullers = sharing::pullers(config, queues.len());
+        let this = sharing::own(config, &pullers, &common.signals);
+        let guard = common.guard(&token).await?;
+        let admin = common.admin((&this, &guard), dry_run, sources, endpoints, (&pace, &meter), &stopped);
         let (admin, admin_addrs) = listen::serve(config, admin, token, &mut tasks, &stopped).await?;
         let own = own.into_iter().chain(admin_addrs).collect();
         let outbox = common.outbox(secrets.named, own, Arc::clone(&recorded))?;
@@ -175,7 +178,7 @@ impl Host {
         let Common { store, deployer, pipeline, .. } = &common;
         tasks.spawn(keep_pace(store.clone(), Arc::clone(deployer), pace, now_ms, stopped.clone()));
         let mut duties = Duties { tasks: &mut tasks, holding: &holding, stopped: &stopped };
-        duties.add(common.watch(edge, Arc::clone(&heard), report), watching::run);
+        duties.add(common.watch(edge, Arc::clone(&heard), report.clone()), watching::run);
         duties.add(common.overseer(), overseer::run);
         duties.add(common.gauge(bounds_now), gauge::run);
         duties.add(Keeper { store: store.clone(), retention, now_ms }, keep::run);
@@ -193,7 +196,10 @@ impl Host {
         }
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store.clone(), Arc::clone(pipeline), recorded, now_ms, stopped.clone()));
-        common.start_pumps(queues, (&holding, heard), &mut tasks, &stopped);
+        common.start_pumps(queues, &pullers, &mut tasks, &stopped);
+        if sharing::shares(config) {
+            common.share(Shared { own: this, guard, report, heard, pullers }, &mut tasks, &stopped);
+        }
         Ok(Self { admin, stop, conditions, tasks })
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod forget;
+pub(crate) mod hosts;
 pub(crate) mod log;
 pub(crate) mod manual;
 mod moment;

@@ -1,9 +1,11 @@
 //! Whether the host as a whole is in a bad way: from what was measured it concludes what is too much, and says each of it
 //! once, and once more when it is over. Pure: knows nothing of clocks, disks, stores, or how an alert is worded.
 
+pub mod missing;
 #[cfg(test)]
 mod tests;
 
+use missing::Missing;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -83,6 +85,8 @@ pub struct Bounds {
     pub store_bytes: Option<u64>,
     /// Of [`Sample::backlog`].
     pub backlog: Option<u64>,
+    /// How long a host of the group may be missing, in milliseconds.
+    pub host_gone_ms: Option<u64>,
 }
 
 impl Bounds {
@@ -102,6 +106,9 @@ impl Bounds {
 pub struct Memory {
     v: u32,
     open: BTreeMap<Condition, Episode>,
+    /// Hosts of the group that are not there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    missing: BTreeMap<i64, Missing>,
 }
 
 /// A time in which something is too much, from the first look that finds it so.
@@ -114,7 +121,7 @@ struct Episode {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { v: 1, open: BTreeMap::new() }
+        Self { v: 1, open: BTreeMap::new(), missing: BTreeMap::new() }
     }
 }
 

@@ -110,6 +110,7 @@ sections! {
         disk_percent_max: u64 = 90,
         store_bytes_max: u64 = 0,
         backlog_max: u64 = 10_000,
+        host_gone_ms_max: u64 = 30_000,
         look_ms: u64 = 10_000,
     }
     /// How fast it is pulled.

@@ -2,9 +2,11 @@
 //! Knows nothing of what is too much, nor of how an alert is sent.
 
 use crate::alert::Alert;
-use crate::condition::{self, Bounds, Memory, Sample};
+use crate::condition::{self, Bounds, Memory, Sample, missing};
 use crate::machine::{self, Disk};
+use crate::roster::LISTED_MS;
 use crate::signal::Signals;
+use crate::store::group::KnownHost;
 use crate::store::watched::{Sending, WatchedBatch};
 use crate::store::{self, Batch, Store, StoreError};
 use std::path::PathBuf;
@@ -54,36 +56,39 @@ pub async fn run<S: Store>(gauge: Gauge<S>, mut stop: watch::Receiver<bool>) {
         }
         let now_ms = (gauge.now_ms)();
         match gauge.sample(now_ms).await {
-            Ok(sample) => memory = gauge.conclude(memory, &sample, now_ms).await,
+            Ok((sample, hosts)) => memory = gauge.conclude(memory, &sample, &hosts, now_ms).await,
             Err(error) => tracing::warn!("failed to look how the host is: {error}"),
         }
     }
 }
 
 impl<S: Store> Gauge<S> {
-    async fn sample(&self, now_ms: u64) -> Result<Sample, StoreError> {
+    async fn sample(&self, now_ms: u64) -> Result<(Sample, Vec<KnownHost>), StoreError> {
         let stats = self.store.stats().await?;
         let oldest_ms = self.store.oldest_waiting_ms().await?;
         let disk = Disk::of(&self.data);
         if let Err(error) = &disk {
             tracing::warn!("failed to {error:#}");
         }
-        Ok(Sample {
+        let sample = Sample {
             waiting_ms: Some(oldest_ms.map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms))),
             parked: Some(stats.parked + stats.effects.parked),
             disk_percent: disk.ok().map(|disk| disk.used_percent()),
             store_bytes: machine::store_bytes(&self.data),
             backlog: self.signals.counts.backlog(),
-        })
+        };
+        Ok((sample, self.store.hosts(now_ms.saturating_sub(LISTED_MS)).await?))
     }
 
-    async fn conclude(&self, memory: Memory, sample: &Sample, now_ms: u64) -> Memory {
+    async fn conclude(&self, memory: Memory, sample: &Sample, hosts: &[KnownHost], now_ms: u64) -> Memory {
         let bounds = *self.bounds.borrow();
         let (next, news) = condition::look(&memory, &bounds, sample, now_ms);
+        let (next, host_news) = missing::look(&next, bounds.host_gone_ms, hosts, now_ms);
         if next == memory {
             return next;
         }
-        let alerts: Vec<_> = news.into_iter().map(Alert::Host).collect();
+        let alerts = news.into_iter().map(Alert::Host).chain(host_news.into_iter().map(Alert::Member));
+        let alerts: Vec<_> = alerts.collect();
         for alert in &alerts {
             let (summary, steps) = (alert.summary(), alert.steps().join(" "));
             tracing::warn!(kind = alert.kind(), "{summary}. What to do: {steps}");

@@ -1,10 +1,12 @@
 //! Reads all that the metrics are made of. Knows nothing of who wants them.
 
 use crate::deploy::Deployer;
+use crate::holding::Holding;
 use crate::machine::Disk;
 use crate::metric::Family;
-use crate::metric::catalog::{Readings, families};
+use crate::metric::catalog::{GroupReading, Readings, families};
 use crate::registry::Registry;
+use crate::roster;
 use crate::signal::Signals;
 use crate::store::{Store, StoreError};
 use crate::vigil::report::SourcesReport;
@@ -18,6 +20,8 @@ pub struct Meter<S> {
     pub store: S,
     /// What is at work, and what it costs.
     pub deployer: Arc<Deployer<S>>,
+    /// What this host holds.
+    pub holding: Arc<Holding>,
     /// How the sources are.
     pub sources: watch::Receiver<Arc<SourcesReport>>,
     /// What the host counts.
@@ -37,7 +41,9 @@ impl<S: Store + Clone> Meter<S> {
     /// When the store cannot be read.
     pub async fn families(&self) -> Result<Vec<Family>, StoreError> {
         let sources = Arc::clone(&self.sources.borrow());
+        let group = self.group().await?;
         let readings = Readings {
+            group,
             now_ms: (self.now_ms)(),
             started_ms: self.started_ms,
             stats: self.store.stats().await?,
@@ -51,6 +57,17 @@ impl<S: Store + Clone> Meter<S> {
             disk_free_bytes: Disk::of(&self.data).ok().map(|disk| disk.free_bytes),
         };
         Ok(families(&readings))
+    }
+
+    /// A host that shares with nobody is the only one.
+    async fn group(&self) -> Result<GroupReading, StoreError> {
+        let held = self.holding.held().await.partitions;
+        let (mut hosts, mut errands) = (1, 0);
+        if self.store.own().is_some() {
+            hosts = u64::try_from(self.store.members().await?.all.len()).unwrap_or(u64::MAX);
+            errands = roster::waiting(&self.store.behind().await?, held).1;
+        }
+        Ok(GroupReading { hosts, partitions: held.len().into(), errands })
     }
 }
 

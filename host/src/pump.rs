@@ -115,10 +115,13 @@ fn start<Q: Queue, S: Store>(
     if pulled.deliveries.is_empty() {
         return;
     }
-    drop(held.split(held.num_permits().saturating_sub(pulled.deliveries.len())));
+    let deliveries = pulled.deliveries.len();
+    drop(held.split(held.num_permits().saturating_sub(deliveries)));
     let (queue, pipeline) = (Arc::clone(queue), Arc::clone(pipeline));
+    pipeline.signals().counts.begun(deliveries);
     batches.spawn(async move {
         pipeline.process(queue.as_ref(), pulled.deliveries, turn).await;
+        pipeline.signals().counts.ended(deliveries);
         drop(held);
     });
 }

@@ -40,7 +40,7 @@ use crate::target::{Pause, Target};
 use crate::upcoming::Upcoming;
 use access::{AuditQuery, AuditRow, TokenChange};
 use flow::{EffectQuery, EffectsPage, Flow};
-use group::{ErrandSeq, Follows, Group, NewErrand};
+use group::{ErrandSeq, Follows, Group, NewErrand, Said};
 use keeping::{Audit, Erasure, Keeping, Removal};
 use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
@@ -91,6 +91,8 @@ pub struct Batch {
     pub errands: Vec<NewErrand>,
     /// What this one was to do and has done.
     pub errands_done: Vec<ErrandSeq>,
+    /// What this one says of itself to the others.
+    pub said: Option<Said>,
 }
 
 /// One event with what was decided about it.

@@ -1,6 +1,6 @@
 // What a person does with the page, step by step. Each step signs in anew; the host is the same for all.
 
-import { ensure, go, signIn, tab, until } from "./browser.mjs";
+import { ensure, go, offences, signIn, tab, until } from "./browser.mjs";
 
 let posted = 0;
 
@@ -67,6 +67,28 @@ export const STORY = {
     await post(given, { id: "counted" });
     await until("the overview counts it", async () => (await figure.textContent()) !== before);
     ensure(await isMarked(page), "nothing was loaded anew");
+  },
+
+  async "several hosts are shown, and one alone is not"(stage, given) {
+    const page = await tab(stage);
+    await signIn(page, given, given.tokens.read);
+    await page.getByRole("table", { name: "Sources" }).waitFor();
+    const hosts = page.getByRole("table", { name: "Hosts" });
+    ensure((await hosts.count()) === 0, "the one host stands in no table");
+    // What runs here is alone: another is added to what it says of itself.
+    await page.route("**/api/v1/hosts", async (route) => {
+      const response = await route.fetch();
+      const report = await response.json();
+      const other = { ...report.hosts[0], id: 2, name: "other", state: "gone", is_own: false, partitions: [], seen_at_ms: report.now_ms - 90_000 };
+      await route.fulfill({ response, json: { ...report, hosts: [...report.hosts, other] } });
+    });
+    await page.reload();
+    await hosts.waitFor();
+    const cells = await hosts.locator("tbody tr").evaluateAll((rows) => rows.map((one) => [...one.children].map((cell) => cell.textContent)));
+    ensure(cells[0][0].endsWith("(this one)") && cells[0][1] === "there" && cells[0][2] === "120, and watches", cells[0].join());
+    ensure(cells[1][0] === "other" && cells[1][1] === "gone" && cells[1][2] === "0" && cells[1][6].startsWith("1\u00a0min 30"), cells[1].join());
+    const wrong = await offences(page, stage);
+    ensure(wrong.length === 0, wrong.join("\n"));
   },
 
   async "new events are counted while somebody reads, and shown on request"(stage, given) {

@@ -30,7 +30,7 @@ const TOOLS: [&str; 18] = [
 ];
 
 /// The tests that hold for a store in a file and in a database; what is said of the file alone is in modules named `file`.
-const ON_POSTGRES: [&str; 4] = ["store", "lanes", "executor", "elsewhere"];
+const ON_POSTGRES: [&str; 5] = ["store", "lanes", "executor", "elsewhere", "roster"];
 
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {

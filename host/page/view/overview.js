@@ -2,9 +2,9 @@
 
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
-import { badge, empty, section, time } from "../parts.js";
+import { badge, empty, row, section, table, time } from "../parts.js";
 import { plot, spark } from "../plot.js";
-import { ago, count, number, rate, span } from "../words.js";
+import { ago, count, number, rate, span, utc } from "../words.js";
 import { budget, isWell } from "./source.js";
 
 const EVERY_MS = 5000;
@@ -15,6 +15,7 @@ export async function overview(place) {
   const sum = h("div.sum");
   const warned = h("div");
   const plots = makePlots();
+  const hosts = h("div");
   const sources = h("div");
   const alerts = h("div");
   const effects = h("p.dim");
@@ -22,19 +23,21 @@ export async function overview(place) {
   let isShown = false;
   await place.keep(
     async () => {
-      const [now, told] = await Promise.all([
+      const [now, group, told] = await Promise.all([
         get("/api/v1/overview", {}, place.signal),
+        get("/api/v1/hosts", {}, place.signal),
         get("/api/v1/alerts", {}, place.signal),
       ]);
       fill(sum, figures(now.stats, now.oldest_waiting_ms, now.now_ms));
       fill(warned, warnings(now.sources));
       draw(plots, now.series);
+      fill(hosts, hostRows(group));
       fill(sources, sourceRows(now));
       fill(effects, effectsLine(now.stats));
       fill(alerts, alertRows(told, now.now_ms));
       if (isShown) return;
       isShown = true;
-      fill(place.root, h("h1", "Overview"), warned, sum, effects, drawn,
+      fill(place.root, h("h1", "Overview"), warned, sum, effects, drawn, hosts,
         section("Sources", sources), section("What was told", alerts));
     },
     { every_ms: EVERY_MS, lists: ["sources", "alerts"] },
@@ -117,6 +120,23 @@ function warnings({ sources, edge }) {
   const away = edge?.failure ? [h("li", `The edge cannot be asked: ${edge.failure}`)] : [];
   const all = [...lines, ...faults, ...away];
   return all.length > 0 ? h("div.notice.bad", h("ul", all)) : null;
+}
+
+/// The hosts that share the work; nothing where there is one alone.
+function hostRows({ hosts, unheld, now_ms }) {
+  if (hosts.length < 2) return null;
+  const heads = ["Host", "State", "Holds", "In flight", "Errands", "Oldest waiting", "Last seen"];
+  const rows = hosts.map((host) => row(heads, [
+    [h("strong", host.name), host.is_own ? " (this one)" : ""],
+    badge(host.state),
+    host.partitions.includes(0) ? `${number(host.partitions.length)}, and watches` : number(host.partitions.length),
+    number(host.in_flight),
+    number(host.errands),
+    host.oldest_waiting_ms ? span(now_ms - host.oldest_waiting_ms) : "–",
+    h("span", { title: `${utc(host.seen_at_ms)}, Tidegate ${host.release}` }, ago(host.seen_at_ms, now_ms)),
+  ], { key: host.id }));
+  const rest = unheld.length > 0 ? h("p.dim", `Held by nobody: ${count(unheld.length, "partition")}; the hosts that are there take them over.`) : null;
+  return section("Hosts", table("Hosts", heads, rows).element, rest);
 }
 
 function sourceRows({ sources: { sources }, series, now_ms }) {

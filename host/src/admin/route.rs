@@ -3,7 +3,7 @@
 
 use super::guard::guard;
 use super::refusal::Refused;
-use super::{Admin, dryrun, forget, listing, overview, plugins, sources, stream, tokens};
+use super::{Admin, dryrun, forget, hosts, listing, overview, plugins, sources, stream, tokens};
 use crate::store::Store;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
@@ -103,6 +103,10 @@ fn seeing<S: Store + Clone>() -> ApiRouter<Arc<Admin<S>>> {
         .api_route(
             "/api/v1/stats",
             get_with(listing::stats::<S>, row("stats", "How many there are of everything")),
+        )
+        .api_route(
+            "/api/v1/hosts",
+            get_with(hosts::hosts::<S>, row("hosts", "The hosts that share the work, and what each holds")),
         )
         .api_route("/api/v1/sources", get_with(sources::sources::<S>, row("sources", "How the sources are")))
         .api_route(

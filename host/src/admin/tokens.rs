@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
 use tidegate_envelope::Digest;
+use tokio::sync::MutexGuard;
 
 /// Who one is to this host.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -115,7 +116,7 @@ pub(super) async fn make<S: Store + Clone>(
     _: Only<Administer>,
     Sent(NewToken { name, role, until_ms }): Sent<NewToken>,
 ) -> Result<Json<MadeToken>, Refused> {
-    let _turn = admin.tokens_turn.lock().await;
+    let _turn = turn(&admin).await?;
     admin.guard.tokens.read().unwrap_or_else(PoisonError::into_inner).admit(&name)?;
     let token = fresh(&admin)?;
     let made_at_ms = (admin.now_ms)();
@@ -131,7 +132,7 @@ pub(super) async fn rotate<S: Store + Clone>(
     Path(OfToken { name }): Path<OfToken>,
     Sent(Rotation { overlap_ms }): Sent<Rotation>,
 ) -> Result<Json<MadeToken>, Refused> {
-    let _turn = admin.tokens_turn.lock().await;
+    let _turn = turn(&admin).await?;
     let kept = find(&admin, &name)?;
     let token = fresh(&admin)?;
     let now_ms = (admin.now_ms)();
@@ -146,7 +147,7 @@ pub(super) async fn remove<S: Store + Clone>(
     _: Only<Administer>,
     Path(OfToken { name }): Path<OfToken>,
 ) -> Result<Json<TokenRow>, Refused> {
-    let _turn = admin.tokens_turn.lock().await;
+    let _turn = turn(&admin).await?;
     let kept = find(&admin, &name)?;
     write(&admin, TokenChange::Remove(name.clone())).await?;
     admin.guard.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
@@ -160,6 +161,13 @@ pub(super) async fn audit<S: Store + Clone>(
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<Vec<AuditRow>>, Refused> {
     Ok(Json(admin.store.audit(query).await?))
+}
+
+/// The turn to change tokens, which are then as the store has them.
+async fn turn<S: Store>(admin: &Admin<S>) -> Result<MutexGuard<'_, ()>, StoreError> {
+    let turn = admin.guard.turn.lock().await;
+    admin.guard.read_anew(&admin.store).await?;
+    Ok(turn)
 }
 
 fn find<S>(admin: &Admin<S>, name: &str) -> Result<KeptToken, AccessError> {

@@ -26,6 +26,7 @@ use tidegate::outbox::Outbox;
 use tidegate::overseer::Overseer;
 use tidegate::pace::Pace;
 use tidegate::pipeline::Pipeline;
+use tidegate::presence::Own;
 use tidegate::signal::Signals;
 use tidegate::store::Store;
 use tidegate::store::watched::Sending;
@@ -102,6 +103,7 @@ impl<S: Store + Clone> Common<'_, S> {
         Arc::new(Meter {
             store: self.store.clone(),
             deployer: Arc::clone(&self.deployer),
+            holding: Arc::clone(self.pipeline.holding()),
             sources,
             signals: Arc::clone(&self.signals),
             data: self.data.to_owned(),
@@ -122,16 +124,20 @@ impl<S: Store + Clone> Common<'_, S> {
     }
 
     /// Asks the store who may ask; the token is this machine's own.
-    pub(super) async fn admin(
+    pub(super) async fn guard(&self, token: &str) -> anyhow::Result<Arc<Guard>> {
+        Ok(Arc::new(Guard::new(self.store.tokens().await?, token, per_second(self.config))))
+    }
+
+    pub(super) fn admin(
         &self,
-        token: &str,
+        (own, guard): (&Arc<Own>, &Arc<Guard>),
         dry_run: Arc<DryRun<S>>,
         sources: watch::Receiver<Arc<SourcesReport>>,
         endpoints: Endpoints,
         (pace, meter): (&Arc<RwLock<Pace>>, &Arc<Meter<S>>),
         stopped: &watch::Receiver<bool>,
-    ) -> anyhow::Result<Admin<S>> {
-        Ok(Admin {
+    ) -> Admin<S> {
+        Admin {
             store: self.store.clone(),
             deployer: Arc::clone(&self.deployer),
             meter: Arc::clone(meter),
@@ -142,12 +148,12 @@ impl<S: Store + Clone> Common<'_, S> {
             sources,
             endpoints,
             pace: Arc::clone(pace),
-            guard: Guard::new(self.store.tokens().await?, token, per_second(self.config)),
-            tokens_turn: tokio::sync::Mutex::default(),
+            guard: Arc::clone(guard),
+            own: Arc::clone(own),
             now_ms,
             random_token,
             stopped: stopped.clone(),
-        })
+        }
     }
 
     /// Performs with these secrets, and never against what listens here.

@@ -63,6 +63,7 @@ pub(super) fn condition_bounds(config: &Config) -> Bounds {
         disk_percent: bound(alerts.disk_percent_max),
         store_bytes: bound(alerts.store_bytes_max),
         backlog: bound(alerts.backlog_max),
+        host_gone_ms: bound(alerts.host_gone_ms_max),
     }
 }
 

@@ -1,24 +1,28 @@
 //! The store, and this host's part in the work of all that share it.
 
-use super::Secrets;
 use super::common::Common;
 use super::settings::pump_bounds;
+use super::{Secrets, now_ms};
 use crate::command::notify;
 use anyhow::Context as _;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use tidegate::admin::guard::{self, Guard};
 use tidegate::config::{self, Config};
 use tidegate::duty;
 use tidegate::group::{self, Group};
 use tidegate::heard::Heard;
 use tidegate::holding::Holding;
 use tidegate::partition::Partitions;
-use tidegate::pump;
+use tidegate::presence::{self, Own, Presence};
+use tidegate::pump::{self, PumpBounds};
 use tidegate::queue::Queue;
 use tidegate::queue::errands::Errands;
+use tidegate::signal::Signals;
 use tidegate::store::group::Host;
 use tidegate::store::sql::{Others, SqlStore};
+use tidegate::vigil::report::SourcesReport;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -56,7 +60,7 @@ fn name(config: &Config) -> String {
     }
 }
 
-fn shares(config: &Config) -> bool {
+pub(super) fn shares(config: &Config) -> bool {
     !config.store.url.is_empty() && config.store.others == config::others::Others::Share
 }
 
@@ -92,34 +96,66 @@ impl Duties<'_> {
     }
 }
 
+/// Told how many hosts pull from each of so many queues: this one alone, unless it shares the work.
+pub(super) fn pullers(config: &Config, queues: usize) -> Vec<watch::Sender<usize>> {
+    let at_first = usize::from(!shares(config));
+    (0..queues).map(|_| watch::Sender::new(at_first)).collect()
+}
+
+/// What this host says of itself.
+pub(super) fn own(config: &Config, pullers: &[watch::Sender<usize>], signals: &Arc<Signals>) -> Arc<Own> {
+    Arc::new(Own {
+        name: name(config),
+        started_ms: now_ms(),
+        pullers: pullers.iter().map(watch::Sender::subscribe).collect(),
+        signals: Arc::clone(signals),
+    })
+}
+
+/// What a host has for those that it shares the work with.
+pub(super) struct Shared {
+    pub(super) own: Arc<Own>,
+    pub(super) guard: Arc<Guard>,
+    pub(super) report: watch::Sender<Arc<SourcesReport>>,
+    pub(super) heard: Arc<Heard>,
+    pub(super) pullers: Vec<watch::Sender<usize>>,
+}
+
 impl Common<'_, SqlStore> {
-    /// Starts what pulls from the queues: each alone, or as the part in the group says, which is started, too.
+    /// Starts what pulls from the queues.
     pub(super) fn start_pumps<Q: Queue>(
         &self,
         queues: Vec<Q>,
-        (holding, heard): (&Arc<Holding>, Arc<Heard>),
+        pullers: &[watch::Sender<usize>],
         tasks: &mut JoinSet<()>,
         stopped: &watch::Receiver<bool>,
     ) {
-        let is_shared = shares(self.config);
-        let bounds = pump_bounds(self.config, queues.len() + usize::from(is_shared));
-        let mut told = Vec::new();
-        for queue in queues {
-            let (tell, pullers) = watch::channel(usize::from(!is_shared));
-            told.push(tell);
-            let pipeline = Arc::clone(&self.pipeline);
+        let bounds = self.pump_bounds(queues.len());
+        for (queue, pullers) in queues.into_iter().zip(pullers) {
+            let (pipeline, pullers) = (Arc::clone(&self.pipeline), pullers.subscribe());
             tasks.spawn(pump::run(Arc::new(queue), pipeline, bounds, pullers, stopped.clone()));
         }
-        if !is_shared {
-            return;
-        }
+    }
+
+    /// Starts what makes this host one of several.
+    pub(super) fn share(&self, shared: Shared, tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
+        let Shared { own, guard, report, heard, pullers } = shared;
         let (store, pipeline) = (self.store.clone(), Arc::clone(&self.pipeline));
-        let errands = Errands::new(store.clone(), Arc::clone(holding));
-        let pumping =
-            pump::run(Arc::new(errands), Arc::clone(&pipeline), bounds, pump::alone(), stopped.clone());
-        tasks.spawn(pumping);
+        let holding = pipeline.holding();
+        let errands = Arc::new(Errands::new(store.clone(), Arc::clone(holding)));
+        let bounds = self.pump_bounds(pullers.len());
+        tasks.spawn(pump::run(errands, Arc::clone(&pipeline), bounds, pump::alone(), stopped.clone()));
+        tasks.spawn(guard::follow(guard, store.clone(), stopped.clone()));
+        let (holding, sources) = (Arc::clone(holding), report);
+        let presence = Presence { store: store.clone(), own, holding, sources, now_ms };
+        tasks.spawn(presence::run(presence, stopped.clone()));
         let (deployer, raised) = (Arc::clone(&self.deployer), Arc::clone(&self.raised));
-        let group = Group { store, pipeline, deployer, heard, raised, pullers: told };
+        let group = Group { store, pipeline, deployer, heard, raised, pullers };
         tasks.spawn(group::run(group, stopped.clone()));
+    }
+
+    /// Of each of so many queues; what others pulled for this host is one more.
+    fn pump_bounds(&self, queues: usize) -> PumpBounds {
+        pump_bounds(self.config, queues + usize::from(shares(self.config)))
     }
 }

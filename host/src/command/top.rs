@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tidegate::account::AccountRow;
 use tidegate::admin::client::Client;
 use tidegate::admin::overview::Overview;
+use tidegate::roster::HostsReport;
 use tidegate::store::listing::EventsPage;
 use view::{Seen, View};
 
@@ -24,8 +25,8 @@ pub(crate) struct Args {
     /// Print one snapshot as text, and end.
     #[arg(long)]
     once: bool,
-    /// Print one snapshot as one JSON object, and end: at_ms, stats, oldest_waiting_ms, sources, usage,
-    /// events.
+    /// Print one snapshot as one JSON object, and end: at_ms, stats, oldest_waiting_ms, hosts, sources,
+    /// usage, events.
     #[arg(long)]
     json: bool,
     /// Look again after so many seconds.
@@ -94,12 +95,13 @@ fn is_enough(every: Duration) -> anyhow::Result<bool> {
 
 async fn look(client: &Client) -> anyhow::Result<Seen> {
     let page = format!("/api/v1/events?before=0&rows_max={EVENTS_MAX}");
-    let (overview, usage, events) = tokio::try_join!(
+    let (overview, hosts, usage, events) = tokio::try_join!(
         client.get::<Overview>("/api/v1/overview"),
+        client.get::<HostsReport>("/api/v1/hosts"),
         client.get::<Vec<AccountRow>>("/api/v1/usage"),
         client.get::<EventsPage>(&page),
     )?;
     let Overview { stats, sources, oldest_waiting_ms, .. } = overview;
     let at_ms = crate::assembly::now_ms();
-    Ok(Seen { at_ms, stats, oldest_waiting_ms, sources, usage, events: events.events })
+    Ok(Seen { at_ms, stats, oldest_waiting_ms, hosts, sources, usage, events: events.events })
 }

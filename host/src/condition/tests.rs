@@ -6,6 +6,7 @@ const BOUNDS: Bounds = Bounds {
     disk_percent: Some(90),
     store_bytes: None,
     backlog: Some(100),
+    host_gone_ms: None,
 };
 
 /// What each condition's sample is made of.

@@ -3,12 +3,13 @@
 use super::Config;
 
 /// The keys that hold from now on when they are read anew; all others hold from the next start.
-const AT_ONCE: [&str; 5] = [
+const AT_ONCE: [&str; 6] = [
     "alerts.waiting_ms_max",
     "alerts.parked_min",
     "alerts.disk_percent_max",
     "alerts.store_bytes_max",
     "alerts.backlog_max",
+    "alerts.host_gone_ms_max",
 ];
 
 /// The keys that two configurations differ in.

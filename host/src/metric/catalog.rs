@@ -26,6 +26,8 @@ pub struct Readings {
     pub accounts: Vec<AccountRow>,
     /// What is at work: plugin, role and the beginning of the version.
     pub deployments: Vec<(String, &'static str, String)>,
+    /// This host among those that share the work.
+    pub group: GroupReading,
     /// How the sources are.
     pub sources: SourcesReport,
     /// What is in the sandbox.
@@ -36,10 +38,21 @@ pub struct Readings {
     pub disk_free_bytes: Option<u64>,
 }
 
+/// A host among those that share the work.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GroupReading {
+    /// Hosts that are there.
+    pub hosts: u64,
+    /// Partitions that this one holds.
+    pub partitions: u64,
+    /// What the others have for it to do.
+    pub errands: u64,
+}
+
 /// All metrics, in the order in which they are documented.
 #[must_use]
 pub fn families(readings: &Readings) -> Vec<Family> {
-    let parts = [flow, latencies, queues, plugins, effects, sources, machine];
+    let parts = [flow, latencies, queues, group, plugins, effects, sources, machine];
     parts.into_iter().flat_map(|part| part(readings)).collect()
 }
 
@@ -121,6 +134,21 @@ fn queues(readings: &Readings) -> Vec<Family> {
         gauge("tidegate_queue_backlog", "What the queue held at the last pull beside what was pulled, by its own account; absent while it does not say.")
             .by("queue", of(|queue| queue.backlog)),
         counter("tidegate_queue_acknowledged_total", "Deliveries acknowledged.").with(readings.counted.acknowledged),
+    ]
+}
+
+fn group(readings: &Readings) -> Vec<Family> {
+    let GroupReading { hosts, partitions, errands } = readings.group;
+    vec![
+        gauge("tidegate_group_hosts", "Hosts that share the work and are there, this one included.")
+            .with(hosts),
+        gauge("tidegate_group_partitions", "Of the 120 partitions of the work, those that this host holds.")
+            .with(partitions),
+        gauge(
+            "tidegate_group_errands",
+            "What other hosts have for this one to do: mostly deliveries that they pulled.",
+        )
+        .with(errands),
     ]
 }
 

@@ -27,6 +27,7 @@ pub struct Counts {
     committed: Histogram,
     performed: Histogram,
     acknowledged: AtomicU64,
+    in_flight: AtomicU64,
     attempts: Named<3>,
     queues: Mutex<Vec<Arc<QueueCounts>>>,
     /// What was told to the collector of traces, and what could not be.
@@ -140,6 +141,22 @@ impl Counts {
     /// Adds deliveries that were acknowledged. Called once per batch.
     pub fn acknowledged(&self, deliveries: usize) {
         self.acknowledged.fetch_add(number(deliveries), Ordering::Relaxed);
+    }
+
+    /// So many deliveries were pulled and are worked on. Called once per batch.
+    pub fn begun(&self, deliveries: usize) {
+        self.in_flight.fetch_add(number(deliveries), Ordering::Relaxed);
+    }
+
+    /// So many of them are acknowledged or given back. Called once per batch.
+    pub fn ended(&self, deliveries: usize) {
+        self.in_flight.fetch_sub(number(deliveries), Ordering::Relaxed);
+    }
+
+    /// Deliveries that are worked on.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Adds an attempt at an effect, which ended so long after its event was accepted, in milliseconds. Called once per

@@ -39,6 +39,71 @@ pub struct Follows {
     pub deployment: i64,
 }
 
+/// A host that shares the store, or did within the time that is asked about: what it said of itself, and what the store sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownHost {
+    /// What it said when it came.
+    pub member: Member,
+    /// The Tidegate that it is.
+    pub release: String,
+    /// When it came. All times are in milliseconds since the Unix epoch.
+    pub joined_at_ms: u64,
+    /// When it last said something of itself.
+    pub seen_at_ms: u64,
+    /// When it said that it leaves.
+    pub left_at_ms: Option<u64>,
+    /// Whether it has a connection to the store that stands, as the store sees it.
+    pub is_there: bool,
+    /// What it holds, as the store sees it.
+    pub holds: Partitions,
+    /// What it is at; nothing before it first said so.
+    pub doing: Option<Doing>,
+}
+
+/// What a host is at. Version 1 of what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doing {
+    v: u32,
+    /// Deliveries that it has pulled and not acknowledged.
+    pub in_flight: u64,
+    /// The queues that it pulls from, numbered as in the configuration, from 1.
+    pub queues: Vec<usize>,
+}
+
+impl Doing {
+    /// So many deliveries, of these queues.
+    #[must_use]
+    pub const fn new(in_flight: u64, queues: Vec<usize>) -> Self {
+        Self { v: 1, in_flight, queues }
+    }
+}
+
+/// What a host says of itself.
+#[derive(Debug)]
+pub struct Said {
+    /// Which host: its [`Member::id`].
+    pub host: i64,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Whether it leaves.
+    pub leaves: bool,
+    /// What it is at.
+    pub doing: Doing,
+    /// How the sources are, by the host that watches over them, as JSON.
+    pub sources: Option<String>,
+}
+
+/// What waits in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Which.
+    pub partition: Partition,
+    /// When the edge accepted the oldest event that a plugin will be asked about, in milliseconds since the Unix epoch.
+    pub oldest_ms: Option<u64>,
+    /// Errands that are not done.
+    pub errands: u64,
+}
+
 /// Who is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members {
@@ -105,6 +170,19 @@ pub struct ErrandSeq(pub i64);
 
 /// What hosts that share a store say to each other.
 pub trait Group {
+    /// Which of the hosts that share the store this one is; none where it shares with nobody.
+    fn own(&self) -> Option<i64>;
+
+    /// The hosts that share the store with this one, itself included, and those that did and were heard of since this time, in
+    /// milliseconds since the Unix epoch; by their ids. None where it shares with nobody.
+    fn hosts(&self, since_ms: u64) -> impl Future<Output = Result<Vec<KnownHost>, StoreError>> + Send;
+
+    /// What waits in each partition where something does.
+    fn behind(&self) -> impl Future<Output = Result<Vec<Behind>, StoreError>> + Send;
+
+    /// How the sources are, as the host last said that watches over them.
+    fn sources(&self) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+
     /// Who is there.
     fn members(&self) -> impl Future<Output = Result<Members, StoreError>> + Send;
 

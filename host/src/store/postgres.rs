@@ -5,12 +5,13 @@ mod cell;
 mod ear;
 pub mod inspect;
 mod look;
+mod roster;
 mod schema;
 mod server;
 mod tenure;
 mod words;
 
-use super::group::{Change, Host, Member, News};
+use super::group::{Change, KnownHost, Member, News};
 use super::keeping::Pages;
 use super::seal::StoreKeys;
 use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, Work};
@@ -47,7 +48,7 @@ pub(super) fn open(
     let ear = matches!(others, Others::Share(_)).then(|| Ear::new(&server));
     let mut writer = Postgres::writer(&server, keys, others);
     writer.take_over(schema::no_copy).with_context(|| format!("open {}", server.name))?;
-    let own = writer.tenure.as_ref().and_then(Tenure::id);
+    let own = writer.tenure.as_ref().filter(|tenure| tenure.shares()).and_then(Tenure::id);
     let reader = || Box::new(Postgres::reader(&server, keys));
     let connections: [Box<dyn Connection>; 3] = [Box::new(writer), reader(), reader()];
     let look = Arc::new(move |what: &_, anew| look::look(&mut *server.connect()?, what, anew));
@@ -344,11 +345,11 @@ impl Database for Live {
     }
 
     fn members(&self) -> anyhow::Result<Vec<Member>> {
-        let db: &dyn Database = self;
-        db.rows(&tenure::members(), &[], |row| {
-            let host = Host { name: row.get(1)?, queues: usize::try_from(row.get::<i64>(2)?)? };
-            Ok(Member { id: row.get(0)?, host, deployment: row.get(3)? })
-        })
+        roster::members(self)
+    }
+
+    fn hosts(&self, since_ms: u64) -> anyhow::Result<Vec<KnownHost>> {
+        roster::hosts(self, since_ms)
     }
 
     fn tell_others(&self, news: News) -> anyhow::Result<()> {

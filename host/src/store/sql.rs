@@ -60,7 +60,7 @@ struct Inner {
     /// Set for a store in memory: how long a read takes.
     pause: Option<fn() -> Duration>,
     look: Arc<LookThrough>,
-    /// Which host this is of all that ever worked on the store.
+    /// Which host this is of those that share the store.
     own: Option<i64>,
     told: watch::Receiver<Told>,
     _lock: Option<Box<dyn Any + Send + Sync>>,
@@ -91,7 +91,7 @@ pub(super) struct Opened {
     pub(super) look: Arc<LookThrough>,
     /// Held as long as the store: two hosts on one store would each decide every event.
     pub(super) lock: Option<Box<dyn Any + Send + Sync>>,
-    /// Which host this is of all that ever worked on the store, where that is known.
+    /// Which host this is of those that share the store, where it shares it.
     pub(super) own: Option<i64>,
     /// What hears of other hosts that share the store.
     pub(super) ear: Option<Ear>,

@@ -5,7 +5,7 @@ pub mod inspect;
 mod look;
 mod schema;
 
-use super::group::{Change, Member, News};
+use super::group::{Change, KnownHost, Member, News};
 use super::keeping::Pages;
 use super::seal::StoreKeys;
 use super::sql::Opened;
@@ -138,6 +138,10 @@ impl Database for On<'_> {
     }
 
     fn members(&self) -> anyhow::Result<Vec<Member>> {
+        Ok(Vec::new())
+    }
+
+    fn hosts(&self, _: u64) -> anyhow::Result<Vec<KnownHost>> {
         Ok(Vec::new())
     }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::view::{COUNTS, EVENTS, Mood, PLUGINS, Row, SOURCES, View};
+use super::view::{COUNTS, EVENTS, HOSTS, Mood, PLUGINS, Row, SOURCES, View};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -13,9 +13,11 @@ use ratatui::widgets::{self, Block, Table};
 pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
     let rows =
         |rows: &[Row]| Constraint::Length(u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(3));
-    let [head, top, plugins, events] = Layout::vertical([
+    let hosts = if view.hosts.is_empty() { Constraint::Length(0) } else { rows(&view.hosts) };
+    let [head, top, group, plugins, events] = Layout::vertical([
         Constraint::Length(1),
         rows(if view.counts.len() > view.sources.len() { &view.counts } else { &view.sources }),
+        hosts,
         rows(&view.plugins),
         Constraint::Min(3),
     ])
@@ -28,6 +30,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
     frame.render_widget(title, head);
     part(frame, counts, "host", &COUNTS, &view.counts);
     part(frame, sources, "sources", &SOURCES, &view.sources);
+    if !view.hosts.is_empty() {
+        part(frame, group, "hosts", &HOSTS, &view.hosts);
+    }
     part(frame, plugins, "plugins", &PLUGINS, &view.plugins);
     part(frame, events, "last events", &EVENTS, &view.events);
 }

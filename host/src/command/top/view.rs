@@ -4,6 +4,7 @@ use crate::command::table;
 use serde::Serialize;
 use std::fmt::Write as _;
 use tidegate::account::AccountRow;
+use tidegate::roster::{HostRow, HostState, HostsReport};
 use tidegate::store::EventRow;
 use tidegate::store::stats::Stats;
 use tidegate::vigil::report::{SourceRow, SourcesReport};
@@ -15,6 +16,7 @@ pub(super) struct Seen {
     pub(super) stats: Stats,
     /// When the edge accepted the oldest event that a plugin will be asked about.
     pub(super) oldest_waiting_ms: Option<u64>,
+    pub(super) hosts: HostsReport,
     pub(super) sources: SourcesReport,
     pub(super) usage: Vec<AccountRow>,
     /// The newest first.
@@ -43,12 +45,16 @@ pub(super) struct View {
     /// Why the host could not be asked the last time.
     pub(super) trouble: Option<String>,
     pub(super) counts: Vec<Row>,
+    /// Empty where there is one alone.
+    pub(super) hosts: Vec<Row>,
     pub(super) sources: Vec<Row>,
     pub(super) plugins: Vec<Row>,
     pub(super) events: Vec<Row>,
 }
 
 pub(super) const COUNTS: [&str; 3] = ["what", "now", "per second"];
+pub(super) const HOSTS: [&str; 7] =
+    ["host", "state", "holds", "in flight", "errands", "oldest waiting", "last seen"];
 pub(super) const SOURCES: [&str; 6] = ["source", "profile", "state", "left", "last event", "in vault"];
 pub(super) const PLUGINS: [&str; 7] =
     ["plugin", "version", "calls", "per second", "refused", "faults", "mean"];
@@ -62,6 +68,7 @@ impl View {
             at: crate::command::time(seen.at_ms),
             trouble: None,
             counts: counts(seen, before),
+            hosts: hosts(&seen.hosts),
             sources: seen.sources.sources.iter().map(|row| source(row, seen.at_ms)).collect(),
             plugins: seen.usage.iter().map(|row| plugin(row, seen, before)).collect(),
             events: seen.events.iter().map(event).collect(),
@@ -71,12 +78,13 @@ impl View {
     /// All of it as plain text.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{}\n", self.at);
-        for (headings, rows) in [
-            (&COUNTS[..], &self.counts),
+        let hosts = (!self.hosts.is_empty()).then_some((&HOSTS[..], &self.hosts));
+        let counts = [(&COUNTS[..], &self.counts)];
+        for (headings, rows) in counts.into_iter().chain(hosts).chain([
             (&SOURCES[..], &self.sources),
             (&PLUGINS[..], &self.plugins),
             (&EVENTS[..], &self.events),
-        ] {
+        ]) {
             let cells: Vec<_> = rows.iter().map(|row| row.cells.clone()).collect();
             let _ = write!(text, "\n{}", table::render(headings, &cells));
         }
@@ -110,6 +118,28 @@ fn counts(seen: &Seen, before: Option<&Seen>) -> Vec<Row> {
         rows.insert(3, Row { cells, mood: Mood::Busy });
     }
     rows
+}
+
+fn hosts(report: &HostsReport) -> Vec<Row> {
+    let row = |host: &HostRow| {
+        let first = if host.holds_first() { "*" } else { "" };
+        let cells = vec![
+            host.name.clone(),
+            host.state.word().to_owned(),
+            format!("{}{first}", host.partitions.len()),
+            host.in_flight.to_string(),
+            host.errands.to_string(),
+            host.oldest_waiting_ms.map_or_else(|| "-".into(), |ms| ago(ms, report.now_ms)),
+            ago(host.seen_at_ms, report.now_ms),
+        ];
+        let mood = match host.state {
+            HostState::There => Mood::Well,
+            HostState::Leaving | HostState::Left => Mood::Busy,
+            HostState::Gone => Mood::Bad,
+        };
+        Row { cells, mood }
+    };
+    if report.hosts.len() > 1 { report.hosts.iter().map(row).collect() } else { Vec::new() }
 }
 
 fn source(row: &SourceRow, now_ms: u64) -> Row {
@@ -194,7 +224,38 @@ mod tests {
     fn seen(at_ms: u64, incoming: u64, parked: u64) -> Seen {
         let stats = Stats { incoming, parked, ..Stats::default() };
         let sources = SourcesReport::default();
-        Seen { at_ms, stats, oldest_waiting_ms: Some(1_000), sources, usage: vec![], events: vec![] }
+        let hosts = HostsReport::default();
+        Seen { at_ms, stats, oldest_waiting_ms: Some(1_000), hosts, sources, usage: vec![], events: vec![] }
+    }
+
+    #[test]
+    fn hosts_are_shown_where_there_are_several() {
+        let host = |name: &str, state, partitions| HostRow {
+            id: 1,
+            name: name.into(),
+            release: "1.0.0".into(),
+            state,
+            is_own: false,
+            joined_at_ms: 0,
+            seen_at_ms: 8_000,
+            left_at_ms: None,
+            partitions,
+            queues: vec![],
+            in_flight: 3,
+            oldest_waiting_ms: None,
+            errands: 4,
+        };
+        let one = vec![host("a", HostState::There, vec![0, 1])];
+        let two = vec![one[0].clone(), host("b", HostState::Gone, vec![])];
+        let view = |hosts| {
+            let hosts = HostsReport { now_ms: 9_000, hosts, ..HostsReport::default() };
+            View::of(&Seen { hosts, ..seen(9_000, 0, 0) }, None)
+        };
+        assert!(view(one.clone()).hosts.is_empty() && !view(one).text().contains("ERRANDS"));
+        let view = view(two);
+        assert_eq!(view.hosts[0].cells, ["a", "there", "2*", "3", "4", "-", "1 s ago"]);
+        assert_eq!(view.hosts.iter().map(|row| row.mood).collect::<Vec<_>>(), [Mood::Well, Mood::Bad]);
+        assert!(view.text().contains("ERRANDS"), "{}", view.text());
     }
 
     #[test]

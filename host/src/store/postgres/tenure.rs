@@ -3,13 +3,14 @@
 //! written. The host that held a partition last stands in a table, so that one whose session was lost and made anew sees
 //! whether another had it in between.
 
-use super::WAIT;
+use super::{WAIT, roster};
 use crate::partition::Partitions;
 use crate::store::group::{Host, News};
 use crate::store::sql::Others;
 use crate::store::sql::database::TakenOver;
 use anyhow::{Context as _, bail, ensure};
 use postgres::Client;
+use postgres::types::ToSql;
 use std::time::{Duration, Instant};
 
 /// How long a host that has died may still have the database open, as the server sees it.
@@ -22,8 +23,8 @@ pub(super) const TURN: i64 = 0x7469_6465_6761_7402;
 /// What hosts tell each other is told here.
 pub(super) const LISTEN: &str = "LISTEN tidegate";
 /// With its id, the lock of a host that shares the database; with its number, that of a partition.
-const HOST: i32 = 0x7469_6401;
-const PARTITION: i32 = 0x7469_6402;
+pub(super) const HOST: i32 = 0x7469_6401;
+pub(super) const PARTITION: i32 = 0x7469_6402;
 
 /// The tenure of the session that writes.
 pub(super) struct Tenure {
@@ -114,8 +115,10 @@ impl Tenure {
     /// The first time: one more host. One that does not share holds everything from now on.
     fn introduce(&mut self, client: &mut Client) -> anyhow::Result<i64> {
         let (name, queues) = self.as_shared().map_or(("", 0), |host| (host.name.as_str(), host.queues));
-        let sql = "INSERT INTO hosts (name, queues) VALUES ($1, $2) RETURNING id";
-        let id = client.query_one(sql, &[&name, &i64::try_from(queues)?])?.try_get(0)?;
+        roster::forget(client)?;
+        let sql = "INSERT INTO hosts (name, queues, release) VALUES ($1, $2, $3) RETURNING id";
+        let of: [&(dyn ToSql + Sync); 3] = [&name, &i64::try_from(queues)?, &env!("CARGO_PKG_VERSION")];
+        let id = client.query_one(sql, &of)?.try_get(0)?;
         if !self.shares() {
             note(client, id, Partitions::ALL)?;
             self.held = Partitions::ALL;
@@ -191,13 +194,4 @@ fn wide(partitions: Partitions) -> Vec<i64> {
 
 fn narrow(partitions: Partitions) -> Vec<i32> {
     partitions.iter().map(|partition| partition.number().into()).collect()
-}
-
-/// Id, name, number of queues and last deployment of the hosts that share the database and whose session stands.
-pub(super) fn members() -> String {
-    format!(
-        "SELECT DISTINCT h.id, h.name, h.queues, h.deployment FROM pg_locks l JOIN hosts h ON h.id = l.objid::int8
-         WHERE l.locktype = 'advisory' AND l.classid = {HOST} AND l.objsubid = 2 AND l.granted
-           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
 }

@@ -49,6 +49,8 @@ CREATE INDEX plans_waiting ON plans (due_at_ms) WHERE state = 1;
 CREATE INDEX plans_asked_first ON plans (event_seq) WHERE state = 1;
 CREATE INDEX plans_parked ON plans (decided_at_ms, event_seq, plugin) WHERE state = 2;
 CREATE INDEX plans_in_turn ON plans (plugin, source, due_at_ms) WHERE state = 1;
+-- Here alone: hosts are asked how far each is behind.
+CREATE INDEX plans_behind ON plans (part, event_seq) WHERE state = 1;
 
 CREATE TABLE effects (
     seq       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -251,13 +253,19 @@ CREATE TABLE errands (
 );
 CREATE INDEX errands_in_turn ON errands (is_delivery, part, seq);
 
--- All hosts that ever worked on the database, as each said itself when it came; whether it is still there is seen by the lock
--- that its connection holds.
+-- The hosts that work on the database, and those that did within the last day, as each says itself. Whether one is still there
+-- and what it holds is seen by the locks of its connection. What a host says of the sources it says while it watches over them.
 CREATE TABLE hosts (
-    id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name   TEXT   NOT NULL,
-    queues BIGINT NOT NULL,
-    deployment BIGINT NOT NULL DEFAULT 0
+    id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name         TEXT   NOT NULL,
+    queues       BIGINT NOT NULL,
+    deployment   BIGINT NOT NULL DEFAULT 0,
+    release      TEXT   NOT NULL,
+    joined_at_ms BIGINT NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::int8,
+    seen_at_ms   BIGINT NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::int8,
+    left_at_ms   BIGINT,
+    doing        TEXT,
+    sources      TEXT
 );
 
 -- The host that held each partition last. One that finds another here than itself must not write any more.

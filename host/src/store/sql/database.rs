@@ -4,7 +4,7 @@
 
 use super::cell::text_of;
 use crate::partition::Partitions;
-use crate::store::group::{Change, Member, News};
+use crate::store::group::{Change, KnownHost, Member, News};
 use crate::store::keeping::Pages;
 use crate::store::seal::StoreKeys;
 use anyhow::Context as _;
@@ -37,6 +37,9 @@ pub(in crate::store) trait Database {
 
     /// The hosts that share the store and are connected to it now, in no order.
     fn members(&self) -> anyhow::Result<Vec<Member>>;
+
+    /// As [`Self::members`], with what is known of each, and those that were and were heard of since this time.
+    fn hosts(&self, since_ms: u64) -> anyhow::Result<Vec<KnownHost>>;
 
     /// Tells the hosts that share the store, once this transaction is committed.
     fn tell_others(&self, news: News) -> anyhow::Result<()>;

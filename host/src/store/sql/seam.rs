@@ -11,7 +11,7 @@ use crate::partition::Partitions;
 use crate::plugin::{PluginName, Version};
 use crate::store::access::{AuditQuery, AuditRow};
 use crate::store::flow::{EffectQuery, EffectsPage, Flow};
-use crate::store::group::{Change, Errand, ErrandSeq, Group, Members, Told};
+use crate::store::group::{Behind, Change, Errand, ErrandSeq, Group, KnownHost, Members, Told};
 use crate::store::keeping::{Keeping, Look, Looked, Pages, Payload, Place, Stored, Table};
 use crate::store::listing::{self as listed, EventQuery, EventsPage};
 use crate::store::outbox::WaitingTarget;
@@ -190,6 +190,23 @@ impl Store for SqlStore {
 }
 
 impl Group for SqlStore {
+    fn own(&self) -> Option<i64> {
+        self.0.own
+    }
+
+    async fn hosts(&self, since_ms: u64) -> Result<Vec<KnownHost>, StoreError> {
+        let is_shared = self.0.own.is_some();
+        self.show(move |db| if is_shared { db.hosts(since_ms) } else { Ok(Vec::new()) }).await
+    }
+
+    async fn behind(&self) -> Result<Vec<Behind>, StoreError> {
+        self.show(group::behind).await
+    }
+
+    async fn sources(&self) -> Result<Option<String>, StoreError> {
+        self.show(group::sources).await
+    }
+
     async fn members(&self) -> Result<Members, StoreError> {
         let own = self.0.own;
         self.read(move |db| group::members(db, own)).await

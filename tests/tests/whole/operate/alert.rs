@@ -96,3 +96,22 @@ async fn top_and_its_snapshot_show_the_running_host() -> anyhow::Result<()> {
     ensure!(parked.is_some_and(|rest| rest.trim() == "1"), "{text}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_host_that_shares_with_nobody_is_listed_alone_with_all_there_is() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let dev = Dev::start(dir.path()).await?;
+    let report: Value = dev.cli.json(&["hosts", "--json"]).await?;
+    let host = &report["hosts"][0];
+    ensure!(report["hosts"].as_array().is_some_and(|hosts| hosts.len() == 1), "{report}");
+    ensure!(
+        host["state"] == "there" && host["is_own"] == true && host["queues"] == serde_json::json!([1]),
+        "{report}"
+    );
+    ensure!(host["partitions"].as_array().is_some_and(|partitions| partitions.len() == 120), "{report}");
+    let listed = dev.cli.output(&["hosts"]).await?;
+    ensure!(listed.contains(" there ") && listed.contains(" 120* "), "{listed}");
+    let top = dev.cli.output(&["top"]).await?;
+    ensure!(!top.contains("ERRANDS"), "one alone is no group: {top}");
+    Ok(())
+}

@@ -11,6 +11,7 @@ fn view() -> View {
         at: "2022-11-11 05:05:07.302Z".into(),
         trouble: None,
         counts: vec![row(&["events in", "1203", "12.5"], Mood::Well), row(&["parked", "1", ""], Mood::Bad)],
+        hosts: Vec::new(),
         sources: vec![row(&["amj", "amj", "ok", "3 of 3", "2 s ago", "0"], Mood::Well)],
         plugins: vec![row(&["notice", "0123456789ab", "1200", "12.0", "0", "1", "0.210 ms"], Mood::Bad)],
         events: vec![
