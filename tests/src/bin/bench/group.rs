@@ -1,13 +1,15 @@
 //! What an event costs when hosts share the work: one, two and four of them on one PostgreSQL database and four queues, all on
 //! the same cores as the server and the sender. Prints the hosts' and the server's time of the processors per event, against
-//! one host's. Takes the number of events (20,000). The server is named in `TIDEGATE_TEST_POSTGRES`.
+//! one host's; without what each takes that has nothing to do, which is printed, too. All events wait in the queues before the hosts begin, so that batches are full. Takes the number of events
+//! (20,000), which must be sent before the database takes hosts that are frozen for gone. The server is named in
+//! `TIDEGATE_TEST_POSTGRES`.
 
 use super::edge::cpu_time;
 use super::effects::post;
 use anyhow::{Context as _, ensure};
 use postgres::{Client, Config, NoTls};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tidegate_tests::bench;
 use tidegate_tests::sender::Sender;
 use tidegate_tests::system::cli::Cli;
@@ -23,10 +25,11 @@ const HOSTS: [usize; 3] = [1, 2, 4];
 /// In which hosts that are there have shared everything out.
 const SETTLE: Duration = Duration::from_secs(4);
 
-/// Microseconds of the processors for each event.
+/// Microseconds of the processors for each event, and those of a host that has nothing to do for each second.
 struct Cost {
     hosts: f64,
     server: f64,
+    idle: f64,
 }
 
 pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
@@ -41,6 +44,7 @@ pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
             let name = format!("group-{count}-{what}");
             println!("{}", bench::figure_against(&name, value, "us/event", against));
         }
+        println!("{}", bench::figure(&format!("group-{count}-idle"), cost.idle / 1e3, "ms/s and host"));
         first.get_or_insert(cost);
     }
     Ok(())
@@ -72,16 +76,30 @@ async fn one(count: usize, events: u64) -> anyhow::Result<Cost> {
         let server = children(postmaster)?.into_iter().map(of).sum::<anyhow::Result<f64>>()?;
         Ok([hosts, server])
     };
-    let before = spent()?;
+    let (before, since) = (spent()?, Instant::now());
+    tokio::time::sleep(SETTLE).await;
+    let (after, rested_s) = (spent()?, since.elapsed().as_secs_f64());
+    let idle = [0, 1].map(|at| (after[at] - before[at]) / rested_s);
+    for host in &hosts {
+        host.signal("STOP").await?;
+    }
     post(&Sender::new(&parts.request_url())?, events).await?;
+    let (before, since) = (spent()?, Instant::now());
+    for host in &hosts {
+        host.signal("CONT").await?;
+    }
     until("all are decided", async || {
         let stats: Value = cli.json(&["stats", "--json"]).await?;
         Ok((stats["plans"]["decided"] == events).then_some(()))
     })
     .await?;
-    let after = spent()?;
-    let each = |at: usize| anyhow::Ok((after[at] - before[at]) / f64::from(u32::try_from(events)?));
-    Ok(Cost { hosts: each(0)?, server: each(1)? })
+    let (after, took_s) = (spent()?, since.elapsed().as_secs_f64());
+    let each = |at: usize| {
+        let spent = after[at] - before[at] - idle[at] * took_s;
+        anyhow::Ok(spent / f64::from(u32::try_from(events)?))
+    };
+    let idle = idle[0] / f64::from(u32::try_from(count)?);
+    Ok(Cost { hosts: each(0)?, server: each(1)?, idle })
 }
 
 /// A database with nothing in it; gives the process that all of the server's have come from.
