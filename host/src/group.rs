@@ -165,13 +165,15 @@ impl<S: Store> Group<S> {
             }
         }
         let mut batch = Batch { errands_done: done, ..Batch::default() };
-        if !held.contains(Partition::FIRST) {
-            let spans = self.heard.take();
-            let hear = |errand| NewErrand { partition: Partition::FIRST, errand };
-            batch.errands.extend((!spans.is_empty()).then(|| hear(Errand::Hear(spans))));
+        let spans = if held.contains(Partition::FIRST) { Vec::new() } else { self.heard.take() };
+        if !spans.is_empty() {
+            let errand = Errand::Hear(spans.clone());
+            batch.errands.push(NewErrand { partition: Partition::FIRST, errand });
         }
         if !batch.errands.is_empty() || !batch.errands_done.is_empty() {
-            self.store.commit(batch).await?;
+            let committed = self.store.commit(batch).await;
+            // Else it is told with what is heard next.
+            committed.inspect_err(|_| self.heard.note(spans))?;
         }
         if !interventions.is_empty() {
             self.pipeline.intervene(interventions).await?;

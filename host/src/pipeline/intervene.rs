@@ -3,6 +3,7 @@
 
 use super::elsewhere::Fetched;
 use super::{Incoming, Origin, Pipeline, open};
+use crate::holding::Held;
 use crate::partition::{Partition, Partitions};
 use crate::plugin::Version;
 use crate::queue::DeliveryBody;
@@ -20,6 +21,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_envelope::{Envelope, SourceName};
+use tokio::sync::RwLockReadGuard;
 use tokio::time::Instant;
 
 /// How long a person waits for what another host does, and how often that is looked for.
@@ -128,14 +130,25 @@ impl<S: Store> Pipeline<S> {
             }
         }
         let theirs = batch.errands.iter().map(|new| new.partition).collect();
+        self.hand_over(held, keys, batch).await?;
+        self.await_others(theirs).await?;
+        Ok(done)
+    }
+
+    /// Hands over what changes lanes of these subjects: whoever takes one next reads it anew. Durable when this returns.
+    async fn hand_over(
+        &self,
+        held: RwLockReadGuard<'_, Held>,
+        keys: HashSet<SubjectKey>,
+        batch: Batch,
+    ) -> Result<(), StoreError> {
         let taken = self.take(keys).await;
         let submitted = self.store.submit(batch).await?;
         taken.reread_after(submitted.ticket);
         drop(held);
         submitted.durable().await?;
         self.recorded.notify_waiters();
-        self.await_others(theirs).await?;
-        Ok(done)
+        Ok(())
     }
 
     /// Waits until nobody has to do anything in these partitions that a person wants done, though not for ever.
@@ -170,13 +183,7 @@ impl<S: Store> Pipeline<S> {
             batch.interventions.push(intervention);
             batch.errands_done.push(seq);
         }
-        let taken = self.take(keys).await;
-        let submitted = self.store.submit(batch).await?;
-        taken.reread_after(submitted.ticket);
-        drop(held);
-        submitted.durable().await?;
-        self.recorded.notify_waiters();
-        Ok(())
+        self.hand_over(held, keys, batch).await
     }
 
     /// The version that is to be asked about it, where one is named; or why there is none.

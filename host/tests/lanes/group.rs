@@ -171,6 +171,8 @@ async fn each_asset_is_decided_in_order_whoever_pulls_while_hosts_come_and_go() 
     let two = Host::start(&home, "two").await;
     until_shared_by(&[&one, &two]).await;
     one.deliver(&of_all(40, 2, "count")).await;
+    // What is on its way to the other host would be overtaken: the later one of an asset, decided first, makes the other stale.
+    one.notes(80).await;
     two.deliver(&of_all(40, 3, "retry 1 1; count")).await;
     assert_eq!(two.notes(120).await.len(), 40);
     two.stop().await;
