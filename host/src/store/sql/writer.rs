@@ -12,12 +12,17 @@ use anyhow::Context as _;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// What shares one transaction at most, so that the first does not wait too long: so many batches, of so many events. What came
 /// of an effect is a batch of its own, and small.
 const BATCHES_PER_TRANSACTION_MAX: usize = 256;
 const EVENTS_PER_TRANSACTION_MAX: usize = 3_200;
+
+/// The longest wait before a write that failed is tried again: hosts that share a database take what another has when it has
+/// not come back a little later.
+const WAIT_MAX: Duration = Duration::from_secs(2);
 
 pub(super) struct Writer {
     batches: mpsc::Sender<Waiting>,
@@ -180,7 +185,7 @@ impl Thread {
                     tracing::error!(waiting, "failed to record, will try again in {wait:?}: {error:#}");
                     // Nothing tells when the disk has room again; this thread does nothing else.
                     std::thread::park_timeout(wait);
-                    wait = (wait * 2).min(RETRY.1);
+                    wait = (wait * 2).min(WAIT_MAX);
                     self.turn_away(&error);
                     if self.receiver.is_closed() && self.receiver.is_empty() {
                         tracing::error!(waiting, "stopped with a store that cannot be written");

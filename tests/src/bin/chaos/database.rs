@@ -38,6 +38,16 @@ impl Database {
         format!("postgres://{user}@127.0.0.1:{port}/{NAME}?sslmode=disable")
     }
 
+    /// What hosts have written down for each other and is not done.
+    pub(crate) async fn errands(&self) -> anyhow::Result<i64> {
+        let mut server = self.server.clone();
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut client: Client = server.dbname(NAME).connect(NoTls)?;
+            anyhow::Ok(client.query_one("SELECT count(*) FROM errands", &[])?.try_get(0)?)
+        });
+        asking.await.context("ask the server")?.context("count errands")
+    }
+
     /// The server dies in the middle of whatever it does, and comes back by its log.
     pub(crate) async fn crash(&self) -> anyhow::Result<()> {
         let mut server = self.server.clone();

@@ -114,6 +114,13 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
     trouble?;
     print!("{hosts}");
     hosts.parts.until_the_queue_is_empty().await?;
+    if let Some(database) = &database {
+        until(
+            "no host has anything for another",
+            async || Ok((database.errands().await? == 0).then_some(())),
+        )
+        .await?;
+    }
     let cli = hosts.cli().await?;
     let events = until("nothing is due any more", async || {
         let events = cli.events().await?;
