@@ -122,21 +122,16 @@ impl Postgres {
     /// What became of a transaction whose commit nobody answered. Asks until somebody knows.
     fn settle(&self, transaction: &str, lost: anyhow::Error) -> anyhow::Result<()> {
         tracing::warn!("lost the database while it wrote, asking what became of it: {lost:#}");
+        let tenure = self.tenure.as_ref().context("this connection only reads")?;
         loop {
-            match self.status(transaction) {
-                Ok(Some(status)) if status == "committed" => return Ok(()),
-                // The backend that had it may not have noticed yet.
-                Ok(Some(status)) if status == "in progress" => {}
-                Ok(_) => return Err(lost),
+            match self.server.connect().and_then(|mut client| tenure.was_committed(&mut client, transaction))
+            {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(lost),
                 Err(error) => tracing::warn!("the database does not say, asking again: {error:#}"),
             }
             std::thread::park_timeout(WAIT);
         }
-    }
-
-    fn status(&self, transaction: &str) -> anyhow::Result<Option<String>> {
-        let mut client = self.server.connect()?;
-        Ok(client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&transaction])?.try_get(0)?)
     }
 }
 

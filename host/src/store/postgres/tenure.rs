@@ -60,14 +60,21 @@ impl Tenure {
         !matches!(self.others, Others::Refuse)
     }
 
-    /// What begins a transaction; its last row is the transaction's id.
+    /// What begins a transaction, and signs it; its last row is the transaction's id.
     pub(super) fn begin(&self) -> String {
-        match self.as_shared() {
-            Some(_) => {
-                format!("BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT pg_current_xact_id()::text")
-            }
-            None => "BEGIN; SELECT pg_current_xact_id()::text".to_owned(),
-        }
+        let turn = self.as_shared().map(|_| format!("SELECT pg_advisory_xact_lock({TURN});"));
+        let sign = format!("UPDATE hosts SET queues = queues WHERE id = {};", self.id.unwrap_or_default());
+        format!("BEGIN; {} {sign} SELECT pg_current_xact_id()::text", turn.unwrap_or_default())
+    }
+
+    /// Whether this transaction of this host's was committed; waits while that is not decided. A server that crashed may have
+    /// given its id to another since, so the id alone proves nothing: each transaction leaves it on its host's own row.
+    pub(super) fn was_committed(&self, client: &mut Client, transaction: &str) -> anyhow::Result<bool> {
+        let sql = "SELECT xmin::text FROM hosts WHERE id = $1 FOR UPDATE";
+        let Some(row) = client.query_opt(sql, &[&self.id])? else { return Ok(false) };
+        let last: u64 = row.try_get::<_, String>(0)?.parse().context("read who wrote a row")?;
+        let id: u64 = transaction.parse().context("read a transaction's id")?;
+        Ok(last == id % (1 << 32))
     }
 
     /// Fails when another host has held what this one holds.
