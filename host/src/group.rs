@@ -53,19 +53,25 @@ struct Now {
 pub async fn run<S: Store>(group: Group<S>, mut stop: watch::Receiver<bool>) {
     let mut told = group.store.told();
     let mut now = Now { since: Instant::now(), roll: Roll::default(), leaving: Partitions::NONE };
-    let mut seen = Told::default();
+    let (mut seen, mut look_at) = (Told::default(), Instant::now());
     while !*stop.borrow() {
-        if let Err(error) = group.look(&mut now).await {
-            tracing::warn!("failed to look at the other hosts, will look again: {error}");
-        }
         let last = *told.borrow_and_update();
         if last.work != seen.work {
             group.pipeline.recorded().notify_waiters();
             group.raised.notify_waiters();
         }
+        let done = if last.change != seen.change || Instant::now() >= look_at {
+            look_at = Instant::now() + LOOK;
+            group.look(&mut now).await
+        } else {
+            group.do_errands().await
+        };
+        if let Err(error) = done {
+            tracing::warn!("failed to look at the other hosts, will look again: {error}");
+        }
         seen = last;
         tokio::select! {
-            _ = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep_until(look_at) => {}
             Ok(()) = told.changed() => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
@@ -130,7 +136,7 @@ impl<S: Store> Group<S> {
         }
         // What was to be given away and has not been yet is this host's still.
         let got = self.store.hold(Change::Claim(wanted.without(*leaving))).await?;
-        let gained = got.with(wanted.without(wanted.without(*leaving)));
+        let gained = got.with(wanted.among(*leaving));
         if !gained.is_empty() {
             *leaving = leaving.with(gained);
             self.pipeline.gain(gained).await?;

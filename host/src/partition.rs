@@ -82,6 +82,12 @@ impl Partitions {
         Self(self.0 & !others.0)
     }
 
+    /// Those of these that are among those, too.
+    #[must_use]
+    pub const fn among(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -204,5 +210,6 @@ mod tests {
         let some: Partitions = [0_i64, 7, 119, 120, -1].into_iter().collect();
         assert_eq!(some.iter().map(Partition::number).collect::<Vec<_>>(), [0, 7, 119]);
         assert_eq!(some.without(Partitions::ALL), Partitions::NONE);
+        assert_eq!(some.among(share(0, 2, 2)).iter().map(Partition::number).collect::<Vec<_>>(), [0]);
     }
 }

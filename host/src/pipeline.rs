@@ -158,9 +158,7 @@ impl<S: Store> Pipeline<S> {
     pub async fn new(parts: Parts<S>) -> Result<Self, StoreError> {
         let mut recent = Recent::new(parts.bounds.recent_events_max);
         let held = parts.holding.held().await.partitions;
-        for (source, sha256, receipt) in parts.store.recent(parts.bounds.recent_events_max, held).await? {
-            recent.recorded(&source, &sha256, receipt);
-        }
+        recent.fill(parts.store.recent(parts.bounds.recent_events_max, held).await?);
         Ok(Self {
             asking: Semaphore::new(parts.bounds.asking_max),
             asking_in_turn: Semaphore::new(parts.bounds.asking_max.div_ceil(2)),

@@ -81,11 +81,16 @@ impl Recent {
             || self.gained.is_some_and(|gained| receipt <= gained)
     }
 
-    /// Takes note of events that another host recorded, the oldest first; of those before this receipt there may be more.
-    pub fn gain(&mut self, events: Vec<(SourceName, Digest, Receipt)>, before: Receipt) {
+    /// Takes note of events that are in the store, the oldest first.
+    pub fn fill(&mut self, events: Vec<(SourceName, Digest, Receipt)>) {
         for (source, sha256, receipt) in events {
             self.recorded(&source, &sha256, receipt);
         }
+    }
+
+    /// As [`Self::fill`], for those that another host recorded; of what came before this receipt there may be more.
+    pub fn gain(&mut self, events: Vec<(SourceName, Digest, Receipt)>, before: Receipt) {
+        self.fill(events);
         self.gained = self.gained.max(Some(before));
     }
 

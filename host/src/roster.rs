@@ -139,6 +139,12 @@ impl HostRow {
     pub fn holds_first(&self) -> bool {
         self.partitions.contains(&Partition::FIRST.number())
     }
+
+    /// How many partitions it holds, for people: with a star where the first is among them.
+    #[must_use]
+    pub fn holds(&self) -> String {
+        format!("{}{}", self.partitions.len(), if self.holds_first() { "*" } else { "" })
+    }
 }
 
 fn row(host: &KnownHost, own: Option<i64>, behind: &[Behind]) -> HostRow {

@@ -171,9 +171,7 @@ impl Dev {
 pub struct Queue {
     /// The process.
     pub process: Process,
-    /// The id of its queue.
-    pub id: String,
-    /// The ids of all its queues, the first included.
+    /// The ids of its queues.
     pub ids: Vec<String>,
 }
 
@@ -201,6 +199,12 @@ impl Queue {
         Self::start_with(place, &[]).await
     }
 
+    /// The id of its first queue.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.ids[0]
+    }
+
     /// Starts it with queues of these names beside its first.
     ///
     /// # Errors
@@ -220,7 +224,7 @@ impl Queue {
             id.map(str::to_owned).context("the queue says its id")
         };
         let ids = names.iter().map(id).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Self { process, id: ids[0].clone(), ids })
+        Ok(Self { process, ids })
     }
 }
 

@@ -16,10 +16,11 @@ pub(crate) struct Options {
     /// Events per second meanwhile.
     #[arg(long, value_name = "N", default_value_t = 200)]
     rate: u32,
-    /// Where the host keeps everything: `sqlite`, its file, or `postgres`, a server of its own.
-    #[arg(long, value_enum, default_value_t = Store::Sqlite)]
-    store: Store,
-    /// So many hosts that share one database and two queues; needs `--store postgres`. One or another is killed, frozen for longer
+    /// Where everything is kept: `sqlite`, a host's own file, or `postgres`, a server of its own; one host has its file unless
+    /// told otherwise, several have a server.
+    #[arg(long, value_enum)]
+    store: Option<Store>,
+    /// So many hosts that share one database and two queues. One or another is killed, frozen for longer
     /// than the server bears, or cut off from the database.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     hosts: u32,
@@ -30,15 +31,16 @@ pub(crate) struct Options {
 
 impl Options {
     /// As every run of the tests has it: several hosts, each of which may be the next to go.
-    pub(crate) const SHORT: Self =
-        Self { minutes: 1, rate: 100, store: Store::Postgres, hosts: 4, seed: None };
+    pub(crate) const SHORT: Self = Self { minutes: 1, rate: 100, store: None, hosts: 4, seed: None };
 }
 
 /// Builds the system and runs it. The run's own last line is the verdict; the exit code says the same.
 pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Result<ExitCode> {
+    let usual = if options.hosts == 1 { Store::Sqlite } else { Store::Postgres };
+    let store = options.store.unwrap_or(usual);
     ensure!(
-        options.hosts == 1 || options.store == Store::Postgres,
-        "--hosts {}: several hosts share a database, not a file: add --store postgres",
+        options.hosts == 1 || store == Store::Postgres,
+        "--hosts {}: several hosts share a database, not a file: leave out --store sqlite",
         options.hosts
     );
     tools.ensure("workerd")?;
@@ -48,7 +50,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     let mut command = Command::new(shell::build_command(root, "chaos")?);
     command.arg(format!("--minutes={}", options.minutes)).arg(format!("--rate={}", options.rate));
     command.arg(format!("--hosts={}", options.hosts));
-    let server = options.store.server(tools)?;
+    let server = store.server(tools)?;
     postgres::name_to(&mut command, server.as_ref());
     command.args(options.seed.map(|seed| format!("--seed={seed}")));
     shell::verdict(&mut command)

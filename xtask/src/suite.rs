@@ -72,7 +72,7 @@ pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::R
         let verdict = chaos::run(root, tools, &chaos::Options::SHORT)?;
         ensure!(
             verdict == ExitCode::SUCCESS,
-            "the chaos run failed: `cargo xtask chaos --store postgres --hosts 4 --minutes 1` and the seed it printed repeat it"
+            "the chaos run failed: `cargo xtask chaos --hosts 4 --minutes 1 --rate 100` and the seed it printed repeat it"
         );
     }
     Ok(())

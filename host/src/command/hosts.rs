@@ -66,7 +66,7 @@ fn cells(host: &HostRow, now_ms: u64) -> Vec<String> {
         host.id.to_string(),
         host.name.clone(),
         host.state.word().to_owned(),
-        or_not(format!("{}{}", host.partitions.len(), if host.holds_first() { "*" } else { "" })),
+        or_not(host.holds()),
         if queues.is_empty() { "-".to_owned() } else { queues.join(",") },
         or_not(host.in_flight.to_string()),
         or_not(host.errands.to_string()),
@@ -83,10 +83,10 @@ fn waits(oldest_ms: Option<u64>, now_ms: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn row(name: &str, state: HostState, partitions: Vec<u8>) -> HostRow {
+    pub(crate) fn row(name: &str, state: HostState, partitions: Vec<u8>) -> HostRow {
         HostRow {
             id: 1,
             name: name.into(),

@@ -50,6 +50,9 @@ impl<S: Store> Deployer<S> {
     /// Waits until the other hosts on the same store decide by the last change, too: some may have to compile first.
     pub(super) async fn await_others(&self) -> Result<(), StoreError> {
         let store = &self.versions.store;
+        if store.own().is_none() {
+            return Ok(());
+        }
         let deployments = store.deployments().await?;
         let last = deployments.iter().map(|deployment| deployment.id).max().unwrap_or(0);
         let until = Instant::now() + OTHERS_MAX;

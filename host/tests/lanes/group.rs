@@ -155,6 +155,30 @@ fn of_all(assets: u32, second: u32, steps: &str) -> Vec<Delivered> {
     (1..=assets).map(|asset| event(asset, second, steps)).collect()
 }
 
+/// One that holds everything, with the plugin at work.
+async fn one_host() -> (Home, Host) {
+    let home = Home::new();
+    let one = Host::start(&home, "one").await;
+    until_shared_by(&[&one]).await;
+    deploy(&one, "").await;
+    (home, one)
+}
+
+/// Two that hold as much each, and nothing at work.
+async fn two_hosts() -> (Home, [Host; 2]) {
+    let home = Home::new();
+    let one = Host::start(&home, "one").await;
+    let two = join(&home, &one).await;
+    (home, [one, two])
+}
+
+/// One more, until it holds its part.
+async fn join(home: &Home, one: &Host) -> Host {
+    let two = Host::start(home, "two").await;
+    until_shared_by(&[one, &two]).await;
+    two
+}
+
 async fn deploy(host: &Host, manifest: &str) {
     let deployed = host.middle.deployer.deploy(candidate(manifest), Role::Active, approved());
     deployed.await.expect("deploys");
@@ -163,13 +187,9 @@ async fn deploy(host: &Host, manifest: &str) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn each_asset_is_decided_in_order_whoever_pulls_while_hosts_come_and_go() {
-    let home = Home::new();
-    let one = Host::start(&home, "one").await;
-    until_shared_by(&[&one]).await;
-    deploy(&one, "").await;
+    let (home, one) = one_host().await;
     one.deliver(&of_all(40, 1, "count")).await;
-    let two = Host::start(&home, "two").await;
-    until_shared_by(&[&one, &two]).await;
+    let two = join(&home, &one).await;
     one.deliver(&of_all(40, 2, "count")).await;
     // What is on its way to the other host would be overtaken: the later one of an asset, decided first, makes the other stale.
     one.notes(80).await;
@@ -187,14 +207,10 @@ async fn each_asset_is_decided_in_order_whoever_pulls_while_hosts_come_and_go() 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn what_waits_is_decided_by_whoever_holds_it_then() {
-    let home = Home::new();
-    let one = Host::start(&home, "one").await;
-    until_shared_by(&[&one]).await;
-    deploy(&one, "").await;
+    let (home, one) = one_host().await;
     one.deliver(&of_all(40, 1, "retry 1500 1; count")).await;
     one.deliver(&of_all(40, 2, "count")).await;
-    let two = Host::start(&home, "two").await;
-    until_shared_by(&[&one, &two]).await;
+    let two = join(&home, &one).await;
     for (asset, notes) in two.notes(80).await {
         assert_eq!(notes, ["count 1", "count 2"], "asset {asset}");
     }
@@ -205,13 +221,9 @@ async fn what_waits_is_decided_by_whoever_holds_it_then() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn what_comes_twice_is_known_to_whoever_holds_its_asset_now() {
-    let home = Home::new();
-    let one = Host::start(&home, "one").await;
-    until_shared_by(&[&one]).await;
-    deploy(&one, "").await;
+    let (home, one) = one_host().await;
     one.deliver(&of_all(20, 1, "count")).await;
-    let two = Host::start(&home, "two").await;
-    until_shared_by(&[&one, &two]).await;
+    let two = join(&home, &one).await;
     // The queue delivers them again, to the other; and the sender sends them again.
     two.deliver(&of_all(20, 1, "count")).await;
     let mut again = of_all(20, 1, "count");
@@ -237,12 +249,9 @@ async fn what_comes_twice_is_known_to_whoever_holds_its_asset_now() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn what_a_person_wants_is_done_by_whoever_holds_the_asset() {
-    let home = Home::new();
-    let (one, two) = (Host::start(&home, "one").await, Host::start(&home, "two").await);
-    until_shared_by(&[&one, &two]).await;
+    let (_home, [one, two]) = two_hosts().await;
     deploy(&one, "").await;
-    let parked = "trap";
-    one.deliver(&of_all(20, 1, parked)).await;
+    one.deliver(&of_all(20, 1, "trap")).await;
     one.deliver(&of_all(20, 2, "count")).await;
     until("the first are parked and the others held", async || {
         let rows = one.rows().await;
@@ -267,9 +276,7 @@ async fn what_a_person_wants_is_done_by_whoever_holds_the_asset() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn a_change_of_what_is_at_work_holds_on_every_host_when_it_is_answered() {
-    let home = Home::new();
-    let (one, two) = (Host::start(&home, "one").await, Host::start(&home, "two").await);
-    until_shared_by(&[&one, &two]).await;
+    let (_home, [one, two]) = two_hosts().await;
     let name = PluginName::new("actor").expect("a name");
     for manifest in ["", "arrivals = [\"stale\"]\n"] {
         deploy(&one, manifest).await;
@@ -351,9 +358,7 @@ fn end_all_sessions(home: &Home) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a server: `cargo xtask test` starts one"]
 async fn nobody_is_forgotten_on_one_host_while_another_remembers_them() {
-    let home = Home::new();
-    let (one, two) = (Host::start(&home, "one").await, Host::start(&home, "two").await);
-    until_shared_by(&[&one, &two]).await;
+    let (_home, [one, two]) = two_hosts().await;
     let erase = || one.middle.pipeline.erase([].into(), Erasure::default());
     let error = erase().await.expect_err("two remember");
     assert!(error.to_string().contains("stop all but this one"), "{error}");

@@ -284,7 +284,7 @@ async fn without_the_setting_for_development_loopback_is_refused() -> anyhow::Re
     let env = [
         ("TIDEGATE_QUEUE_BASE_URL", base.as_str()),
         ("TIDEGATE_QUEUE_ACCOUNT_ID", "00000000000000000000000000000000"),
-        ("TIDEGATE_QUEUE_QUEUE_ID", &queue.id),
+        ("TIDEGATE_QUEUE_QUEUE_ID", queue.id()),
         ("TIDEGATE_QUEUE_TOKEN", TOKEN),
     ];
     let host = system::start_run(dir.path(), &env)?;
@@ -301,7 +301,7 @@ async fn without_the_setting_for_development_loopback_is_refused() -> anyhow::Re
         headers: &[],
         content_type: Some("application/json"),
     };
-    let url = format!("{base}/accounts/00000000000000000000000000000000/queues/{}/messages", queue.id);
+    let url = format!("{base}/accounts/00000000000000000000000000000000/queues/{}/messages", queue.id());
     let message = serde_json::json!({ "body": envelope.seal(body.as_bytes())?, "content_type": "text" });
     let client = reqwest::Client::builder().no_proxy().build()?;
     client.post(url).bearer_auth(TOKEN).json(&message).send().await?.error_for_status()?;

@@ -122,11 +122,10 @@ fn counts(seen: &Seen, before: Option<&Seen>) -> Vec<Row> {
 
 fn hosts(report: &HostsReport) -> Vec<Row> {
     let row = |host: &HostRow| {
-        let first = if host.holds_first() { "*" } else { "" };
         let cells = vec![
             host.name.clone(),
             host.state.word().to_owned(),
-            format!("{}{first}", host.partitions.len()),
+            host.holds(),
             host.in_flight.to_string(),
             host.errands.to_string(),
             host.oldest_waiting_ms.map_or_else(|| "-".into(), |ms| ago(ms, report.now_ms)),
@@ -220,6 +219,7 @@ fn ago(ms: u64, now_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::hosts::tests::row;
 
     fn seen(at_ms: u64, incoming: u64, parked: u64) -> Seen {
         let stats = Stats { incoming, parked, ..Stats::default() };
@@ -231,19 +231,9 @@ mod tests {
     #[test]
     fn hosts_are_shown_where_there_are_several() {
         let host = |name: &str, state, partitions| HostRow {
-            id: 1,
-            name: name.into(),
-            release: "1.0.0".into(),
-            state,
-            is_own: false,
-            joined_at_ms: 0,
             seen_at_ms: 8_000,
-            left_at_ms: None,
-            partitions,
-            queues: vec![],
-            in_flight: 3,
             oldest_waiting_ms: None,
-            errands: 4,
+            ..row(name, state, partitions)
         };
         let one = vec![host("a", HostState::There, vec![0, 1])];
         let two = vec![one[0].clone(), host("b", HostState::Gone, vec![])];

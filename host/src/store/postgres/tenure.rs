@@ -62,9 +62,10 @@ impl Tenure {
 
     /// What begins a transaction, and signs it; its last row is the transaction's id.
     pub(super) fn begin(&self) -> String {
-        let turn = self.as_shared().map(|_| format!("SELECT pg_advisory_xact_lock({TURN});"));
+        let turn =
+            if self.shares() { format!("SELECT pg_advisory_xact_lock({TURN});") } else { String::new() };
         let sign = format!("UPDATE hosts SET queues = queues WHERE id = {};", self.id.unwrap_or_default());
-        format!("BEGIN; {} {sign} SELECT pg_current_xact_id()::text", turn.unwrap_or_default())
+        format!("BEGIN; {turn} {sign} SELECT pg_current_xact_id()::text")
     }
 
     /// Whether this transaction of this host's was committed; waits while that is not decided. A server that crashed may have
@@ -81,15 +82,15 @@ impl Tenure {
     pub(super) fn check(&self, client: &mut Client) -> anyhow::Result<()> {
         let Some(id) = self.id else { return Ok(()) };
         let sql = "SELECT count(*) FROM partitions WHERE host = $1 AND part = ANY($2)";
-        let own: i64 = client.query_one(sql, &[&id, &wide(self.held)])?.try_get(0)?;
+        let own: i64 = client.query_one(sql, &[&id, &numbers(self.held)])?.try_get(0)?;
         if own == i64::from(self.held.len()) { Ok(()) } else { Err(TakenOver.into()) }
     }
 
     /// Asks once to be let in.
     pub(super) fn try_lock(&self, client: &mut Client) -> Result<bool, postgres::Error> {
-        let sql = match self.as_shared() {
-            Some(_) => "SELECT pg_try_advisory_lock_shared($1)",
-            None => "SELECT pg_try_advisory_lock($1)",
+        let sql = match self.shares() {
+            true => "SELECT pg_try_advisory_lock_shared($1)",
+            false => "SELECT pg_try_advisory_lock($1)",
         };
         client.query_one(sql, &[&AT_WORK])?.try_get(0)
     }
@@ -161,16 +162,16 @@ impl Tenure {
     /// Gives these away, and tells the others.
     pub(super) fn release(&mut self, client: &mut Client, lost: Partitions) -> anyhow::Result<()> {
         self.held = self.held.without(lost);
-        let sql = "SELECT pg_advisory_unlock($1, part) FROM unnest($2::int4[]) part";
-        client.query(sql, &[&PARTITION, &narrow(lost)])?;
+        let sql = "SELECT pg_advisory_unlock($1, part::int4) FROM unnest($2::int8[]) part";
+        client.query(sql, &[&PARTITION, &numbers(lost)])?;
         tell(client)
     }
 }
 
 /// Those of these that nobody holds are locked from now on.
 fn try_lock(client: &mut Client, wanted: Partitions) -> anyhow::Result<Partitions> {
-    let sql = "SELECT part::int8 FROM unnest($2::int4[]) part WHERE pg_try_advisory_lock($1, part)";
-    let rows = client.query(sql, &[&PARTITION, &narrow(wanted)])?;
+    let sql = "SELECT part FROM unnest($2::int8[]) part WHERE pg_try_advisory_lock($1, part::int4)";
+    let rows = client.query(sql, &[&PARTITION, &numbers(wanted)])?;
     Ok(rows.iter().map(|row| row.try_get::<_, i64>(0)).collect::<Result<_, _>>()?)
 }
 
@@ -178,7 +179,7 @@ fn try_lock(client: &mut Client, wanted: Partitions) -> anyhow::Result<Partition
 fn note(client: &mut Client, id: i64, held: Partitions) -> anyhow::Result<()> {
     let sql = "INSERT INTO partitions (part, host) SELECT part, $1 FROM unnest($2::int8[]) part
                ON CONFLICT (part) DO UPDATE SET host = excluded.host";
-    client.execute(sql, &[&id, &wide(held)])?;
+    client.execute(sql, &[&id, &numbers(held)])?;
     Ok(())
 }
 
@@ -195,10 +196,6 @@ pub(super) const fn notify(news: News) -> &'static str {
     }
 }
 
-fn wide(partitions: Partitions) -> Vec<i64> {
-    partitions.iter().map(|partition| partition.number().into()).collect()
-}
-
-fn narrow(partitions: Partitions) -> Vec<i32> {
+fn numbers(partitions: Partitions) -> Vec<i64> {
     partitions.iter().map(|partition| partition.number().into()).collect()
 }

@@ -11,13 +11,15 @@ use crate::upcoming::Upcoming;
 use anyhow::Context as _;
 use tidegate_envelope::{Body, Digest, Envelope, Receipt, SourceName};
 
-/// Looks within these partitions alone: what a condition on `part` is, with its list as the value at this place, where one is
-/// needed. A host that shares with nobody holds all.
-fn only(within: Partitions, at: usize) -> (String, Option<Cell<'static>>) {
+/// What a statement with these values has in addition to look within these partitions alone: a condition on `part`, and its list
+/// as one value more. A host that shares with nobody holds all, and needs neither.
+fn only<'a>(within: Partitions, of: &[Cell<'a>]) -> (String, Vec<Cell<'a>>) {
+    let mut of = of.to_vec();
     if within == Partitions::ALL {
-        return (String::new(), None);
+        return (String::new(), of);
     }
-    (format!("AND part IN rarray(?{at})"), Some(list(within)))
+    of.push(list(within));
+    (format!("AND part IN rarray(?{})", of.len()), of)
 }
 
 /// Their numbers.
@@ -50,7 +52,7 @@ fn asks_due_of(
     rows_max: usize,
     within: Partitions,
 ) -> anyhow::Result<Vec<DueAsk>> {
-    let (only, list) = only(within, 5);
+    let (only, of) = only(within, cells![now_ms, rows_max, plugin, source]);
     let sql = format!(
         "SELECT e.seq, e.receipt, e.source, e.received_at_ms, e.content_type, e.sha256,
                 unseal(e.body, 'events.body', e.receipt), p.plugin, p.attempt, v.version, e.kind,
@@ -62,7 +64,6 @@ fn asks_due_of(
                 LEFT JOIN events b ON b.receipt = e.previous
          WHERE p.state = 1 AND p.plugin = ?3 AND p.source = ?4 AND p.due_at_ms <= ?1 {only} ORDER BY p.due_at_ms, p.event_seq LIMIT ?2"
     );
-    let of: Vec<_> = cells![now_ms, rows_max, plugin, source].iter().cloned().chain(list).collect();
     db.rows(&sql, &of, |row| {
         let trace = row.get::<Option<_>>(22)?.map(TraceParent::from_bytes);
         Ok(DueAsk {
@@ -82,12 +83,11 @@ pub(super) fn upcoming_due(
     rows_max: usize,
     within: Partitions,
 ) -> anyhow::Result<Vec<DueUpcoming>> {
-    let (only, list) = only(within, 3);
+    let (only, of) = only(within, cells![now_ms, rows_max]);
     let sql = format!(
         "SELECT seq, unseal(record, 'upcoming.record', cause) FROM upcoming WHERE due_at_ms <= ?1 {only}
          ORDER BY due_at_ms, seq LIMIT ?2"
     );
-    let of: Vec<_> = cells![now_ms, rows_max].iter().cloned().chain(list).collect();
     db.rows(&sql, &of, |row| {
         Ok(DueUpcoming { seq: UpcomingSeq(row.get(0)?), upcoming: Upcoming::from_record(&row.text(1)?)? })
     })
@@ -155,8 +155,7 @@ pub(super) fn next_ask_at_ms(
 }
 
 fn next_within(db: &dyn Database, sql: &str, now_ms: u64, within: Partitions) -> anyhow::Result<Option<u64>> {
-    let (only, list) = only(within, 2);
-    let of: Vec<_> = [Cell::from(now_ms)].into_iter().chain(list).collect();
+    let (only, of) = only(within, cells![now_ms]);
     db.value(&format!("{sql} {only}"), &of)
 }
 

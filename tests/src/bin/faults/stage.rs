@@ -61,7 +61,7 @@ impl Stage {
         let proxy = FaultProxy::start(lasting_port()?, upstream).await?;
         let edge = Edge::start(proxy.addr()).await?;
         let receiver = Receiver::start().await?;
-        let place = HostPlace { dir: &host_dir, rest_port, queue_id: &queue.id };
+        let place = HostPlace { dir: &host_dir, rest_port, queue_id: queue.id() };
         let host = start_host(place, &edge.url(""), &receiver.url(ALERTS_PATH))?;
         let cli = Cli::new(&host_dir);
         until("the host answers", async || Ok(Some(cli.plugins().await?))).await?;
@@ -143,7 +143,7 @@ impl Stage {
         let status = self.status().await?;
         let vaults = status.sources.iter().map(|source| Some(source.vault?.messages));
         let in_vault = vaults.sum::<Option<u64>>().context("every vault says what it holds")?;
-        let id = &self.queue.as_ref().context("the queue runs")?.id;
+        let id = &self.queue.as_ref().context("the queue runs")?.id();
         let url =
             format!("http://{}/client/v4/accounts/{ACCOUNT}/queues/{id}/metrics", local(self.rest_port));
         let answer = self.client.get(&url).bearer_auth(QUEUE_TOKEN).send().await?.error_for_status()?;

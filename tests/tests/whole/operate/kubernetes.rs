@@ -182,7 +182,7 @@ async fn a_host_of_the_manifest_answers_its_probes() -> anyhow::Result<()> {
     let queue = Queue::start(place).await?;
     let config = configuration_here(&[
         ("queue", "base_url", format!("http://{}/client/v4", local(rest_port))),
-        ("queue", "queue_id", queue.id.clone()),
+        ("queue", "queue_id", queue.id().to_owned()),
         ("edge", "url", format!("http://{}", local(edge_port))),
         ("admin", "listen", format!("0.0.0.0:{port}")),
         ("admin", "certificate_file", certificate.display().to_string()),

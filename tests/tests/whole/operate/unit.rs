@@ -125,7 +125,7 @@ async fn a_running_host_goes_on_by_another_configuration_and_says_when_it_is_rea
              [alerts]\nurl = \"{}\"\nlook_ms = 100\ndisk_percent_max = {percent_max}\n",
             local(port),
             0,
-            queue.id,
+            queue.id(),
             receiver.url("/alerts")
         )
     };
