@@ -211,6 +211,54 @@ impl Account {
     }
 }
 
+impl AccountRow {
+    /// What it did.
+    #[must_use]
+    pub fn conduct(&self) -> Conduct {
+        Conduct {
+            asks: self.calls,
+            faults: self.faults.values().sum(),
+            refusals: self.refusals,
+            wall_us: self.wall_us,
+            compared: self.compared,
+            drifted: self.drifted,
+        }
+    }
+
+    /// Adds what the same version cost on another host.
+    fn add(&mut self, other: Self) {
+        self.since_ms = self.since_ms.min(other.since_ms);
+        self.calls += other.calls;
+        self.refusals += other.refusals;
+        for (name, count) in other.faults {
+            *self.faults.entry(name).or_default() += count;
+        }
+        self.wall_us += other.wall_us;
+        self.wall_us_max = self.wall_us_max.max(other.wall_us_max);
+        self.memory_bytes_max = self.memory_bytes_max.max(other.memory_bytes_max);
+        self.memory_growths_max = self.memory_growths_max.max(other.memory_growths_max);
+        let sum = |one: Option<u64>, two: Option<u64>| Some(one.unwrap_or(0) + two?).or(one);
+        self.fuel = sum(self.fuel, other.fuel);
+        self.fuel_max = self.fuel_max.max(other.fuel_max);
+        self.compared += other.compared;
+        self.drifted += other.drifted;
+    }
+}
+
+/// What each version cost on several hosts, in the order of the first of them.
+#[must_use]
+pub fn together(hosts: impl IntoIterator<Item = Vec<AccountRow>>) -> Vec<AccountRow> {
+    let mut all: Vec<AccountRow> = Vec::new();
+    for row in hosts.into_iter().flatten() {
+        match all.iter_mut().find(|known| known.plugin == row.plugin && known.version == row.version) {
+            Some(known) => known.add(row),
+            None => all.push(row),
+        }
+    }
+    all.sort_by(|a, b| a.plugin.cmp(&b.plugin));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

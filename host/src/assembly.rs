@@ -238,7 +238,7 @@ async fn deployer(
     let versions = Arc::new(Versions {
         limits: config.limits,
         secrets: secrets.named.named(),
-        accounts: Accounts::new(now_ms()),
+        accounts: Arc::new(Accounts::new(now_ms())),
         ..Versions::new(store.clone(), Arc::new(Sandbox::new(sandbox_config(config, data)?)?))
     });
     let dry_run = Arc::new(DryRun::new(Arc::clone(&versions), rules(config)));

@@ -4,7 +4,7 @@
 mod back;
 mod together;
 
-use crate::account::AccountRow;
+use crate::account::{self, AccountRow};
 use crate::deployment::{Action, Canary, Deployment, Roles, Share};
 use crate::gate::{self, Gate, GateError};
 use crate::plugin::{Manifest, PluginName, Version};
@@ -280,10 +280,24 @@ impl<S: Store> Deployer<S> {
     /// What each version cost since the host started.
     #[must_use]
     pub fn usage(&self) -> Vec<AccountRow> {
-        let registry = self.switchboard.current();
-        self.versions
-            .accounts
-            .rows(|plugin, version| registry.find(plugin).is_some_and(|active| active.version == *version))
+        self.versions.accounts.rows(|plugin, version| self.decides(plugin, version))
+    }
+
+    fn decides(&self, plugin: &PluginName, version: &Version) -> bool {
+        self.switchboard.current().find(plugin).is_some_and(|active| active.version == *version)
+    }
+
+    /// What each version cost on all hosts that share the store: on those since each started, as far as they are remembered.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn usage_of_all(&self) -> Result<Vec<AccountRow>, StoreError> {
+        let others = self.versions.store.accounts().await?.into_iter().map(|other| other.accounts);
+        let mut all = account::together(std::iter::once(self.usage()).chain(others));
+        for row in &mut all {
+            row.active = self.decides(&row.plugin, &row.version);
+        }
+        Ok(all)
     }
 
     /// What a candidate asks for that the plugin's active version does not, and the other way; nothing when there is no

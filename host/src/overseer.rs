@@ -1,6 +1,7 @@
 //! Watches how the versions at work do: raises a canary that does well, takes out of work what does badly, says why. Knows
 //! nothing of what counts as badly (`rollout`) or of how a version is switched (`deploy`).
 
+use crate::account::AccountRow;
 use crate::alert::Alert;
 use crate::deploy::{By, Deployer, Role};
 use crate::deployment::Share;
@@ -42,6 +43,8 @@ pub struct Overseer<S> {
 struct Seen {
     /// Whatever has been looked at once. What has not did all it did since it is at work.
     known: HashSet<(PluginName, Version)>,
+    /// What versions cost on other hosts that share the store.
+    others: Vec<AccountRow>,
     canaries: HashMap<(PluginName, Version, Share), Since>,
     actives: HashMap<(PluginName, Version), VecDeque<(u64, Conduct)>>,
 }
@@ -58,7 +61,7 @@ struct Since {
 ///
 /// Cancel-safe: what was not recorded is concluded again.
 pub async fn run<S: Store>(overseer: Overseer<S>, mut stop: watch::Receiver<bool>) {
-    let mut seen = Seen::default();
+    let mut seen = Seen::beginning_with(overseer.deployer.usage_of_all().await.unwrap_or_default());
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !*stop.borrow() {
@@ -72,6 +75,11 @@ pub async fn run<S: Store>(overseer: Overseer<S>, mut stop: watch::Receiver<bool
 
 impl<S: Store> Overseer<S> {
     async fn look(&self, seen: &mut Seen) {
+        match self.deployer.versions.store.accounts().await {
+            Ok(others) => seen.others = others.into_iter().flat_map(|other| other.accounts).collect(),
+            // Judged by what was heard last, and by what is done on this host.
+            Err(error) => tracing::warn!("failed to read how versions do on other hosts: {error}"),
+        }
         let registry = self.deployer.switchboard.current();
         seen.forget_others(registry.standings());
         let now_ms = (self.deployer.now_ms)();
@@ -160,6 +168,19 @@ impl<S: Store> Overseer<S> {
 }
 
 impl Seen {
+    /// Judges by what is done from now on.
+    fn beginning_with(usage: Vec<AccountRow>) -> Self {
+        let asked = usage.into_iter().filter(|row| row.calls > 0);
+        let known = asked.map(|row| (row.plugin, row.version)).collect();
+        Self { known, ..Self::default() }
+    }
+
+    /// What a version did, on all hosts.
+    fn conduct(&self, plugin: &PluginName, active: &Active) -> Conduct {
+        let others = self.others.iter().filter(|row| row.plugin == *plugin && row.version == active.version);
+        others.map(AccountRow::conduct).fold(active.account.conduct(), Conduct::with)
+    }
+
     /// What is no longer at work is judged anew when it comes back.
     fn forget_others<'a>(&mut self, standings: impl Iterator<Item = &'a Arc<Standing>>) {
         let (mut canaries, mut actives) = (HashSet::new(), HashSet::new());
@@ -176,8 +197,10 @@ impl Seen {
 
     fn canary(&mut self, standing: &Standing, now_ms: u64, rules: &RolloutRules) -> Option<Verdict> {
         let CanaryAtWork { active: canary, share, steps } = standing.canary.as_ref()?;
-        let active = standing.active.as_ref().map(|active| active.account.conduct()).unwrap_or_default();
-        let (conduct, began) = (canary.account.conduct(), self.began(&standing.name, canary));
+        let active = standing.active.as_ref().map(|active| self.conduct(&standing.name, active));
+        let active = active.unwrap_or_default();
+        let conduct = self.conduct(&standing.name, canary);
+        let began = self.began(&standing.name, canary);
         let key = (standing.name.clone(), canary.version.clone(), *share);
         let since = *self.canaries.entry(key).or_insert(Since { at_ms: now_ms, canary: began, active });
         let conducts = (conduct.since(since.canary), active.since(since.active));
@@ -191,15 +214,15 @@ impl Seen {
         else {
             return;
         };
-        let (canary_conduct, active) = (canary.account.conduct(), active.account.conduct());
         let key = (standing.name.clone(), canary.version.clone(), *share);
-        self.canaries.insert(key, Since { at_ms: now_ms, canary: canary_conduct, active });
+        let [canary, active] = [canary, active].map(|version| self.conduct(&standing.name, version));
+        self.canaries.insert(key, Since { at_ms: now_ms, canary, active });
     }
 
     /// What a version had done when it was put to work: nothing, when it is looked at for the first time.
     fn began(&mut self, plugin: &PluginName, active: &Active) -> Conduct {
         let is_new = self.known.insert((plugin.clone(), active.version.clone()));
-        if is_new { Conduct::default() } else { active.account.conduct() }
+        if is_new { Conduct::default() } else { self.conduct(plugin, active) }
     }
 
     fn active(
@@ -209,7 +232,7 @@ impl Seen {
         rules: &RolloutRules,
     ) -> Option<(Version, String)> {
         let active = standing.active.as_ref()?;
-        let conduct = active.account.conduct();
+        let conduct = self.conduct(&standing.name, active);
         let key = (standing.name.clone(), active.version.clone());
         if !self.actives.contains_key(&key) {
             let began = self.began(&standing.name, active);

@@ -1,6 +1,7 @@
 //! What this host says of itself to those that share the store, again and again, and what it hears of the sources from the one
 //! that watches over them. Knows nothing of who reads it.
 
+use crate::account::Accounts;
 use crate::holding::Holding;
 use crate::partition::Partition;
 use crate::signal::Signals;
@@ -43,6 +44,8 @@ pub struct Presence<S> {
     pub store: S,
     /// What it says.
     pub own: Arc<Own>,
+    /// What each version cost on it.
+    pub accounts: Arc<Accounts>,
     /// What it holds.
     pub holding: Arc<Holding>,
     /// How the sources are: said by whoever holds the first partition, heard by all others.
@@ -82,7 +85,9 @@ impl<S: Store> Presence<S> {
         let report = Arc::clone(&self.sources.borrow());
         let sources = watches.then(|| serde_json::to_string(&*report).expect("a report is plain data"));
         let (at_ms, doing) = ((self.now_ms)(), self.own.doing());
-        let said = Some(Said { host, at_ms, leaves, doing, sources });
+        // Which of them decide now is known to whoever reads it.
+        let accounts = self.accounts.rows(|_, _| false);
+        let said = Some(Said { host, at_ms, leaves, doing, sources, accounts });
         self.store.commit(Batch { said, ..Batch::default() }).await
     }
 

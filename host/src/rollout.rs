@@ -33,6 +33,19 @@ impl Conduct {
         }
     }
 
+    /// What it did here and there.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            asks: self.asks + other.asks,
+            faults: self.faults + other.faults,
+            refusals: self.refusals + other.refusals,
+            wall_us: self.wall_us + other.wall_us,
+            compared: self.compared + other.compared,
+            drifted: self.drifted + other.drifted,
+        }
+    }
+
     const fn mean_us(self) -> u64 {
         match self.wall_us.checked_div(self.asks) {
             Some(mean_us) => mean_us,

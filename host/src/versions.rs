@@ -23,7 +23,7 @@ pub struct Versions<S> {
     /// The secrets that the operator named.
     pub secrets: Arc<[NamedSecret]>,
     /// What each version costs.
-    pub accounts: Accounts,
+    pub accounts: Arc<Accounts>,
     /// Those that something holds.
     pub alive: Alive,
 }
@@ -69,7 +69,7 @@ impl<S: Store> Versions<S> {
     /// With the default limits, no secrets, and accounts from the beginning of time.
     #[must_use]
     pub fn new(store: S, sandbox: Arc<Sandbox>) -> Self {
-        let (limits, accounts) = (Limits::default(), Accounts::new(0));
+        let (limits, accounts) = (Limits::default(), Arc::new(Accounts::new(0)));
         Self { store, sandbox, limits, secrets: Arc::default(), accounts, alive: Alive::default() }
     }
 

@@ -11,6 +11,8 @@ mod home;
 mod intervene;
 #[path = "lanes/stage.rs"]
 mod stage;
+#[path = "lanes/upgrade.rs"]
+mod upgrade;
 #[path = "lanes/versions.rs"]
 mod versions;
 

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate::access::{KeptToken, Role};
+use tidegate::account::Accounts;
 use tidegate::admin::guard::{self, Guard};
 use tidegate::condition::Bounds;
 use tidegate::gauge::{self, Gauge};
@@ -49,6 +50,7 @@ impl Member {
         let presence = Presence {
             store: store.clone(),
             own: Arc::new(own),
+            accounts: Arc::new(Accounts::new(0)),
             holding: Holding::new(held),
             sources: report,
             now_ms,

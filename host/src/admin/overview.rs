@@ -83,13 +83,11 @@ pub async fn keep_pace<S: Store + Clone>(
         }
         let looked = async {
             let flow = store.flow(last.unwrap_or(i64::MAX), PASSED_MAX).await?;
-            Ok::<_, crate::store::StoreError>((store.stats().await?, flow))
+            Ok::<_, crate::store::StoreError>((store.stats().await?, flow, deployer.usage_of_all().await?))
         };
         match looked.await {
-            Ok((stats, flow)) => {
+            Ok((stats, flow, accounts)) => {
                 last = Some(flow.last);
-                // Read before the pace is held, which all that is shown waits for.
-                let accounts = deployer.usage();
                 pace.write().unwrap_or_else(PoisonError::into_inner).add(stats, &flow, accounts, now_ms());
             }
             Err(error) => tracing::warn!("failed to look how much came in: {error}"),

@@ -312,6 +312,6 @@ pub(super) async fn show<S: Store + Clone>(
     Ok(Json(detail))
 }
 
-pub(super) async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Json<Vec<AccountRow>> {
-    Json(admin.deployer.usage())
+pub(super) async fn usage<S: Store + Clone>(State(admin): State<Arc<Admin<S>>>) -> Answer<Vec<AccountRow>> {
+    Ok(Json(admin.deployer.usage_of_all().await?))
 }

@@ -147,7 +147,8 @@ impl Common<'_, SqlStore> {
         tasks.spawn(pump::run(errands, Arc::clone(&pipeline), bounds, pump::alone(), stopped.clone()));
         tasks.spawn(guard::follow(guard, store.clone(), stopped.clone()));
         let (holding, sources) = (Arc::clone(holding), report);
-        let presence = Presence { store: store.clone(), own, holding, sources, now_ms };
+        let accounts = Arc::clone(&self.deployer.versions.accounts);
+        let presence = Presence { store: store.clone(), own, accounts, holding, sources, now_ms };
         tasks.spawn(presence::run(presence, stopped.clone()));
         let (deployer, raised) = (Arc::clone(&self.deployer), Arc::clone(&self.raised));
         let group = Group { store, pipeline, deployer, heard, raised, pullers };

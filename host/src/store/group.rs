@@ -2,6 +2,7 @@
 //! whoever holds a partition. Knows nothing of SQL.
 
 use super::StoreError;
+use crate::account::AccountRow;
 use crate::heard::Span;
 use crate::partition::{Partition, Partitions};
 use crate::store::parked::Intervention;
@@ -91,6 +92,17 @@ pub struct Said {
     pub doing: Doing,
     /// How the sources are, by the host that watches over them, as JSON.
     pub sources: Option<String>,
+    /// What each version cost on it.
+    pub accounts: Vec<AccountRow>,
+}
+
+/// What each version cost on another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accounted {
+    /// Which host: its [`Member::id`].
+    pub host: i64,
+    /// What it said.
+    pub accounts: Vec<AccountRow>,
 }
 
 /// What waits in a partition.
@@ -182,6 +194,10 @@ pub trait Group {
 
     /// How the sources are, as the host last said that watches over them.
     fn sources(&self) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+
+    /// What each version cost on the other hosts that share the store, as each said last: those that are there, and those that
+    /// are gone and not forgotten yet. None where it shares with nobody.
+    fn accounts(&self) -> impl Future<Output = Result<Vec<Accounted>, StoreError>> + Send;
 
     /// Who is there.
     fn members(&self) -> impl Future<Output = Result<Members, StoreError>> + Send;

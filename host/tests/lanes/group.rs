@@ -28,8 +28,8 @@ use tokio::task::JoinSet;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One host of several, at work.
-struct Host {
-    middle: Middle,
+pub(crate) struct Host {
+    pub(crate) middle: Middle,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -66,17 +66,17 @@ impl Host {
     }
 
     /// Ends it in good order.
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }
 
-    async fn held(&self) -> Partitions {
+    pub(crate) async fn held(&self) -> Partitions {
         self.middle.pipeline.holding().held().await.partitions
     }
 
     /// Has this host pull these, whichever assets they are about.
-    async fn deliver(&self, events: &[Delivered]) {
+    pub(crate) async fn deliver(&self, events: &[Delivered]) {
         let deliveries = events.iter().map(|event| Delivery {
             lease: Lease::new(event.receipt.to_string()),
             attempts: 1,
@@ -97,7 +97,7 @@ impl Host {
     }
 
     /// What the plugin noted about each asset, in the order of arrival, once nothing waits.
-    async fn notes(&self, events: usize) -> BTreeMap<u32, Vec<String>> {
+    pub(crate) async fn notes(&self, events: usize) -> BTreeMap<u32, Vec<String>> {
         let rows = until("everything is decided", async || {
             let rows = self.rows().await;
             let all: Vec<_> = rows.values().flatten().collect();
@@ -124,7 +124,7 @@ impl Queue for Nowhere {
     }
 }
 
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
@@ -151,12 +151,12 @@ async fn until_shared_by(hosts: &[&Host]) {
     .await;
 }
 
-fn of_all(assets: u32, second: u32, steps: &str) -> Vec<Delivered> {
+pub(crate) fn of_all(assets: u32, second: u32, steps: &str) -> Vec<Delivered> {
     (1..=assets).map(|asset| event(asset, second, steps)).collect()
 }
 
 /// One that holds everything, with the plugin at work.
-async fn one_host() -> (Home, Host) {
+pub(crate) async fn one_host() -> (Home, Host) {
     let home = Home::new();
     let one = Host::start(&home, "one").await;
     until_shared_by(&[&one]).await;
@@ -165,7 +165,7 @@ async fn one_host() -> (Home, Host) {
 }
 
 /// Two that hold as much each, and nothing at work.
-async fn two_hosts() -> (Home, [Host; 2]) {
+pub(crate) async fn two_hosts() -> (Home, [Host; 2]) {
     let home = Home::new();
     let one = Host::start(&home, "one").await;
     let two = join(&home, &one).await;
@@ -173,13 +173,13 @@ async fn two_hosts() -> (Home, [Host; 2]) {
 }
 
 /// One more, until it holds its part.
-async fn join(home: &Home, one: &Host) -> Host {
+pub(crate) async fn join(home: &Home, one: &Host) -> Host {
     let two = Host::start(home, "two").await;
     until_shared_by(&[one, &two]).await;
     two
 }
 
-async fn deploy(host: &Host, manifest: &str) {
+pub(crate) async fn deploy(host: &Host, manifest: &str) {
     let deployed = host.middle.deployer.deploy(candidate(manifest), Role::Active, approved());
     deployed.await.expect("deploys");
 }

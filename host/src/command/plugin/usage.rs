@@ -8,7 +8,8 @@ use tidegate::account::AccountRow;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Counted since the host started, per version; a version that was replaced keeps its row. TIME is all calls together, from \
+Counted since the host started, per version; a version that was replaced keeps its row. Hosts that share a database add up \
+what each counted; one that is gone counts for a day. TIME is all calls together, from \
 asking to the answer. FUEL is counted for plugins with a limit of it (limits.fuel). DIFFERS is of answers that were compared with another \
 version's: a shadow's or a canary's with the active one's.")]
 pub(crate) struct Args {

@@ -5,7 +5,7 @@ use super::queries::list;
 use super::tally::Tally;
 use crate::partition::{PARTITIONS, Partitions};
 use crate::store::Batch;
-use crate::store::group::{Behind, Errand, ErrandSeq, Follows, Member, Members, News, Said};
+use crate::store::group::{Accounted, Behind, Errand, ErrandSeq, Follows, Member, Members, News, Said};
 
 /// Who is there; `own` is the one that asks.
 pub(super) fn members(db: &dyn Database, own: Option<i64>) -> anyhow::Result<Members> {
@@ -52,11 +52,24 @@ pub(super) fn sources(db: &dyn Database) -> anyhow::Result<Option<String>> {
     db.value(sql, &[])
 }
 
+/// What each version cost on the hosts other than this one. One of another release may say it in words that are not known here:
+/// it is as if that had said nothing.
+pub(super) fn accounts(db: &dyn Database, own: i64) -> anyhow::Result<Vec<Accounted>> {
+    let sql = "SELECT host, record FROM accounts WHERE host <> ?1 ORDER BY host";
+    db.rows(sql, cells![own], |row| {
+        let accounts = serde_json::from_str(&row.text(1)?).unwrap_or_default();
+        Ok(Accounted { host: row.get(0)?, accounts })
+    })
+}
+
 /// Writes what a host says of itself.
 fn say(db: &dyn Database, said: &Said) -> anyhow::Result<()> {
     let sql = "UPDATE hosts SET seen_at_ms = ?2, left_at_ms = ?3, doing = ?4, sources = ?5 WHERE id = ?1";
     let (doing, left_at_ms) = (serde_json::to_string(&said.doing)?, said.leaves.then_some(said.at_ms));
     db.execute(sql, cells![said.host, said.at_ms, left_at_ms, doing, said.sources.as_ref()])?;
+    let sql = "INSERT INTO accounts (host, record) VALUES (?1, ?2)
+               ON CONFLICT (host) DO UPDATE SET record = excluded.record";
+    db.execute(sql, cells![said.host, serde_json::to_string(&said.accounts)?])?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::partition::Partitions;
 use crate::plugin::{PluginName, Version};
 use crate::store::access::{AuditQuery, AuditRow};
 use crate::store::flow::{EffectQuery, EffectsPage, Flow};
-use crate::store::group::{Behind, Change, Errand, ErrandSeq, Group, KnownHost, Members, Told};
+use crate::store::group::{Accounted, Behind, Change, Errand, ErrandSeq, Group, KnownHost, Members, Told};
 use crate::store::keeping::{Keeping, Look, Looked, Pages, Payload, Place, Stored, Table};
 use crate::store::listing::{self as listed, EventQuery, EventsPage};
 use crate::store::outbox::WaitingTarget;
@@ -205,6 +205,13 @@ impl Group for SqlStore {
 
     async fn sources(&self) -> Result<Option<String>, StoreError> {
         self.show(group::sources).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Accounted>, StoreError> {
+        match self.0.own {
+            Some(own) => self.read(move |db| group::accounts(db, own)).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn members(&self) -> Result<Members, StoreError> {
