@@ -233,11 +233,20 @@ impl Queue {
 /// # Errors
 /// When it is not built.
 pub fn start_run(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Process> {
+    start_run_of(None, dir, env)
+}
+
+/// As [`start_run`], of another release where its executable is named.
+///
+/// # Errors
+/// As [`start_run`].
+pub fn start_run_of(program: Option<&Path>, dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Process> {
     let run = command(dir, &["run", "--data", "data"], env)?;
+    let program = program.map_or_else(|| run.as_std().get_program(), Path::as_os_str);
     // A limit on the size of files then fails a write, as a full disk does, instead of ending the process.
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
-    shell.arg(run.as_std().get_program()).args(run.as_std().get_args()).current_dir(dir);
+    shell.arg(program).args(run.as_std().get_args()).current_dir(dir);
     shell.env_clear().envs(std::env::vars_os());
     for (name, value) in run.as_std().get_envs() {
         match value {

@@ -2,8 +2,8 @@
 
 use crate::postgres::{self, Store};
 use crate::{edge, plugin, shell};
-use anyhow::ensure;
-use std::path::Path;
+use anyhow::{Context as _, ensure};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use tidegate_toolchain::tools::Tools;
 
@@ -21,17 +21,21 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     store: Option<Store>,
     /// So many hosts that share one database and two queues. One or another is killed, frozen for longer
-    /// than the server bears, or cut off from the database.
+    /// than the server bears, or cut off from the database or the queues.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     hosts: u32,
     /// Sends the events of an earlier run again: the seed that it printed.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// The executable of another release: the hosts begin as that, and one after the other becomes of this one meanwhile.
+    #[arg(long, value_name = "PATH")]
+    from: Option<PathBuf>,
 }
 
 impl Options {
     /// As every run of the tests has it: several hosts, each of which may be the next to go.
-    pub(crate) const SHORT: Self = Self { minutes: 1, rate: 100, store: None, hosts: 4, seed: None };
+    pub(crate) const SHORT: Self =
+        Self { minutes: 1, rate: 100, store: None, hosts: 4, seed: None, from: None };
 }
 
 /// Builds the system and runs it. The run's own last line is the verdict; the exit code says the same.
@@ -53,5 +57,9 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     let server = store.server(tools)?;
     postgres::name_to(&mut command, server.as_ref());
     command.args(options.seed.map(|seed| format!("--seed={seed}")));
+    if let Some(from) = &options.from {
+        let from = from.canonicalize().with_context(|| format!("find {}", from.display()))?;
+        command.arg(format!("--from={}", from.display()));
+    }
     shell::verdict(&mut command)
 }

@@ -46,7 +46,8 @@ enum Command {
     Faults(faults::Options),
     /// Send events while the host is killed every few seconds, its target fails a third of the time, its plugin traps a
     /// tenth of the time and its disk is full for a while: nothing may be lost, and nothing done under two keys. With
-    /// `--store postgres --hosts 2` others stand by, the one at work is frozen, too, and the database is away for a while.
+    /// `--hosts 4` several share a database and two queues, one or another is frozen or cut off, too, and the database is away
+    /// for a while; with `--from` they begin as another release.
     Chaos(chaos::Options),
     /// Look for bytes from outside that the code was not written for: every fuzz target, for a while each. What was
     /// found before is in fuzz/corpus, and every run of the tests tries it.

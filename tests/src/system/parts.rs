@@ -141,16 +141,21 @@ impl Parts {
     /// # Errors
     /// When it is not built.
     pub fn start_host_in(&self, dir: &Path) -> anyhow::Result<Process> {
-        self.start_host_with(dir, &[])
+        self.start_host_with(dir, None, &[])
     }
 
-    /// As [`Parts::start_host_in`], with more environment.
+    /// As [`Parts::start_host_in`], with more environment, and of the release whose executable is named.
     ///
     /// # Errors
     /// As [`Parts::start_host_in`].
-    pub fn start_host_with(&self, dir: &Path, more: &[(&str, &str)]) -> anyhow::Result<Process> {
+    pub fn start_host_with(
+        &self,
+        dir: &Path,
+        program: Option<&Path>,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Process> {
         let more_ids = toml::Value::from(self.queue_ids[1..].to_vec()).to_string();
-        let queue = format!("http://{}/client/v4", local(self.ports[0]));
+        let queue = self.queues_url_at(self.ports[0]);
         let mut env = vec![
             ("TIDEGATE_QUEUE_BASE_URL", queue.as_str()),
             ("TIDEGATE_QUEUE_ACCOUNT_ID", ACCOUNT),
@@ -164,7 +169,19 @@ impl Parts {
         ];
         env.extend(self.host_env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         env.extend(more);
-        super::start_run(dir, &env)
+        super::start_run_of(program, dir, &env)
+    }
+
+    /// Where the queues are.
+    #[must_use]
+    pub fn queues_addr(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[0]))
+    }
+
+    /// What a host is told of them, by way of this port.
+    #[must_use]
+    pub fn queues_url_at(&self, port: u16) -> String {
+        format!("http://{}/client/v4", local(port))
     }
 
     /// The host's process.

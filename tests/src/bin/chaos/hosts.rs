@@ -4,7 +4,7 @@ use crate::database::Database;
 use crate::relay::Relay;
 use anyhow::{Context as _, ensure};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidegate_tests::system::PATIENCE;
 use tidegate_tests::system::cli::Cli;
@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep, timeout};
 /// How long a host is frozen, or cut off from its database: longer than the 15 seconds for which the server bears its silence,
 /// and the others that it is gone.
 const SILENT: Duration = Duration::from_secs(25);
+/// How long a host is cut off from the queues: longer than the 2 seconds after which what it has pulled is another's.
+const QUEUES_AWAY: Duration = Duration::from_secs(6);
 /// A host that does not answer within that does not work.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// The pause between two looks.
@@ -28,10 +30,11 @@ pub(crate) struct Hosts {
     /// What they pull from.
     pub(crate) parts: Parts,
     all: Vec<Host>,
-    /// How often one was killed, frozen, and cut off.
+    /// How often one was killed, frozen, cut off from the database, and from the queues.
     pub(crate) kills: usize,
     freezes: usize,
     cuts: usize,
+    queue_cuts: usize,
     /// How often one lost what it had while the database was away.
     losses: usize,
 }
@@ -46,14 +49,19 @@ struct Host {
     said_before: usize,
     /// Where it finds its database, if it has one.
     database: Option<(String, Relay)>,
+    /// Where it finds its queues, if it can be cut off from them.
+    queues: Option<(String, Relay)>,
+    /// The `tidegate` that it is; the one that was built, if no other is named.
+    program: Option<PathBuf>,
 }
 
 impl Host {
     fn start(&mut self, parts: &Parts, shares: bool) -> anyhow::Result<()> {
         let mut env = vec![("TIDEGATE_STORE_HOST", self.name.as_str())];
         env.extend(self.database.as_ref().map(|(url, _)| ("TIDEGATE_STORE_URL", url.as_str())));
+        env.extend(self.queues.as_ref().map(|(url, _)| ("TIDEGATE_QUEUE_BASE_URL", url.as_str())));
         env.extend(shares.then_some(("TIDEGATE_STORE_OTHERS", "share")));
-        let process = parts.start_host_with(&self.dir, &env)?;
+        let process = parts.start_host_with(&self.dir, self.program.as_deref(), &env)?;
         self.said_before = process.log()?.len();
         self.process = Some(process);
         Ok(())
@@ -92,12 +100,13 @@ impl Host {
 }
 
 impl Hosts {
-    /// Starts so many, each in a directory of its own and with its own way to the database; several share it, and as many
-    /// queues as `queues` says.
+    /// Starts so many, each in a directory of its own and with its own ways to database and queues; several share both, and as
+    /// many queues as `queues` says. They are of another release where its executable is named.
     pub(crate) async fn start(
         env: &[(&str, &str)],
         (count, queues): (usize, usize),
         database: Option<&Database>,
+        program: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let parts = Parts::start_without_host(env, queues).await?;
         let mut all = Vec::new();
@@ -112,11 +121,19 @@ impl Hosts {
                 }
                 None => None,
             };
-            let mut host = Host { name, cli: Cli::new(&dir), dir, process: None, said_before: 0, database };
+            let queues = match count {
+                1 => None,
+                _ => {
+                    let relay = Relay::start(parts.queues_addr()).await?;
+                    Some((parts.queues_url_at(relay.port), relay))
+                }
+            };
+            let (cli, program) = (Cli::new(&dir), program.map(Path::to_owned));
+            let mut host = Host { name, cli, dir, process: None, said_before: 0, database, queues, program };
             host.start(&parts, count > 1)?;
             all.push(host);
         }
-        Ok(Self { parts, all, kills: 0, freezes: 0, cuts: 0, losses: 0 })
+        Ok(Self { parts, all, kills: 0, freezes: 0, cuts: 0, queue_cuts: 0, losses: 0 })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -207,6 +224,39 @@ impl Hosts {
         host.start(&self.parts, true)
     }
 
+    /// Cuts this one off from the queues for so long that others pull what it has pulled. It keeps its part, and must pull again.
+    pub(crate) async fn cut_off_from_queues(&mut self, victim: usize) -> anyhow::Result<()> {
+        self.start_those_that_lost()?;
+        self.until_it_has_some(victim).await?;
+        let host = &mut self.all[victim];
+        let (_, relay) = host.queues.as_ref().context("there is a way to the queues")?;
+        relay.cut();
+        sleep(QUEUES_AWAY).await;
+        relay.mend();
+        let (since, passed) = (Instant::now(), relay.passed());
+        while relay.passed() == passed {
+            let log = host.process()?.log()?;
+            ensure!(since.elapsed() < PATIENCE, "{} asks the queues for nothing any more:\n{log}", host.name);
+            sleep(LOOK).await;
+        }
+        self.queue_cuts += 1;
+        Ok(())
+    }
+
+    /// One host after the other is stopped as an operator does it, and is of this release when it is started again.
+    pub(crate) async fn upgrade(&mut self, victim: usize) -> anyhow::Result<()> {
+        self.start_those_that_lost()?;
+        let host = &mut self.all[victim];
+        let mut process = host.process.take().context("it runs")?;
+        process.signal("TERM").await?;
+        let status = process.ended().await?;
+        ensure!(status.success(), "{} did not stop well ({status}):\n{}", host.name, process.log()?);
+        host.program = None;
+        host.start(&self.parts, true)?;
+        println!("{} is of the new release from now on", host.name);
+        self.until_it_has_some(victim).await
+    }
+
     /// Waits until each does its part.
     pub(crate) async fn until_all_work(&mut self) -> anyhow::Result<()> {
         self.cli().await?;
@@ -239,15 +289,16 @@ impl Hosts {
 /// What they went through. Nothing to say of one alone.
 impl fmt::Display for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, freezes, cuts, losses, .. } = self;
+        let Self { kills, freezes, cuts, queue_cuts, losses, .. } = self;
         if !self.shares() {
             return Ok(());
         }
         let moves = self.said(TOOK).unwrap_or_default();
         writeln!(
             f,
-            "of {} hosts one was killed {kills} times, frozen {freezes} times, cut off from the database {cuts} times; while that \
-             was away, one lost its part {losses} times; a part came to one {moves} times",
+            "of {} hosts one was killed {kills} times, frozen {freezes} times, cut off from the database {cuts} times and from the \
+             queues {queue_cuts} times; while the database was away, one lost its part {losses} times; a part came to one {moves} \
+             times",
             self.all.len(),
         )
     }

@@ -3,7 +3,8 @@
 //! acknowledged is what was decided or parked, and whether the target was told each thing once. Takes `--minutes=N`,
 //! `--rate=N` and `--seed=N`. With a server named in `TIDEGATE_TEST_POSTGRES` the host keeps everything there, and in place
 //! of a full disk the database crashes, and is away for a while. Then `--hosts=N` may be more than one: they share it, and two
-//! queues, and one or another is killed, frozen, or cut off from the database.
+//! queues, and one or another is killed, frozen, or cut off from the database or from the queues. With `--from=PATH`, the
+//! executable of another release, they begin as that and become this one after the other, while all of that goes on.
 
 mod database;
 mod hosts;
@@ -16,6 +17,7 @@ use database::Database;
 use hosts::Hosts;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use target::Target;
@@ -46,6 +48,7 @@ struct Options {
     rate: u32,
     seed: u64,
     hosts: usize,
+    from: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -59,7 +62,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn options() -> anyhow::Result<Options> {
-    let mut options = Options { minutes: 3, rate: 200, seed: u64::from(fastrand::u32(..)), hosts: 1 };
+    let mut options =
+        Options { minutes: 3, rate: 200, seed: u64::from(fastrand::u32(..)), hosts: 1, from: None };
     for argument in std::env::args().skip(1) {
         let (flag, value) = argument.split_once('=').unwrap_or((&argument, ""));
         let read = || format!("read {argument}");
@@ -68,11 +72,18 @@ fn options() -> anyhow::Result<Options> {
             "--rate" => options.rate = value.parse().with_context(read)?,
             "--seed" => options.seed = value.parse().with_context(read)?,
             "--hosts" => options.hosts = value.parse().with_context(read)?,
-            _ => bail!("there is no {flag}; there are --minutes=N, --rate=N, --seed=N and --hosts=N"),
+            "--from" => options.from = Some(value.into()),
+            _ => bail!(
+                "there is no {flag}; there are --minutes=N, --rate=N, --seed=N, --hosts=N and --from=PATH"
+            ),
         }
     }
-    let Options { minutes, rate, hosts, .. } = options;
+    let Options { minutes, rate, hosts, ref from, .. } = options;
     ensure!(minutes > 0 && rate > 0 && hosts > 0, "--minutes, --rate and --hosts: more than 0");
+    ensure!(
+        from.is_none() || hosts > 1,
+        "--from: one host after the other becomes of this release: name --hosts=N, too"
+    );
     Ok(options)
 }
 
@@ -92,7 +103,8 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
         database::SERVER
     );
     let queues = if options.hosts > 1 { QUEUES } else { 1 };
-    let mut hosts = Hosts::start(&env, (options.hosts, queues), database.as_ref()).await?;
+    let from = options.from.as_deref();
+    let mut hosts = Hosts::start(&env, (options.hosts, queues), database.as_ref(), from).await?;
     deploy(&hosts.cli().await?, &format!("trap-tenth; count; post {}", target.url())).await?;
 
     let mut seen: HashMap<Receipt, u64> = HashMap::new();
@@ -138,7 +150,7 @@ async fn deploy(cli: &Cli, steps: &str) -> anyhow::Result<()> {
 }
 
 /// Kills a host again and again, or where there are several freezes one or cuts it off; in the middle its disk is full for a
-/// while, or the database crashes and is away.
+/// while, or the database crashes and is away. Of several that are of another release one after the other becomes of this.
 async fn make_trouble(
     hosts: &mut Hosts,
     database: Option<&Database>,
@@ -148,8 +160,15 @@ async fn make_trouble(
     let mut random = fastrand::Rng::with_seed(options.seed);
     let until = Instant::now() + lasts;
     let mut full_at = Some(Instant::now() + lasts / 2);
-    let mut next = 0;
-    while Instant::now() < until {
+    let (mut next, mut old) = (0, if options.from.is_some() { hosts.count() } else { 0 });
+    let upgrade_each = lasts / u32::try_from(hosts.count() + 1)?;
+    let mut upgrade_at = Instant::now() + upgrade_each;
+    while Instant::now() < until || old > 0 {
+        if old > 0 && Instant::now() >= upgrade_at {
+            old -= 1;
+            hosts.upgrade(old).await.context("upgrade a host")?;
+            upgrade_at += upgrade_each;
+        }
         if full_at.is_some_and(|at| Instant::now() >= at) {
             full_at = None;
             match database {
@@ -165,10 +184,11 @@ async fn make_trouble(
         let victim = random.usize(0..hosts.count());
         match next {
             0 => hosts.freeze(victim).await?,
-            2 => hosts.cut_off(victim).await?,
+            1 => hosts.cut_off_from_queues(victim).await?,
+            3 => hosts.cut_off(victim).await?,
             _ => hosts.kill(victim, Duration::from_secs(random.u64(0..=DEAD_S_MAX))).await?,
         }
-        next = (next + 1) % 6;
+        next = (next + 1) % 7;
     }
     hosts.start_those_that_lost()
 }
