@@ -237,8 +237,7 @@ impl AccountRow {
         self.wall_us_max = self.wall_us_max.max(other.wall_us_max);
         self.memory_bytes_max = self.memory_bytes_max.max(other.memory_bytes_max);
         self.memory_growths_max = self.memory_growths_max.max(other.memory_growths_max);
-        let sum = |one: Option<u64>, two: Option<u64>| Some(one.unwrap_or(0) + two?).or(one);
-        self.fuel = sum(self.fuel, other.fuel);
+        self.fuel = [self.fuel, other.fuel].into_iter().flatten().reduce(|one, two| one + two);
         self.fuel_max = self.fuel_max.max(other.fuel_max);
         self.compared += other.compared;
         self.drifted += other.drifted;

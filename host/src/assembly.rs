@@ -11,7 +11,7 @@ use crate::command::variable;
 use anyhow::Context as _;
 use common::Common;
 use reqwest::Url;
-use settings::{condition_bounds, gate_bounds, pipeline_bounds, sandbox_config};
+use settings::{condition_bounds, gate_bounds, pipeline_bounds, pump_bounds, sandbox_config};
 use sharing::{Duties, Shared};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -196,9 +196,13 @@ impl Host {
         }
         tasks.spawn(outbox::run(outbox, stopped.clone()));
         tasks.spawn(revisit::run(store.clone(), Arc::clone(pipeline), recorded, now_ms, stopped.clone()));
-        common.start_pumps(queues, &pullers, &mut tasks, &stopped);
-        if sharing::shares(config) {
-            common.share(Shared { own: this, guard, report, heard, pullers }, &mut tasks, &stopped);
+        // What others pulled for this host is one queue more.
+        let shares = sharing::shares(config);
+        let bounds = pump_bounds(config, queues.len() + usize::from(shares));
+        common.start_pumps(queues, &pullers, &bounds, &mut tasks, &stopped);
+        if shares {
+            let shared = Shared { own: this, guard, report, heard, pullers, bounds };
+            common.share(shared, &mut tasks, &stopped);
         }
         Ok(Self { admin, stop, conditions, tasks })
     }

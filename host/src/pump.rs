@@ -6,21 +6,50 @@ use crate::queue::{PollHint, Pulled, Queue, QueueError};
 use crate::store::Store;
 use crate::turn::{Turn, Turns};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Bounds of the pump, from the configuration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PumpBounds {
     /// Deliveries pulled and not yet acknowledged.
-    pub in_flight_max: usize,
+    pub in_flight: InFlight,
     /// Deliveries in one pull.
     pub batch_max: usize,
     /// When to pull again.
     pub poll: PollPolicy,
     /// How long to wait after a pull that cannot succeed until something is set right, in milliseconds.
     pub permanent_retry_ms: u64,
+}
+
+/// How much may be pulled and not yet acknowledged, by all pumps of a host together: one has all of it while the others rest.
+#[derive(Clone, Debug)]
+pub struct InFlight {
+    permits: Arc<Semaphore>,
+    /// In one pull. A queue may take its time to answer: meanwhile no other pump waits for these.
+    pull_max: usize,
+}
+
+impl InFlight {
+    /// So many deliveries for so many pumps, and at least one for each.
+    #[must_use]
+    pub fn new(deliveries_max: usize, pumps: usize) -> Self {
+        let pull_max = (deliveries_max / pumps.max(1)).max(1);
+        Self { permits: Arc::new(Semaphore::new(deliveries_max.max(pumps))), pull_max }
+    }
+
+    /// As many permits as are free, at least one: never pull more than can be worked on now.
+    async fn for_a_batch(&self, batch_max: usize) -> OwnedSemaphorePermit {
+        let permits = &self.permits;
+        let mut held = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
+        let more = permits.available_permits().min(batch_max.min(self.pull_max).saturating_sub(1));
+        if let Ok(more) = Arc::clone(permits).try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
+            held.merge(more);
+        }
+        held
+    }
 }
 
 /// Pulls and processes until told to stop, then finishes what was pulled: leased work is never left lying. `pullers` says how
@@ -34,8 +63,8 @@ pub async fn run<Q: Queue, S: Store>(
     mut pullers: watch::Receiver<usize>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let permits = Arc::new(Semaphore::new(bounds.in_flight_max));
     let (mut batches, mut turns) = (JoinSet::new(), Turns::default());
+    let under_way = Arc::new(AtomicUsize::new(0));
     let (mut wait_ms, counts) = (0, pipeline.signals().counts.queue());
     loop {
         if *pullers.borrow() == 0 {
@@ -46,12 +75,11 @@ pub async fn run<Q: Queue, S: Store>(
             _ = stop.wait_for(|stop| *stop) => break,
         }
         let held = tokio::select! {
-            held = permits_for_a_batch(&permits, bounds.batch_max) => held,
+            held = bounds.in_flight.for_a_batch(bounds.batch_max) => held,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         // Before the pull: batches end while it is under way, and the queue may have counted them before they did.
-        let free = permits.available_permits().saturating_add(held.num_permits());
-        let under_way = bounds.in_flight_max.saturating_sub(free);
+        let under_way_before = under_way.load(Ordering::Relaxed);
         let pulled = tokio::select! {
             pulled = queue.pull(held.num_permits()) => pulled,
             _ = stop.wait_for(|stop| *stop) => break,
@@ -59,10 +87,10 @@ pub async fn run<Q: Queue, S: Store>(
         while batches.try_join_next().is_some() {}
         wait_ms = match pulled {
             Ok(pulled) => {
-                counts.pulled(pulled.deliveries.len(), pulled.backlog, under_way);
+                counts.pulled(pulled.deliveries.len(), pulled.backlog, under_way_before);
                 let policy = bounds.poll.shared_by(*pullers.borrow());
                 let wait_ms = poll::next(&policy, wait_ms, pulled.deliveries.len(), pulled.again);
-                start(&mut batches, (&queue, &pipeline), pulled, held, turns.next_turn());
+                start(&mut batches, (&queue, &pipeline, &under_way), pulled, held, turns.next_turn());
                 wait_ms
             }
             Err(error) => {
@@ -94,20 +122,10 @@ async fn until_it_pulls(pullers: &mut watch::Receiver<usize>) {
     }
 }
 
-/// As many permits as are free, at least one: never pull more than can be worked on now.
-async fn permits_for_a_batch(permits: &Arc<Semaphore>, batch_max: usize) -> OwnedSemaphorePermit {
-    let mut held = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
-    let more = permits.available_permits().min(batch_max.saturating_sub(1));
-    if let Ok(more) = Arc::clone(permits).try_acquire_many_owned(u32::try_from(more).unwrap_or(0)) {
-        held.merge(more);
-    }
-    held
-}
-
 /// Starts the work on what was pulled, and gives back the permits that the pull did not fill.
 fn start<Q: Queue, S: Store>(
     batches: &mut JoinSet<()>,
-    (queue, pipeline): (&Arc<Q>, &Arc<Pipeline<S>>),
+    (queue, pipeline, under_way): (&Arc<Q>, &Arc<Pipeline<S>>, &Arc<AtomicUsize>),
     pulled: Pulled,
     mut held: OwnedSemaphorePermit,
     turn: Turn,
@@ -117,11 +135,13 @@ fn start<Q: Queue, S: Store>(
     }
     let deliveries = pulled.deliveries.len();
     drop(held.split(held.num_permits().saturating_sub(deliveries)));
-    let (queue, pipeline) = (Arc::clone(queue), Arc::clone(pipeline));
+    let (queue, pipeline, under_way) = (Arc::clone(queue), Arc::clone(pipeline), Arc::clone(under_way));
     pipeline.signals().counts.begun(deliveries);
+    under_way.fetch_add(deliveries, Ordering::Relaxed);
     batches.spawn(async move {
         pipeline.process(queue.as_ref(), pulled.deliveries, turn).await;
         pipeline.signals().counts.ended(deliveries);
+        under_way.fetch_sub(deliveries, Ordering::Relaxed);
         drop(held);
     });
 }

@@ -14,7 +14,7 @@ use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
 use tidegate::poll::PollPolicy;
-use tidegate::pump::{self, PumpBounds};
+use tidegate::pump::{self, InFlight, PumpBounds};
 use tidegate::queue::embedded::EmbeddedQueue;
 use tidegate::queue::rest::{BATCH_MAX, RestQueue, RestQueueConfig, Token};
 use tidegate::registry::{Active, Switchboard};
@@ -173,7 +173,7 @@ impl Host {
 
 fn bounds(batch_max: usize) -> PumpBounds {
     PumpBounds {
-        in_flight_max: 8 * GROUP,
+        in_flight: InFlight::new(8 * GROUP, 1),
         batch_max,
         poll: PollPolicy { busy_ms: 1, idle_ms: 1, factor: 1 },
         permanent_retry_ms: 1_000,

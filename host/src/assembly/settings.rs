@@ -13,7 +13,7 @@ use tidegate::gate::GateBounds;
 use tidegate::pipeline::PipelineBounds;
 use tidegate::plan::{DecisionLimits, PlanRules};
 use tidegate::poll::PollPolicy;
-use tidegate::pump::PumpBounds;
+use tidegate::pump::{InFlight, PumpBounds};
 use tidegate::retry::RetryPolicy;
 use tidegate::rollout::RolloutRules;
 use tidegate::sandbox::SandboxConfig;
@@ -151,10 +151,10 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("read {}", path.display()))
 }
 
-/// The bounds of each of so many pumps: together they hold what the operator allows.
+/// The bounds of so many pumps: together they hold what the operator allows.
 pub(super) fn pump_bounds(config: &Config, pumps: usize) -> PumpBounds {
     PumpBounds {
-        in_flight_max: (config.pump.in_flight_max / pumps.max(1)).max(1),
+        in_flight: InFlight::new(config.pump.in_flight_max, pumps),
         batch_max: config.queue.batch_max,
         poll: PollPolicy { busy_ms: config.pump.poll_busy_ms, idle_ms: config.pump.poll_idle_ms, factor: 2 },
         permanent_retry_ms: config.pump.poll_idle_ms,

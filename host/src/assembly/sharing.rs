@@ -1,7 +1,6 @@
 //! The store, and this host's part in the work of all that share it.
 
 use super::common::Common;
-use super::settings::pump_bounds;
 use super::{Secrets, now_ms};
 use crate::command::notify;
 use anyhow::Context as _;
@@ -119,6 +118,7 @@ pub(super) struct Shared {
     pub(super) report: watch::Sender<Arc<SourcesReport>>,
     pub(super) heard: Arc<Heard>,
     pub(super) pullers: Vec<watch::Sender<usize>>,
+    pub(super) bounds: PumpBounds,
 }
 
 impl Common<'_, SqlStore> {
@@ -127,23 +127,22 @@ impl Common<'_, SqlStore> {
         &self,
         queues: Vec<Q>,
         pullers: &[watch::Sender<usize>],
+        bounds: &PumpBounds,
         tasks: &mut JoinSet<()>,
         stopped: &watch::Receiver<bool>,
     ) {
-        let bounds = self.pump_bounds(queues.len());
         for (queue, pullers) in queues.into_iter().zip(pullers) {
             let (pipeline, pullers) = (Arc::clone(&self.pipeline), pullers.subscribe());
-            tasks.spawn(pump::run(Arc::new(queue), pipeline, bounds, pullers, stopped.clone()));
+            tasks.spawn(pump::run(Arc::new(queue), pipeline, bounds.clone(), pullers, stopped.clone()));
         }
     }
 
     /// Starts what makes this host one of several.
     pub(super) fn share(&self, shared: Shared, tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
-        let Shared { own, guard, report, heard, pullers } = shared;
+        let Shared { own, guard, report, heard, pullers, bounds } = shared;
         let (store, pipeline) = (self.store.clone(), Arc::clone(&self.pipeline));
         let holding = pipeline.holding();
         let errands = Arc::new(Errands::new(store.clone(), Arc::clone(holding)));
-        let bounds = self.pump_bounds(pullers.len());
         tasks.spawn(pump::run(errands, Arc::clone(&pipeline), bounds, pump::alone(), stopped.clone()));
         tasks.spawn(guard::follow(guard, store.clone(), stopped.clone()));
         let (holding, sources) = (Arc::clone(holding), report);
@@ -153,10 +152,5 @@ impl Common<'_, SqlStore> {
         let (deployer, raised) = (Arc::clone(&self.deployer), Arc::clone(&self.raised));
         let group = Group { store, pipeline, deployer, heard, raised, pullers };
         tasks.spawn(group::run(group, stopped.clone()));
-    }
-
-    /// Of each of so many queues; what others pulled for this host is one more.
-    fn pump_bounds(&self, queues: usize) -> PumpBounds {
-        pump_bounds(self.config, queues + usize::from(shares(self.config)))
     }
 }

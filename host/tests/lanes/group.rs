@@ -11,7 +11,7 @@ use tidegate::holding::Holding;
 use tidegate::partition::{Partition, Partitions};
 use tidegate::pipeline::intervene::Order;
 use tidegate::plugin::PluginName;
-use tidegate::pump::{self, PumpBounds};
+use tidegate::pump::{self, InFlight, PumpBounds};
 use tidegate::queue::errands::Errands;
 use tidegate::queue::{Delivery, DeliveryBody, Lease, Pulled, Queue, QueueError, Settle};
 use tidegate::revisit;
@@ -56,7 +56,7 @@ impl Host {
         tasks.spawn(asking);
         let errands = Errands::new(store.clone(), Arc::clone(pipeline.holding()));
         let bounds = PumpBounds {
-            in_flight_max: 100,
+            in_flight: InFlight::new(100, 1),
             batch_max: 100,
             poll: Default::default(),
             permanent_retry_ms: 100,

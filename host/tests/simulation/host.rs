@@ -17,7 +17,7 @@ use tidegate::pipeline::{Parts, Pipeline, PipelineBounds};
 use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
 use tidegate::poll::PollPolicy;
-use tidegate::pump::{self, PumpBounds};
+use tidegate::pump::{self, InFlight, PumpBounds};
 use tidegate::registry::{Active, Standing, Switchboard};
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
@@ -163,8 +163,12 @@ pub(crate) async fn live(name: &str, scenario: &Scenario, queue: &BadQueue, targ
     };
     let (_stop, stopped) = watch::channel(false);
     let poll = PollPolicy { busy_ms: 10, idle_ms: 100, factor: 2 };
-    let bounds =
-        PumpBounds { in_flight_max: 16, batch_max: scenario.batch_max, poll, permanent_retry_ms: 100 };
+    let bounds = PumpBounds {
+        in_flight: InFlight::new(16, 1),
+        batch_max: scenario.batch_max,
+        poll,
+        permanent_retry_ms: 100,
+    };
     let mut tasks = JoinSet::new();
     tasks.spawn(write(disk));
     tasks.spawn(target::perform(store.clone(), target.clone()));

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -29,7 +30,7 @@ pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
     let dev = Dev::start_with(dir.path(), &[("TIDEGATE_EXECUTOR_TARGET_PAUSE_MS_MAX", "1000")]).await?;
     let port = lasting_port()?;
     dev.cli.deploy(&plugin("rust")?, &format!("http://127.0.0.1:{port}/notices")).await?;
-    post(&Sender::new(dev.ready("request_url"))?, events).await?;
+    post(&Sender::new(dev.ready("request_url"))?, 0..events).await?;
     until("all are decided", async || {
         let stats: Value = dev.cli.json(&["stats", "--json"]).await?;
         Ok((stats["effects"]["waiting"] == events).then_some(()))
@@ -54,10 +55,10 @@ pub(crate) async fn run(numbers: &[u64]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Posts so many events, some side by side.
-pub(crate) async fn post(sender: &Sender, events: u64) -> anyhow::Result<()> {
+/// Posts the events of these numbers, some side by side.
+pub(crate) async fn post(sender: &Sender, numbers: Range<u64>) -> anyhow::Result<()> {
     let mut posts = JoinSet::new();
-    for number in 0..usize::try_from(events)? {
+    for number in usize::try_from(numbers.start)?..usize::try_from(numbers.end)? {
         let sender = sender.clone();
         posts.spawn(async move { sender.post(&loan(number)).await });
         if posts.len() >= SIDE_BY_SIDE {

@@ -1,6 +1,7 @@
 //! What an event costs when hosts share the work: one, two and four of them on one PostgreSQL database and four queues, all on
 //! the same cores as the server and the sender. Prints the hosts' and the server's time of the processors per event, against
-//! one host's; without what each takes that has nothing to do, which is printed, too. All events wait in the queues before the hosts begin, so that batches are full. Takes the number of events
+//! one host's; without what each takes that has nothing to do, which is printed, too, nor what a host takes once, until it is
+//! warm. All events wait in the queues before the hosts begin, so that batches are full. Takes the number of events
 //! (20,000), which must be sent before the database takes hosts that are frozen for gone. The server is named in
 //! `TIDEGATE_TEST_POSTGRES`.
 
@@ -22,6 +23,8 @@ const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
 const DATABASE: &str = "bench_group";
 const QUEUES: usize = 4;
 const HOSTS: [usize; 3] = [1, 2, 4];
+/// What each queue has for whoever pulls from it before it is measured.
+const WARM: u64 = 1_500;
 /// In which hosts that are there have shared everything out.
 const SETTLE: Duration = Duration::from_secs(4);
 
@@ -70,6 +73,17 @@ async fn one(count: usize, events: u64) -> anyhow::Result<Cost> {
     let plugin = actor(folder.path(), "[settings]\ndo = \"note seen\"\n")?;
     cli.output(&["plugin", "deploy", plugin.to_str().context("a path of UTF-8")?]).await?;
 
+    let until_decided = async |events: u64| {
+        until("all are decided", async || {
+            let stats: Value = cli.json(&["stats", "--json"]).await?;
+            Ok((stats["plans"]["decided"] == events).then_some(()))
+        })
+        .await
+    };
+    let (sender, warm) = (Sender::new(&parts.request_url())?, WARM * u64::try_from(QUEUES)?);
+    post(&sender, 0..warm).await?;
+    until_decided(warm).await?;
+
     let spent = || -> anyhow::Result<[f64; 2]> {
         let of = |pid| anyhow::Ok(cpu_time(pid)?.as_secs_f64() * 1e6);
         let hosts = hosts.iter().map(|host| of(host.id()?)).sum::<anyhow::Result<f64>>()?;
@@ -83,16 +97,12 @@ async fn one(count: usize, events: u64) -> anyhow::Result<Cost> {
     for host in &hosts {
         host.signal("STOP").await?;
     }
-    post(&Sender::new(&parts.request_url())?, events).await?;
+    post(&sender, warm..warm + events).await?;
     let (before, since) = (spent()?, Instant::now());
     for host in &hosts {
         host.signal("CONT").await?;
     }
-    until("all are decided", async || {
-        let stats: Value = cli.json(&["stats", "--json"]).await?;
-        Ok((stats["plans"]["decided"] == events).then_some(()))
-    })
-    .await?;
+    until_decided(warm + events).await?;
     let (after, took_s) = (spent()?, since.elapsed().as_secs_f64());
     let each = |at: usize| {
         let spent = after[at] - before[at] - idle[at] * took_s;
