@@ -3,10 +3,11 @@
 
 use crate::alert::Alert;
 use crate::condition::{self, Bounds, Memory, Sample, missing};
-use crate::machine::{self, Disk};
+use crate::machine::Disk;
 use crate::roster::LISTED_MS;
 use crate::signal::Signals;
 use crate::store::group::KnownHost;
+use crate::store::keeping::Pages;
 use crate::store::watched::{Sending, WatchedBatch};
 use crate::store::{self, Batch, Store, StoreError};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use tokio::time::{MissedTickBehavior, interval};
 pub struct Gauge<S> {
     /// What is asked how much waits and is parked, and where alerts are recorded.
     pub store: S,
-    /// The directory whose disk and file are looked at.
+    /// The directory whose disk is looked at.
     pub data: PathBuf,
     /// What the queues said of themselves.
     pub signals: Arc<Signals>,
@@ -66,6 +67,7 @@ impl<S: Store> Gauge<S> {
     async fn sample(&self, now_ms: u64) -> Result<(Sample, Vec<KnownHost>), StoreError> {
         let stats = self.store.stats().await?;
         let oldest_ms = self.store.oldest_waiting_ms().await?;
+        let Pages { all, bytes, .. } = self.store.pages().await?;
         let disk = Disk::of(&self.data);
         if let Err(error) = &disk {
             tracing::warn!("failed to {error:#}");
@@ -74,7 +76,7 @@ impl<S: Store> Gauge<S> {
             waiting_ms: Some(oldest_ms.map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms))),
             parked: Some(stats.parked + stats.effects.parked),
             disk_percent: disk.ok().map(|disk| disk.used_percent()),
-            store_bytes: machine::store_bytes(&self.data),
+            store_bytes: Some(all.saturating_mul(bytes)),
             backlog: self.signals.counts.backlog(),
         };
         Ok((sample, self.store.hosts(now_ms.saturating_sub(LISTED_MS)).await?))

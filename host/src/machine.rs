@@ -37,13 +37,6 @@ impl Disk {
     }
 }
 
-/// Bytes of the store in this directory: its file, and what is not yet moved into it.
-#[must_use]
-pub fn store_bytes(data: &Path) -> Option<u64> {
-    let bytes = |name: &str| fs::metadata(data.join(name)).map(|found| found.len());
-    Some(bytes("store.sqlite").ok()? + bytes("store.sqlite-wal").unwrap_or_default())
-}
-
 /// Files that this process may have open at a time; `None`: any number.
 #[must_use]
 pub fn open_files_max() -> Option<u64> {

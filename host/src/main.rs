@@ -155,9 +155,11 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Capacity(args) => command::capacity::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Doctor(args) => command::doctor::run(args, config(), &found()?).await,
             Command::Backup(args) => {
-                command::backup::backup(args, &found()?).await.map(|()| ExitCode::SUCCESS)
+                command::backup::backup(args, &config()?, &found()?).await.map(|()| ExitCode::SUCCESS)
             }
-            Command::Restore(args) => command::backup::restore(args, here).await.map(|()| ExitCode::SUCCESS),
+            Command::Restore(args) => {
+                command::backup::restore(args, &config()?, here).await.map(|()| ExitCode::SUCCESS)
+            }
             Command::Store(command) => {
                 command::store::run(command, config, here).await.map(|()| ExitCode::SUCCESS)
             }

@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod collector;
+pub mod database;
 pub mod parts;
 pub mod process;
 pub mod registry;
@@ -21,6 +22,8 @@ use tokio::process::Command;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The user's state, in a test's directory.
 const STATE: &str = "state";
+/// Says where a host keeps everything.
+const STORE_URL: &str = "TIDEGATE_STORE_URL";
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -63,7 +66,8 @@ pub fn actor(dir: &Path, manifest: &str) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-/// `tidegate` with these arguments: in this directory, with nothing of the operator's own settings but the tools.
+/// `tidegate` with these arguments: in this directory, with nothing of the operator's own settings but the tools; where a
+/// server is named, with the directory's database.
 fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Command> {
     let mut command = Command::new(tidegate()?);
     for (name, _) in std::env::vars_os() {
@@ -74,8 +78,30 @@ fn command(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Co
         }
     }
     command.current_dir(dir).args(args).env_remove("RUST_LOG");
+    command.envs(database::url(dir)?.map(|url| (STORE_URL, url)));
     command.env("XDG_STATE_HOME", dir.join(STATE)).envs(env.iter().copied());
     Ok(command)
+}
+
+/// The same for what works on a store: the directory's database is there, unless this environment names another.
+fn host(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Command> {
+    if env.iter().all(|(name, _)| *name != STORE_URL) {
+        database::ensure(dir)?;
+    }
+    command(dir, args, env)
+}
+
+/// The bytes of all that the host in this directory has stored: the values in its database, or its files.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn stored(dir: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    if let Some(values) = database::values(dir)? {
+        return Ok(values);
+    }
+    let file = |name| std::fs::read(dir.join("data").join(name));
+    let store = file("store.sqlite").context("the store is where it is looked for")?;
+    Ok(vec![store, file("store.sqlite-wal").unwrap_or_default()])
 }
 
 /// Looks again and again until there is something. An error is nothing yet: what is asked may be starting.
@@ -142,7 +168,7 @@ impl Dev {
             Path::new(build).join("index.js").exists(),
             "{build}/index.js is missing; type: cargo xtask edge"
         );
-        let mut command = command(dir, &["dev", "--json", "--data", "data"], env)?;
+        let mut command = host(dir, &["dev", "--json", "--data", "data"], env)?;
         command.args(args);
         command.env("TIDEGATE_DEV_WORKER_BUILD", build);
         let mut process = Process::start("tidegate dev", command, &dir.join("dev.log"))?;
@@ -241,7 +267,7 @@ pub fn start_run(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Process> {
 /// # Errors
 /// As [`start_run`].
 pub fn start_run_of(program: Option<&Path>, dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Process> {
-    let run = command(dir, &["run", "--data", "data"], env)?;
+    let run = host(dir, &["run", "--data", "data"], env)?;
     let program = program.map_or_else(|| run.as_std().get_program(), Path::as_os_str);
     // A limit on the size of files then fails a write, as a full disk does, instead of ending the process.
     let mut shell = Command::new("sh");

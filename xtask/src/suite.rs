@@ -32,6 +32,27 @@ const TOOLS: [&str; 18] = [
 /// The tests that hold for a store in a file and in a database; what is said of the file alone is in modules named `file`.
 const ON_POSTGRES: [&str; 5] = ["store", "lanes", "executor", "elsewhere", "roster"];
 
+/// Of the tests of the whole, the modules that are about what a host keeps.
+const WHOLE_ON_POSTGRES: [&str; 17] = [
+    "api",
+    "chaos",
+    "dev",
+    "diff",
+    "hostile",
+    "keep",
+    "large",
+    "log",
+    "operate::alert",
+    "operate::doctor",
+    "parked",
+    "reload",
+    "signal",
+    "signature",
+    "swap",
+    "trial",
+    "watch",
+];
+
 /// Builds what the tests run, then format, lints and tests.
 pub(crate) fn run(root: &Path, tools: &Tools, filter: Option<&str>) -> anyhow::Result<()> {
     for tool in TOOLS {
@@ -89,23 +110,26 @@ fn tests(root: &Path, has_nextest: bool) -> Command {
 
 /// Those tests once more that are about what the store keeps, with everything in PostgreSQL.
 fn on_postgres(root: &Path, tools: &Tools, has_nextest: bool, filter: Option<&str>) -> anyhow::Result<()> {
-    eprintln!(
-        "The tests of the store, the lanes, the executor and bodies elsewhere again, on PostgreSQL, and those of several hosts:"
-    );
+    eprintln!("The tests that are about what a host keeps again, on PostgreSQL, and those of several hosts:");
     let server = Server::start(tools, Disk::Hurries)?;
-    let mut tests = tests(root, has_nextest);
-    postgres::name_to(&mut tests, Some(&server));
-    for name in ON_POSTGRES {
-        tests.args(["--test", name]);
-    }
-    match has_nextest {
-        // A filter that none of these has is none's fault.
-        true => tests
-            .args(["--no-tests", "pass", "--run-ignored", "all", "-E", "not test(/^file::/)"])
-            .args(filter),
-        false => tests.args(filter).args(["--", "--include-ignored", "--skip", "file::"]),
+    let tests = || {
+        let mut tests = tests(root, has_nextest);
+        postgres::name_to(&mut tests, Some(&server));
+        tests
     };
-    shell::run(&mut tests)
+    let parts = ON_POSTGRES.iter().flat_map(|name| ["--test", name]);
+    if has_nextest {
+        let modules = WHOLE_ON_POSTGRES.join("|");
+        let which = format!("not test(/(^|::)file::/) and (not binary(whole) or test(/^({modules})::/))");
+        // A filter that none of these has is none's fault.
+        let args = ["--test", "whole", "--no-tests", "pass", "--run-ignored", "all", "-E", &which];
+        return shell::run(tests().args(parts).args(args).args(filter));
+    }
+    let all = ["--include-ignored", "--skip", "file::"];
+    shell::run(tests().args(parts).args(filter).arg("--").args(all))?;
+    let modules = WHOLE_ON_POSTGRES.map(|module| format!("{module}::"));
+    let whole = filter.map_or(modules.to_vec(), |filter| vec![filter.to_owned()]);
+    shell::run(tests().args(["--test", "whole", "--"]).args(all).args(whole))
 }
 
 fn has_nextest() -> bool {

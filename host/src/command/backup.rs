@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use file::{Manifest, Part};
 use place::Place;
 use std::path::{Path, PathBuf};
+use tidegate::config::Config;
 use tidegate::store::sqlite::inspect::{self, SCHEMA};
 
 /// What is in a backup, and where it belongs in the data directory. In this order: what the queue had given out before it
@@ -44,7 +45,11 @@ pub(crate) struct RestoreArgs {
     force: bool,
 }
 
-pub(crate) async fn backup(args: BackupArgs, host: &Host) -> anyhow::Result<()> {
+pub(crate) async fn backup(args: BackupArgs, config: &Config, host: &Host) -> anyhow::Result<()> {
+    ensure!(
+        config.store.url.is_empty(),
+        "everything is in the database that `store.url` names: back that up, with `pg_dump` or as its server does"
+    );
     let data = host
         .dir()
         .context("a backup is made on the host's machine: run it there, without --host")?
@@ -96,7 +101,12 @@ fn write(data: &Path, file: &Path) -> anyhow::Result<Manifest> {
     Ok(manifest)
 }
 
-pub(crate) async fn restore(args: RestoreArgs, data: &Path) -> anyhow::Result<()> {
+pub(crate) async fn restore(args: RestoreArgs, config: &Config, data: &Path) -> anyhow::Result<()> {
+    ensure!(
+        config.store.url.is_empty(),
+        "a host here has the database that `store.url` names, and reads no file: restore without it, then type: tidegate store \
+         copy --from sqlite --to postgres"
+    );
     let (data, file) = (data.to_owned(), args.file);
     let task = tokio::task::spawn_blocking(move || put_back(&data, &file, args.force));
     let done = task.await.context("restore the backup")??;

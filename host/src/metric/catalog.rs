@@ -269,7 +269,7 @@ fn machine(readings: &Readings) -> Vec<Family> {
     let Readings { pages, counted, disk_free_bytes, .. } = readings;
     let version = env!("CARGO_PKG_VERSION");
     vec![
-        gauge("tidegate_store_bytes", "Bytes of the store's file.")
+        gauge("tidegate_store_bytes", "Bytes of the store: its file, or its database.")
             .with(pages.all.saturating_mul(pages.bytes)),
         gauge("tidegate_store_free_bytes", "Bytes of it that the next events will fill.")
             .with(pages.free.saturating_mul(pages.bytes)),

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use tidegate::store::stats::Stats;
 use tidegate_tests::sender::Sender;
-use tidegate_tests::system::{Dev, actor, until};
+use tidegate_tests::system::{Dev, actor, stored, until};
 
 /// Words that are nowhere but in what the tests send.
 const NAME: &str = "Ottokar Quillfeather";
@@ -29,14 +29,9 @@ fn words_in(bytes: &[u8]) -> Vec<&'static str> {
     words.into_iter().filter(|word| bytes.windows(word.len()).any(|part| part == word.as_bytes())).collect()
 }
 
-/// What of these words stands in the store's files.
+/// What of these words stands in the store.
 fn words_in_store(dir: &Path) -> anyhow::Result<Vec<&'static str>> {
-    let mut words = Vec::new();
-    for file in ["store.sqlite", "store.sqlite-wal"] {
-        words.extend(words_in(&fs::read(dir.join("data").join(file)).unwrap_or_default()));
-    }
-    ensure!(dir.join("data/store.sqlite").exists(), "the store is where it is looked for");
-    Ok(words)
+    Ok(stored(dir)?.iter().flat_map(|bytes| words_in(bytes)).collect())
 }
 
 async fn found(dev: &Dev) -> anyhow::Result<usize> {

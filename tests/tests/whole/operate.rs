@@ -2,8 +2,8 @@
 //! the manifests.
 
 mod alert;
-mod backup;
 mod doctor;
+mod file;
 mod kubernetes;
 mod unit;
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::sender::{Sender, loan};
-use tidegate_tests::system::{self, Dev, actor};
+use tidegate_tests::system::{self, Dev, actor, until};
 
 /// Second attempts come soon, and so does what a killed host held.
 const SOON: [(&str, &str); 2] =
@@ -43,7 +43,12 @@ async fn a_log_for_programs_has_the_ids_beside_the_message() -> anyhow::Result<(
     dev.cli.all_settled(&[parked]).await?;
     receiver.until_answered(&performed.to_string(), 200).await?;
 
-    let log = dev.process.log()?;
+    // It is logged once it is recorded, and the target was answered before that.
+    let about_performed = format!("\"receipt\":\"{performed}\"");
+    let log = until("what was performed is logged", async || {
+        Ok(Some(dev.process.log()?).filter(|log| log.contains(&about_performed)))
+    });
+    let log = log.await?;
     let lines = log.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned()));
     let lines: Vec<Value> = lines.collect::<anyhow::Result<_>>()?;
     let about = |receipt: String| lines.iter().filter(move |line| line["receipt"] == receipt);

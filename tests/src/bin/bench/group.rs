@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 use tidegate_tests::bench;
 use tidegate_tests::sender::Sender;
 use tidegate_tests::system::cli::Cli;
+use tidegate_tests::system::database::SERVER;
 use tidegate_tests::system::parts::Parts;
 use tidegate_tests::system::process::Process;
 use tidegate_tests::system::{actor, until};
 
-/// The variable that names the server: `postgres://USER@HOST:PORT`.
-const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
 const DATABASE: &str = "bench_group";
 const QUEUES: usize = 4;
 const HOSTS: [usize; 3] = [1, 2, 4];

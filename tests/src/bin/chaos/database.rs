@@ -5,9 +5,8 @@ use postgres::{Client, Config, NoTls};
 use rustix::process::Pid;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tidegate_tests::system::database::SERVER;
 
-/// The variable that names a server: `postgres://USER@HOST:PORT`.
-pub(crate) const SERVER: &str = "TIDEGATE_TEST_POSTGRES";
 const NAME: &str = "chaos";
 /// What the server says to whoever comes while the database is away.
 pub(crate) const REFUSED: &str = "database \"chaos\" is not currently accepting connections";

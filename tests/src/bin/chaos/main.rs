@@ -27,6 +27,7 @@ use tidegate_sender::player::Told;
 use tidegate_sender::policy::Answer;
 use tidegate_tests::play::{keep_log, play};
 use tidegate_tests::system::cli::Cli;
+use tidegate_tests::system::database::SERVER;
 use tidegate_tests::system::{actor, until};
 use tokio::time::Instant;
 
@@ -100,7 +101,7 @@ async fn run(options: &Options) -> anyhow::Result<judge::Report> {
         options.hosts == 1 || database.is_some(),
         "--hosts={}: several hosts share a database: name a server in {}; `cargo xtask postgres` starts one",
         options.hosts,
-        database::SERVER
+        SERVER
     );
     let queues = if options.hosts > 1 { QUEUES } else { 1 };
     let from = options.from.as_deref();

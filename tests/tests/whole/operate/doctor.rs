@@ -27,7 +27,7 @@ fn operator(dir: &Path, dev: &Dev, receiver: &Receiver) -> Cli {
 }
 
 /// What it finds, which must end it with this code.
-async fn findings(cli: &Cli, code: i32) -> anyhow::Result<Vec<Value>> {
+pub(super) async fn findings(cli: &Cli, code: i32) -> anyhow::Result<Vec<Value>> {
     let output = cli.run(&["doctor", "--json"]).await?;
     let report: Value = serde_json::from_slice(&output.stdout)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
@@ -36,7 +36,7 @@ async fn findings(cli: &Cli, code: i32) -> anyhow::Result<Vec<Value>> {
 }
 
 /// Asserts that this check has a finding of this level that says this, with what to do.
-async fn finds(cli: &Cli, check: &str, level: &str, words: &str) -> anyhow::Result<()> {
+pub(super) async fn finds(cli: &Cli, check: &str, level: &str, words: &str) -> anyhow::Result<()> {
     let code = i32::from(level == "problem");
     let findings = findings(cli, code).await?;
     let found = findings.iter().find(|it| {
@@ -112,7 +112,7 @@ async fn a_good_system_has_no_problem_and_each_fault_is_found_with_what_to_type(
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_a_damaged_store_and_a_newer_one_are_found() -> anyhow::Result<()> {
+async fn a_clock_that_is_wrong_is_found() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -122,21 +122,5 @@ async fn a_clock_that_is_wrong_a_damaged_store_and_a_newer_one_are_found() -> an
     let cli = Cli::new(dir.path()).with("TIDEGATE_EDGE_URL", &url).with("TIDEGATE_EDGE_TOKEN", "a");
     finds(&cli, "clock", "problem", "from that of the edge").await?;
     serving.abort();
-
-    let data = dir.path().join("data");
-    std::fs::create_dir_all(&data)?;
-    let golden = tidegate_tests::edge::root().join("host/tests/golden/store-v4.sqlite");
-    let store = data.join("store.sqlite");
-    let mut bytes = std::fs::read(golden)?;
-    std::fs::write(&store, &bytes)?;
-    let found = findings(&cli, 1).await?;
-    ensure!(found.iter().any(|it| it["check"] == "store" && it["level"] == "ok"), "{found:#?}");
-    let (page, half) = (8_192, bytes.len() / 2 / 8_192 * 8_192);
-    bytes[half..half + page].fill(0xaa);
-    std::fs::write(&store, &bytes)?;
-    finds(&cli, "store", "problem", "damaged").await?;
-    // Bytes 60 to 63 of a SQLite file are its user version.
-    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
-    std::fs::write(&store, &bytes)?;
-    finds(&cli, "store", "problem", "schema 99").await
+    Ok(())
 }

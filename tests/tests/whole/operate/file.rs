@@ -1,8 +1,11 @@
-//! A backup of a host that works, put back elsewhere.
+//! What is said of a store in a file alone: a backup of a host that works, put back elsewhere, and what `tidegate doctor`
+//! finds in it.
 
+use super::doctor::{findings, finds};
 use super::stray;
 use anyhow::ensure;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use tidegate_tests::sender::{Sender, loan};
 use tidegate_tests::system::cli::Cli;
 use tidegate_tests::system::{Dev, until};
@@ -46,4 +49,46 @@ async fn a_backup_of_a_working_host_is_put_back_in_another_directory() -> anyhow
     let same = events.iter().map(|event| event.receipt).eq(receipts.iter().copied());
     ensure!(same && restored.cli.parked().await?.len() == 1, "{events:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn where_everything_is_in_a_database_a_file_that_was_left_is_not_taken_for_it() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    put_golden(dir.path())?;
+    let in_file = Cli::new(dir.path());
+    in_file.output(&["backup", "host.tar"]).await?;
+    let in_database = in_file.with("TIDEGATE_STORE_URL", "postgres://tidegate@db.example/tidegate");
+    let said = in_database.refusal(&["backup", "another.tar"]).await?;
+    ensure!(said.contains("`store.url`") && said.contains("pg_dump"), "{said}");
+    ensure!(!dir.path().join("another.tar").exists());
+    let said = in_database.refusal(&["restore", "host.tar", "--force"]).await?;
+    ensure!(said.contains("`store.url`") && said.contains("tidegate store copy"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_store_and_a_newer_one_are_found() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let cli = Cli::new(dir.path());
+    let store = put_golden(dir.path())?;
+    let mut bytes = std::fs::read(&store)?;
+    let found = findings(&cli, 1).await?;
+    ensure!(found.iter().any(|it| it["check"] == "store" && it["level"] == "ok"), "{found:#?}");
+    let (page, half) = (8_192, bytes.len() / 2 / 8_192 * 8_192);
+    bytes[half..half + page].fill(0xaa);
+    std::fs::write(&store, &bytes)?;
+    finds(&cli, "store", "problem", "damaged").await?;
+    // Bytes 60 to 63 of a SQLite file are its user version.
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&store, &bytes)?;
+    finds(&cli, "store", "problem", "schema 99").await
+}
+
+/// Puts a store of an earlier day where this directory's host would have its own.
+fn put_golden(dir: &Path) -> anyhow::Result<PathBuf> {
+    let data = dir.join("data");
+    std::fs::create_dir_all(&data)?;
+    let store = data.join("store.sqlite");
+    std::fs::copy(tidegate_tests::edge::root().join("host/tests/golden/store-v4.sqlite"), &store)?;
+    Ok(store)
 }
