@@ -24,6 +24,7 @@ mod seam;
 mod state;
 mod subjects;
 mod tally;
+pub(super) mod tenure;
 mod versions;
 mod watched;
 mod write;
