@@ -101,13 +101,14 @@ impl Tenure {
         Ok(id)
     }
 
-    /// On a session made anew. The server may not have noticed yet that the one before is gone.
+    /// On a session made anew. The server may not have noticed yet that the one before is gone; and another host may have
+    /// taken what nobody had locked, and given it away again, until just now.
     fn lock_again(&self, session: &mut impl Session) -> anyhow::Result<()> {
         let mut missing = self.held;
         loop {
             missing = missing.without(session.try_lock(missing)?);
             if missing.is_empty() {
-                return Ok(());
+                return self.check(session);
             }
             session.wait(missing)?;
             self.check(session)?;
