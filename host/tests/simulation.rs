@@ -13,8 +13,12 @@ mod queue;
 mod run;
 #[path = "simulation/scenario.rs"]
 mod scenario;
+#[path = "simulation/several.rs"]
+mod several;
 #[path = "simulation/target.rs"]
 mod target;
+#[path = "simulation/witness.rs"]
+mod witness;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -22,6 +26,8 @@ use run::run;
 
 /// Seeds in each of the tests below, which can run beside each other.
 const SEEDS: u64 = 500;
+/// Of several hosts.
+const SEVERAL: u64 = 200;
 
 #[test]
 fn nothing_is_lost_and_nothing_happens_twice_in_the_first_seeds() {
@@ -44,6 +50,16 @@ fn nothing_is_lost_and_nothing_happens_twice_in_the_fourth_seeds() {
 }
 
 #[test]
+fn several_hosts_lose_nothing_and_do_nothing_twice_in_the_first_seeds() {
+    (0..SEVERAL).for_each(|seed| drop(several::run(seed)));
+}
+
+#[test]
+fn several_hosts_lose_nothing_and_do_nothing_twice_in_the_second_seeds() {
+    (SEVERAL..2 * SEVERAL).for_each(|seed| drop(several::run(seed)));
+}
+
+#[test]
 fn the_same_seed_is_the_same_run() {
     for seed in 0..40 {
         assert_eq!(run(seed), run(seed), "seed {seed}");
@@ -55,6 +71,7 @@ fn the_same_seed_is_the_same_run() {
 fn a_seed_tells_its_story() {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let first = number("TIDEGATE_SIM_SEED").unwrap_or(0);
+    let run = if std::env::var_os("TIDEGATE_SIM_SEVERAL").is_some() { several::run } else { run };
     for seed in first..first + number("TIDEGATE_SIM_SEEDS").unwrap_or(1) {
         println!("seed {seed}\n{}", run(seed).join("\n"));
     }

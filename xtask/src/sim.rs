@@ -13,6 +13,9 @@ pub(crate) struct Options {
     /// How many, each with the next seed.
     #[arg(long, value_name = "M", default_value_t = 1)]
     seeds: u64,
+    /// Of several hosts on one store.
+    #[arg(long)]
+    several: bool,
 }
 
 /// Runs them.
@@ -21,6 +24,9 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     let mut test = shell::cargo(root);
     test.env("TIDEGATE_SIM_SEED", options.seed.to_string());
     test.env("TIDEGATE_SIM_SEEDS", options.seeds.to_string());
+    if options.several {
+        test.env("TIDEGATE_SIM_SEVERAL", "1");
+    }
     test.args(["test", "--quiet", "--release", "--workspace", "--test", "simulation", "--"]);
     shell::run(test.args(["--exact", "a_seed_tells_its_story", "--nocapture"]))
 }

@@ -15,6 +15,7 @@ use super::group::{Change, KnownHost, Member, News};
 use super::keeping::Pages;
 use super::seal::StoreKeys;
 use super::sql::database::{Cell, Columns, Connection, Database, Read, Row, Rows, Work};
+use super::sql::tenure::Tenure;
 use super::sql::{Opened, Others};
 use crate::partition::Partitions;
 use anyhow::{Context as _, bail};
@@ -26,7 +27,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tenure::Tenure;
+use tenure::Locks;
 
 /// Between two questions to a server that does not answer, or does not know yet.
 const WAIT: Duration = Duration::from_millis(250);
@@ -108,13 +109,13 @@ impl Postgres {
         let Self { server, keys, live, tenure } = self;
         let tenure = tenure.as_mut().context("this connection only reads")?;
         let mut client = begin_session(server)?;
-        tenure.check(&mut client)?;
+        tenure.check(&mut Locks::new(&mut client))?;
         let mut client = lock(server, tenure, client)?;
-        tenure.check(&mut client)?;
+        tenure.check(&mut Locks::new(&mut client))?;
         schema::migrate(&mut client, tenure::TURN)?;
         may(&mut client)?;
         schema::need(&mut client, keys)?;
-        tenure.enter(&mut client)?;
+        tenure.enter(&mut Locks::new(&mut client))?;
         *live = Some(Live { shares: tenure.shares(), ..Live::new(client, keys) });
         Ok(())
     }
@@ -123,9 +124,9 @@ impl Postgres {
     fn settle(&self, transaction: &str, lost: anyhow::Error) -> anyhow::Result<()> {
         tracing::warn!("lost the database while it wrote, asking what became of it: {lost:#}");
         let tenure = self.tenure.as_ref().context("this connection only reads")?;
+        let ask = |mut client: Held| tenure::was_committed(tenure, &mut client, transaction);
         loop {
-            match self.server.connect().and_then(|mut client| tenure.was_committed(&mut client, transaction))
-            {
+            match self.server.connect().and_then(ask) {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(lost),
                 Err(error) => tracing::warn!("the database does not say, asking again: {error:#}"),
@@ -140,9 +141,9 @@ impl Postgres {
 fn lock(server: &Server, tenure: &Tenure, mut client: Held) -> anyhow::Result<Held> {
     let since = Instant::now();
     loop {
-        match tenure.try_lock(&mut client) {
+        match tenure::try_lock(tenure, &mut client) {
             Ok(true) => return Ok(client),
-            Ok(false) => tenure.may_wait(since)?,
+            Ok(false) => tenure::may_wait(tenure, since)?,
             Err(error) if tenure.is_patient() && client.is_closed() => {
                 tracing::warn!("lost the database that another host works on, asking again: {error:#}");
                 client = reconnect(server);
@@ -177,9 +178,10 @@ impl Connection for Postgres {
         let live = self.live.as_ref().context("connect to the database")?;
         let tenure = self.tenure.as_mut().context("this connection only reads")?;
         let mut client = live.client.borrow_mut();
+        let mut locks = Locks::new(&mut client);
         let done = match change {
-            Change::Claim(wanted) => tenure.claim(&mut client, wanted),
-            Change::Release(lost) => tenure.release(&mut client, lost).map(|()| Partitions::NONE),
+            Change::Claim(wanted) => tenure.claim(&mut locks, wanted),
+            Change::Release(lost) => tenure.release(&mut locks, lost).map(|()| Partitions::NONE),
         };
         drop(client);
         if done.is_err() {
@@ -199,7 +201,7 @@ impl Connection for Postgres {
 
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()> {
         // One that was lost since the last transaction is found so here, when nothing of this one was sent.
-        let begin = self.tenure.as_ref().context("this connection only reads")?.begin();
+        let begin = tenure::begin(self.tenure.as_ref().context("this connection only reads")?);
         let transaction = match self.live()?.begin(&begin) {
             Err(_) if self.is_lost() => self.live()?.begin(&begin),
             begun => begun,

@@ -24,6 +24,7 @@ mod seam;
 mod state;
 mod subjects;
 mod tally;
+pub(super) mod tenure;
 mod versions;
 mod watched;
 mod write;
@@ -43,6 +44,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use writer::Writer;
 
+pub use super::sqlite::Server;
 pub use writer::Disk;
 
 /// Batches that may wait for the writer before `commit` itself waits.
@@ -57,7 +59,7 @@ struct Inner {
     reader: Reader,
     /// What people ask may take long: it keeps nobody from deciding and performing.
     people: Reader,
-    /// Set for a store in memory: how long a read takes.
+    /// Set for a store in memory: how long it takes until the database reads, and from then on until what it read is heard.
     pause: Option<fn() -> Duration>,
     look: Arc<LookThrough>,
     /// Which host this is of those that share the store.
@@ -166,23 +168,35 @@ impl SqlStore {
     /// When it cannot be made.
     pub fn in_memory(name: &str, pause: fn() -> Duration) -> anyhow::Result<(Self, Disk)> {
         let (writes, reads) = sqlite::in_memory(name)?;
+        Ok(Self::in_steps([writes, reads], pause, None))
+    }
+
+    /// As [`Self::in_memory`], for one of several hosts, which share what is in memory at this server.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn in_memory_shared(
+        server: &Arc<Server>,
+        host: Host,
+        pause: fn() -> Duration,
+    ) -> anyhow::Result<(Self, Disk)> {
+        let shared = sqlite::open_shared(server, host)?;
+        let (connections, group) = ([shared.writer, shared.reader], (shared.id, shared.told));
+        Ok(Self::in_steps(connections, pause, Some(group)))
+    }
+
+    fn in_steps(
+        [writes, reads]: [Box<dyn Connection>; 2],
+        pause: fn() -> Duration,
+        group: Option<(i64, watch::Receiver<Told>)>,
+    ) -> (Self, Disk) {
         let (writer, disk) = Writer::in_steps(writes, BATCHES_WAITING_MAX);
         let reader = Arc::new(Mutex::new(reads));
         let people = Arc::clone(&reader);
         let look: Arc<LookThrough> = Arc::new(|_, _| Ok(Vec::new()));
-        Ok((
-            Self(Arc::new(Inner {
-                writer,
-                reader,
-                people,
-                pause: Some(pause),
-                look,
-                own: None,
-                told: no_news(),
-                _lock: None,
-            })),
-            disk,
-        ))
+        let (own, told) = group.map_or_else(|| (None, no_news()), |(own, told)| (Some(own), told));
+        let pause = Some(pause);
+        (Self(Arc::new(Inner { writer, reader, people, pause, look, own, told, _lock: None })), disk)
     }
 
     async fn read<T: Send + 'static>(
@@ -231,7 +245,9 @@ async fn on<T: Send + 'static>(
     };
     if let Some(pause) = pause {
         tokio::time::sleep(pause()).await;
-        return Ok(query()?);
+        let found = query();
+        tokio::time::sleep(pause()).await;
+        return Ok(found?);
     }
     Ok(tokio::task::spawn_blocking(query).await.context("read the store")??)
 }

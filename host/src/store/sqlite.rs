@@ -4,6 +4,7 @@ mod function;
 pub mod inspect;
 mod look;
 mod schema;
+mod shared;
 
 use super::group::{Change, KnownHost, Member, News};
 use super::keeping::Pages;
@@ -18,9 +19,12 @@ use rusqlite::vtab::array::Array;
 use std::borrow::Cow;
 use std::fs::File;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+
+pub use shared::Server;
+pub(super) use shared::open as open_shared;
 
 /// Opens or makes `store.sqlite` in this directory.
 pub(super) fn open(dir: &Path, keys: &StoreKeys) -> anyhow::Result<Opened> {
@@ -42,13 +46,16 @@ pub(super) fn open(dir: &Path, keys: &StoreKeys) -> anyhow::Result<Opened> {
 
 /// A database in memory that this process knows by this name: what writes it, and what reads it.
 pub(super) fn in_memory(name: &str) -> anyhow::Result<(Box<dyn Connection>, Box<dyn Connection>)> {
-    let uri = format!("file:/{name}?vfs=memdb");
-    let keys = StoreKeys::default();
-    let connect =
-        || anyhow::Ok(Box::new(Sqlite { db: schema::connect(Path::new(&uri), &keys)?, keys: keys.clone() }));
+    let (uri, keys) = (in_memory_at(name), StoreKeys::default());
+    let connect = || anyhow::Ok(Box::new(Sqlite { db: schema::connect(&uri, &keys)?, keys: keys.clone() }));
     let mut writer = connect()?;
     schema::migrate(&mut writer.db, &keys)?;
     Ok((writer, connect()?))
+}
+
+/// Where SQLite has a database of this name in memory.
+fn in_memory_at(name: &str) -> PathBuf {
+    format!("file:/{name}?vfs=memdb").into()
 }
 
 struct Sqlite {
@@ -56,15 +63,25 @@ struct Sqlite {
     keys: StoreKeys,
 }
 
+impl Sqlite {
+    const fn on(&self) -> On<'_> {
+        On { db: &self.db, keys: &self.keys, server: None }
+    }
+
+    fn write_with(&mut self, server: Option<&Server>, write: &mut Work<'_>) -> anyhow::Result<()> {
+        let transaction = self.db.transaction().context("begin a transaction")?;
+        write(&On { db: &transaction, keys: &self.keys, server })?;
+        transaction.commit().context("commit")
+    }
+}
+
 impl Connection for Sqlite {
     fn read(&mut self, read: &mut Work<'_>) -> anyhow::Result<()> {
-        read(&On { db: &self.db, keys: &self.keys })
+        read(&self.on())
     }
 
     fn write(&mut self, write: &mut Work<'_>) -> anyhow::Result<()> {
-        let transaction = self.db.transaction().context("begin a transaction")?;
-        write(&On { db: &transaction, keys: &self.keys })?;
-        transaction.commit().context("commit")
+        self.write_with(None, write)
     }
 
     /// A file is one host's.
@@ -80,6 +97,8 @@ impl Connection for Sqlite {
 struct On<'c> {
     db: &'c rusqlite::Connection,
     keys: &'c StoreKeys,
+    /// Of several hosts on one database.
+    server: Option<&'c Server>,
 }
 
 impl Database for On<'_> {
@@ -138,14 +157,17 @@ impl Database for On<'_> {
     }
 
     fn members(&self) -> anyhow::Result<Vec<Member>> {
-        Ok(Vec::new())
+        self.server.map_or_else(|| Ok(Vec::new()), |server| server.members(self))
     }
 
     fn hosts(&self, _: u64) -> anyhow::Result<Vec<KnownHost>> {
         Ok(Vec::new())
     }
 
-    fn tell_others(&self, _: News) -> anyhow::Result<()> {
+    fn tell_others(&self, news: News) -> anyhow::Result<()> {
+        if let Some(server) = self.server {
+            server.note_news(news);
+        }
         Ok(())
     }
 

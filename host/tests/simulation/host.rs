@@ -1,7 +1,7 @@
 //! One host of a run: the real pump, pipeline, revisiting, sandbox and tables.
 
 use super::queue::BadQueue;
-use super::scenario::{Asks, Scenario};
+use super::scenario::{Asks, Scenario, TARGETS};
 use super::target::{self, Target};
 use super::world::{self, chance, now_ms, pause, step, tell, up_to_ms};
 use std::collections::HashMap;
@@ -10,6 +10,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tidegate::comparison::Comparisons;
 use tidegate::deploy::{By, Candidate, Deployer, Role};
+use tidegate::group::{self, Group};
+use tidegate::heard::Heard;
 use tidegate::holding::Holding;
 use tidegate::limits::Limits;
 use tidegate::partition::Partitions;
@@ -18,13 +20,15 @@ use tidegate::plan::PlanRules;
 use tidegate::plugin::Manifest;
 use tidegate::poll::PollPolicy;
 use tidegate::pump::{self, InFlight, PumpBounds};
+use tidegate::queue::Queue;
+use tidegate::queue::errands::Errands;
 use tidegate::registry::{Active, Standing, Switchboard};
 use tidegate::retry::RetryPolicy;
 use tidegate::revisit;
 use tidegate::sandbox::{Sandbox, SandboxConfig};
 use tidegate::store::sql::{Disk, SqlStore};
 use tidegate::store::versions::{NewVersion, Provenance};
-use tidegate::store::{Batch, Store as _};
+use tidegate::store::{Batch, Store as _, StoreError};
 use tidegate::versions::Versions;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -36,6 +40,9 @@ static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
     Arc::new(Sandbox::new(config).expect("a sandbox"))
 });
 static PLUGINS: LazyLock<Mutex<HashMap<Asks, Vec<Active>>>> = LazyLock::new(Mutex::default);
+
+/// Between two words to the database.
+const HEARTBEAT: Duration = Duration::from_secs(4);
 
 /// The names of the plugins.
 pub(crate) const ACTOR: &str = "actor";
@@ -72,7 +79,7 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
         };
         let kinds = kinds(name);
         let manifest = format!(
-            "name = \"{name}\"\nkinds = {kinds:?}\nhosts = [\"target.example\"]\nemits = [\"loan.ended\"]\narrivals = {arrivals}\n"
+            "name = \"{name}\"\nkinds = {kinds:?}\nhosts = {TARGETS:?}\nemits = [\"loan.ended\"]\narrivals = {arrivals}\n"
         );
         let manifest = Manifest::parse(&manifest).expect("a manifest");
         let deploying =
@@ -93,22 +100,42 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
     plugins
 }
 
-/// The middle of a host. Whoever has the disk says when it writes.
-pub(crate) async fn middle(
-    name: &str,
-    scenario: &Scenario,
-    recorded: &Arc<Notify>,
-) -> (SqlStore, Disk, Arc<Pipeline<SqlStore>>) {
-    let (store, disk) = SqlStore::in_memory(name, pause).expect("a store");
-    let switchboard = Arc::new(Switchboard::default());
-    let versions = Arc::new(versions(store.clone()));
+/// What every part of a host is given.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) store: SqlStore,
+    pub(crate) holding: Arc<Holding>,
+    pub(crate) recorded: Arc<Notify>,
+    pub(crate) stopped: watch::Receiver<bool>,
+}
+
+impl Part {
+    /// Of a host on this store that holds everything, and is never stopped.
+    pub(crate) fn alone(store: SqlStore) -> (Self, watch::Sender<bool>) {
+        let (stop, stopped) = watch::channel(false);
+        let (holding, recorded) = (Holding::new(Partitions::ALL), Arc::default());
+        (Self { store, holding, recorded, stopped }, stop)
+    }
+}
+
+/// The middle of a host.
+pub(crate) struct Middle {
+    pub(crate) pipeline: Arc<Pipeline<SqlStore>>,
+    deployer: Arc<Deployer<SqlStore>>,
+    heard: Arc<Heard>,
+}
+
+pub(crate) async fn middle(part: &Part, scenario: &Scenario) -> Result<Middle, StoreError> {
+    let (switchboard, heard) = (Arc::new(Switchboard::default()), Arc::default());
+    let versions = Arc::new(versions(part.store.clone()));
     let standing = |active: Active| {
         let none = Standing::none(active.manifest.name.clone());
         Standing { active: Some(versions.alive.hold(active)), ..none }
     };
     switchboard.set(plugins(scenario.asks).await.into_iter().map(standing).collect());
+    let deployer = Deployer::new(Arc::clone(&versions), Arc::clone(&switchboard), now_ms);
     let pipeline = Pipeline::new(Parts {
-        store: store.clone(),
+        store: part.store.clone(),
         versions,
         switchboard,
         rules: PlanRules {
@@ -120,19 +147,20 @@ pub(crate) async fn middle(
             share_ms_max: scenario.share_ms_max,
             subjects_bytes_max: scenario.subjects_bytes_max,
             effects_per_minute_max: scenario.effects_per_minute_max,
+            recent_events_max: 1_000,
             ..PipelineBounds::default()
         },
         now_ms,
         chance,
-        recorded: Arc::clone(recorded),
-        holding: Holding::new(Partitions::ALL),
+        recorded: Arc::clone(&part.recorded),
+        holding: Arc::clone(&part.holding),
         edge: None,
-        heard: Arc::default(),
+        heard: Arc::clone(&heard),
         comparisons: Comparisons::new().0,
         signals: Arc::default(),
     });
-    let pipeline = pipeline.await.expect("a pipeline").on_one_thread(pause);
-    (store, disk, Arc::new(pipeline))
+    let pipeline = Arc::new(pipeline.await?.on_one_thread(pause));
+    Ok(Middle { pipeline, deployer: Arc::new(deployer), heard })
 }
 
 /// Records the plugins' versions, as deploying did once.
@@ -151,44 +179,145 @@ pub(crate) async fn record_versions(store: &SqlStore, disk: &mut Disk, asks: Ask
     submitted.durable().await.expect("it is written");
 }
 
-/// Lives until it dies, or for as long as this is polled.
-pub(crate) async fn live(name: &str, scenario: &Scenario, queue: &BadQueue, target: &Target) {
-    let recorded = Arc::new(Notify::new());
-    let born = middle(name, scenario, &recorded);
-    let (store, disk, pipeline) = tokio::select! {
+/// Lives until it dies, or for as long as this is polled: alone on its store.
+pub(crate) async fn live(
+    name: &str,
+    scenario: &Scenario,
+    (host, queue): (usize, &BadQueue),
+    target: &Target,
+) {
+    let (store, disk) = SqlStore::in_memory(name, pause).expect("a store");
+    let (part, _stop) = Part::alone(store);
+    let death = world::strikes(host);
+    let middle = tokio::select! {
         biased;
-        born = born => born,
+        middle = middle(&part, scenario) => middle.expect("memory is always there"),
         // It died while it read what is known.
-        () = world::death() => return,
-    };
-    let (_stop, stopped) = watch::channel(false);
-    let poll = PollPolicy { busy_ms: 10, idle_ms: 100, factor: 2 };
-    let bounds = PumpBounds {
-        in_flight: InFlight::new(16, 1),
-        batch_max: scenario.batch_max,
-        poll,
-        permanent_retry_ms: 100,
+        () = death.notified() => return,
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(write(disk));
-    tasks.spawn(target::perform(store.clone(), target.clone()));
-    tasks.spawn(revisit::run(store, Arc::clone(&pipeline), recorded, now_ms, stopped.clone()));
-    tasks.spawn(pump::run(Arc::new(queue.clone()), pipeline, bounds, pump::alone(), stopped));
+    let stopped = part.stopped.clone();
+    pull(
+        &mut tasks,
+        queue.clone(),
+        &middle.pipeline,
+        (scenario, pump::alone(), &InFlight::new(16, 1)),
+        &stopped,
+    );
+    work(&mut tasks, part, &middle, target);
     tokio::select! {
         biased;
         Some(ended) = tasks.join_next() => panic!("a part of the host stopped: {ended:?}"),
-        () = world::death() => {}
+        () = death.notified() => {}
     }
     tasks.shutdown().await;
 }
 
-/// The disk: it takes its time, at times a long one, and what it has not written when the host dies is gone.
+/// How the life of one of several hosts ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was told to.
+    InGoodOrder,
+    /// Another host has held what this one held.
+    TakenOver,
+    /// It could not read what is known.
+    NotBegun,
+}
+
+/// Lives until it is told to stop, or taken over: one of several on its store.
+pub(crate) async fn share(
+    part: Part,
+    disk: Disk,
+    (scenario, queues): (Arc<Scenario>, Vec<BadQueue>),
+    target: Target,
+) -> End {
+    let mut writing = JoinSet::new();
+    writing.spawn(write(disk));
+    let Ok(middle) = middle(&part, &scenario).await else { return End::NotBegun };
+    let (store, stopped) = (part.store.clone(), part.stopped.clone());
+    let mut tasks = JoinSet::new();
+    let pullers: Vec<_> = queues.iter().map(|_| watch::Sender::new(0)).collect();
+    let in_flight = InFlight::new(32, queues.len() + 1);
+    for (queue, pullers) in queues.into_iter().zip(&pullers) {
+        pull(&mut tasks, queue, &middle.pipeline, (&scenario, pullers.subscribe(), &in_flight), &stopped);
+    }
+    let errands = Errands::new(store.clone(), Arc::clone(&part.holding));
+    pull(&mut tasks, errands, &middle.pipeline, (&scenario, pump::alone(), &in_flight), &stopped);
+    work(&mut tasks, part, &middle, &target);
+    let Middle { pipeline, deployer, heard } = middle;
+    let group = Group { store: store.clone(), pipeline, deployer, heard, raised: Arc::default(), pullers };
+    tasks.spawn(group::run(group, stopped.clone()));
+    tasks.spawn(beat(store.clone(), stopped.clone()));
+    loop {
+        tokio::select! {
+            biased;
+            () = store.ended() => return End::TakenOver,
+            ended = tasks.join_next() => match ended {
+                Some(ended) => {
+                    ended.expect("a part of the host does not panic");
+                    assert!(*stopped.borrow(), "a part of the host stopped");
+                }
+                None => break,
+            }
+        }
+    }
+    // Its writer ends when all is written that was handed over.
+    drop(store);
+    while writing.join_next().await.is_some() {}
+    End::InGoodOrder
+}
+
+/// The database hears of the host every few seconds, as from what `SqlStore::connect` starts.
+async fn beat(store: SqlStore, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = tokio::time::sleep(HEARTBEAT) => {}
+        }
+        // Whether it was written or not: the next word comes later.
+        drop(store.commit(Batch::default()).await);
+    }
+}
+
+/// Starts what waits for what is recorded.
+fn work(tasks: &mut JoinSet<()>, part: Part, middle: &Middle, target: &Target) {
+    let Part { store, recorded, stopped, .. } = part.clone();
+    tasks.spawn(target::perform(part, target.clone()));
+    tasks.spawn(revisit::run(store, Arc::clone(&middle.pipeline), recorded, now_ms, stopped));
+}
+
+fn pull<Q: Queue>(
+    tasks: &mut JoinSet<()>,
+    queue: Q,
+    pipeline: &Arc<Pipeline<SqlStore>>,
+    (scenario, pullers, in_flight): (&Scenario, watch::Receiver<usize>, &InFlight),
+    stopped: &watch::Receiver<bool>,
+) {
+    let poll = PollPolicy { busy_ms: 10, idle_ms: 100, factor: 2 };
+    let bounds = PumpBounds {
+        in_flight: in_flight.clone(),
+        batch_max: scenario.batch_max,
+        poll,
+        permanent_retry_ms: 100,
+    };
+    tasks.spawn(pump::run(Arc::new(queue), Arc::clone(pipeline), bounds, pullers, stopped.clone()));
+}
+
+/// The disk, or the database: it takes its time, at times a long one, and what it has not written when the host dies is gone.
 async fn write(mut disk: Disk) {
     while disk.wait().await {
-        tokio::time::sleep(up_to_ms(if world::goes_wrong(20) { 700 } else { 8 })).await;
+        let usual_ms = world::reach().commit_ms;
+        tokio::time::sleep(up_to_ms(if world::goes_wrong(20) { 700 } else { usual_ms })).await;
         step("before a commit").await;
-        let batches = disk.write().expect("memory is no disk that could be full");
-        tell(format!("committed {batches}"));
+        match disk.write() {
+            Ok(batches) => tell(format!("committed {batches}")),
+            Err(error) => {
+                tell(format!("nothing is committed: {error:#}"));
+                tokio::time::sleep(up_to_ms(2_000)).await;
+            }
+        }
         step("after a commit, before anyone heard of it").await;
     }
 }

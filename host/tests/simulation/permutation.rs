@@ -1,10 +1,11 @@
 //! Whatever order the events of an asset come in, and however often: they end in the same. Each order is that of a source
 //! of its own, so that the bytes are the same.
 
+use super::host::Part;
 use super::queue::BadQueue;
 use super::run::runtime;
 use super::scenario::{Asks, Scenario, Told};
-use super::world::{self, START_MS};
+use super::world::{self, Clock, START_MS};
 use super::{check, host};
 use fastrand::Rng;
 use std::collections::BTreeMap;
@@ -16,7 +17,6 @@ use tidegate::store::sql::SqlStore;
 use tidegate::subject::SubjectKey;
 use tidegate::turn::Turn;
 use tidegate_envelope::{Digest, Receipt, SourceName};
-use tokio::sync::Notify;
 
 /// Sets of events that are drawn, and orders of each.
 const SETS: usize = 120;
@@ -43,7 +43,8 @@ struct Stage {
 impl Stage {
     async fn set(asks: Asks, set: usize) -> Self {
         world::begin(7);
-        world::is_born(None);
+        world::be_calm(true);
+        world::is_born(Clock::default(), None);
         let scenario = Scenario {
             asks,
             share_ms_max: 10_000,
@@ -51,7 +52,9 @@ impl Stage {
             ..world::draw(Scenario::draw)
         };
         let name = format!("permutation-{asks:?}-{set}-{:?}", std::thread::current().id());
-        let (store, mut disk, pipeline) = host::middle(&name, &scenario, &Arc::new(Notify::new())).await;
+        let (store, mut disk) = SqlStore::in_memory(&name, world::pause).expect("a store");
+        let pipeline = host::middle(&Part::alone(store.clone()).0, &scenario).await;
+        let pipeline = pipeline.expect("memory is always there").pipeline;
         host::record_versions(&store, &mut disk, asks).await;
         tokio::spawn(async move {
             while disk.wait().await {

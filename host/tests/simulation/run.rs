@@ -5,7 +5,7 @@ use super::host;
 use super::queue::BadQueue;
 use super::scenario::Scenario;
 use super::target::Target;
-use super::world::{self, START_MS, now_ms, tell};
+use super::world::{self, Clock, Mishap, START_MS, tell, true_ms};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tidegate::partition::Partitions;
@@ -13,9 +13,9 @@ use tidegate::store::Store as _;
 use tidegate::store::sql::SqlStore;
 
 /// The longest that a run may take, by the host's clock: then something is stuck.
-const RUN_MS_MAX: u64 = 3_600_000;
+pub(crate) const RUN_MS_MAX: u64 = 3_600_000;
 /// The longest story: most have some hundred lines.
-const LINES_MAX: usize = 20_000;
+pub(crate) const LINES_MAX: usize = 20_000;
 
 /// A runtime whose only clock is the run's.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
@@ -51,12 +51,13 @@ async fn tell_all(seed: u64) {
     let queue = BadQueue::new(scenario.posted.clone(), observer.clone());
     let target = Target::default();
     for steps in scenario.lives.iter().copied().map(Some).chain([None]) {
+        world::be_calm(steps.is_none());
+        let host = world::is_born(Clock::default(), steps.map(|steps| (steps, Mishap::Dies)));
         tell(format!("a host starts; steps to live: {steps:?}"));
-        world::is_born(steps);
         tokio::select! {
             biased;
-            () = host::live(&name, &scenario, &queue, &target) => {}
-            () = all_is_done(&observer, &queue), if steps.is_none() => {}
+            () = host::live(&name, &scenario, (host, &queue), &target) => {}
+            () = until_all_is_done(&observer, &queue), if steps.is_none() => {}
         }
         check::whole(&scenario, &observer).await;
         assert_eq!(world::broken(), Vec::<String>::new());
@@ -67,18 +68,21 @@ async fn tell_all(seed: u64) {
 }
 
 /// Resolves when nothing is due, now or later.
-async fn all_is_done(store: &SqlStore, queue: &BadQueue) {
+async fn until_all_is_done(store: &SqlStore, queue: &BadQueue) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let far = u64::MAX >> 2;
-        let is_done = queue.is_empty()
-            && store.asks_due(far, 1, Partitions::ALL).await.expect("reads").is_empty()
-            && store.upcoming_due(far, 1, Partitions::ALL).await.expect("reads").is_empty()
-            && store.targets_waiting(far, 1).await.expect("reads").is_empty();
-        if is_done {
+        if queue.is_empty() && nothing_is_due(store).await {
             return;
         }
-        assert!(now_ms() < START_MS + RUN_MS_MAX, "something is stuck: it never ends");
+        assert!(true_ms() < START_MS + RUN_MS_MAX, "something is stuck: it never ends");
         assert!(world::lines() < LINES_MAX, "something is done over and over: it never ends");
     }
+}
+
+/// Whether the host has nothing to do, now or later.
+pub(crate) async fn nothing_is_due(store: &SqlStore) -> bool {
+    let far = u64::MAX >> 2;
+    store.asks_due(far, 1, Partitions::ALL).await.expect("reads").is_empty()
+        && store.upcoming_due(far, 1, Partitions::ALL).await.expect("reads").is_empty()
+        && store.targets_waiting(far, 1).await.expect("reads").is_empty()
 }

@@ -5,12 +5,17 @@ use fastrand::Rng;
 use std::collections::HashMap;
 use tidegate_envelope::{Receipt, SourceName, Unsealed};
 
+/// Where effects go.
+pub(crate) const TARGETS: [&str; 3] = ["target.example", "other.example", "third.example"];
+
 /// What a message on the queue says, and when it gets there.
 #[derive(Clone)]
 pub(crate) struct Posted {
     pub(crate) receipt: Receipt,
     pub(crate) text: String,
     pub(crate) at_ms: u64,
+    /// What it is spread over queues by.
+    pub(crate) subject: String,
 }
 
 /// One change of one asset, as the sender tells it: once, or several times.
@@ -91,7 +96,8 @@ impl Told {
             headers: &[],
             content_type: Some("application/json"),
         };
-        Posted { receipt, text: unsealed.seal(self.body().as_bytes()).expect("it fits"), at_ms }
+        let text = unsealed.seal(self.body().as_bytes()).expect("it fits");
+        Posted { receipt, text, at_ms, subject: self.subject() }
     }
 
     pub(crate) fn has(&self, verb: &str) -> bool {
@@ -135,8 +141,8 @@ impl Scenario {
             scenario.tell(rng, number, asset);
         }
         for _ in 0..scenario.strays {
-            let posted =
-                Posted { receipt: Receipt::new(START_MS, 1), text: "no envelope".into(), at_ms: START_MS };
+            let (receipt, text) = (Receipt::new(START_MS, 1), "no envelope".into());
+            let posted = Posted { receipt, text, at_ms: START_MS, subject: String::new() };
             scenario.posted.extend([posted.clone(), posted]);
         }
         scenario
@@ -184,7 +190,8 @@ fn steps(rng: &mut Rng, number: usize, asset: u32) -> (Vec<String>, String) {
         steps.push("count".to_owned());
     }
     for effect in 0..rng.usize(..=2) {
-        steps.push(format!("put https://target.example/{number}/{effect} {{'number':{number}}}"));
+        let target = TARGETS[rng.usize(..TARGETS.len())];
+        steps.push(format!("put https://{target}/{number}/{effect} {{'number':{number}}}"));
     }
     match rng.u8(..6) {
         0 => steps.push(format!("emit loan.ended {asset}")),

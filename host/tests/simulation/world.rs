@@ -1,5 +1,5 @@
-//! What is around the host in a simulated run: the clock, chance, and death. All of it follows from the seed. A run is one
-//! thread, so this is a value of its thread: the host's own seams are plain functions.
+//! What is around the hosts in a simulated run: time, clocks, chance, and what befalls them. All of it follows from the seed.
+//! A run is one thread, so this is a value of its thread: a host's own seams are plain functions, which ask whose turn it is.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -15,32 +15,86 @@ const FOR_EVER: Duration = Duration::from_secs(1 << 30);
 
 pub(crate) struct World {
     rng: fastrand::Rng,
-    started: Instant,
     story: Vec<String>,
-    /// How many steps the host has left to live.
-    steps_left: Option<u64>,
-    is_dead: bool,
     /// Nothing fails any more.
     is_calm: bool,
-    /// What did not hold: a panic in a task of the host need not reach whoever waits for it.
+    /// What did not hold: a panic in a task of a host need not reach whoever waits for it.
     broken: Vec<String>,
+    hosts: Vec<Body>,
+    /// Which host's it is, if any's.
+    turn: Option<usize>,
+    /// Since the run began.
+    now: Duration,
 }
+
+/// A host, as the world sees it.
+struct Body {
+    /// When it began to live, by its own clock and by the world's.
+    born: Instant,
+    born_at: Duration,
+    /// What is wrong with the clock on its wall.
+    clock: Clock,
+    /// After how many steps what befalls it next.
+    fate: Option<(u64, Mishap)>,
+    /// What has befallen it, and was not looked at yet.
+    struck: Option<Mishap>,
+    is_dead: bool,
+    reach: Reach,
+    strikes: Arc<Notify>,
+}
+
+/// By how much a clock is off when its host begins to live, and by how much more in a million milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clock {
+    pub(crate) off_ms: i64,
+    pub(crate) drift_ppm: i64,
+}
+
+/// What befalls a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    Dies,
+    /// It does nothing for so many milliseconds.
+    Freezes(u64),
+    /// The server ends its session.
+    LosesSession,
+    /// It cannot reach the database for so many milliseconds, and its connection breaks or does not.
+    LosesDatabase {
+        ms: u64,
+        breaks: bool,
+    },
+    /// It cannot reach the queues for so many milliseconds.
+    LosesQueue(u64),
+    /// Its commits take up to so many milliseconds from now on.
+    GetsSlow(u64),
+    /// It is told to end in good order.
+    IsStopped,
+}
+
+/// What a host reaches, and how fast.
+#[derive(Clone, Copy)]
+pub(crate) struct Reach {
+    pub(crate) database: bool,
+    pub(crate) queue: bool,
+    pub(crate) commit_ms: u64,
+}
+
+const REACHES_ALL: Reach = Reach { database: true, queue: true, commit_ms: 8 };
 
 thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
 
-/// A new world. To be called within the runtime of the run.
+/// A new world, without hosts.
 pub(crate) fn begin(seed: u64) {
-    let rng = fastrand::Rng::with_seed(seed);
     let world = World {
-        rng,
-        started: Instant::now(),
+        rng: fastrand::Rng::with_seed(seed),
         story: Vec::new(),
-        steps_left: None,
-        is_dead: false,
         is_calm: false,
         broken: Vec::new(),
+        hosts: Vec::new(),
+        turn: None,
+        now: Duration::ZERO,
     };
     WORLD.set(Some(world));
 }
@@ -52,6 +106,69 @@ pub(crate) fn end() -> Vec<String> {
 
 fn with<T>(act: impl FnOnce(&mut World) -> T) -> T {
     WORLD.with_borrow_mut(|world| act(world.as_mut().expect("a run is under way")))
+}
+
+impl World {
+    fn host(&mut self) -> &mut Body {
+        &mut self.hosts[self.turn.expect("it is a host's turn")]
+    }
+
+    fn now(&self) -> Duration {
+        self.turn.map_or(self.now, |host| self.hosts[host].now())
+    }
+}
+
+impl Body {
+    fn now(&self) -> Duration {
+        self.born_at + self.born.elapsed()
+    }
+}
+
+/// A host begins to live: nothing befalls it but this. To be called within its runtime; from now on it is its turn.
+pub(crate) fn is_born(clock: Clock, fate: Option<(u64, Mishap)>) -> usize {
+    with(|world| {
+        let (born, born_at, strikes) = (Instant::now(), world.now(), Arc::default());
+        let reach = REACHES_ALL;
+        world.hosts.push(Body { born, born_at, clock, fate, struck: None, is_dead: false, reach, strikes });
+        let host = world.hosts.len() - 1;
+        world.turn = Some(host);
+        host
+    })
+}
+
+/// Whose turn it is from now on; else the world's, at this time.
+pub(crate) fn turn(host: Option<usize>, now: Duration) {
+    with(|world| (world.turn, world.now) = (host, now));
+}
+
+/// From now on nothing goes wrong by itself, or it may.
+pub(crate) fn be_calm(is_calm: bool) {
+    with(|world| world.is_calm = is_calm);
+}
+
+/// What befalls this host next.
+pub(crate) fn befalls(host: usize, fate: Option<(u64, Mishap)>) {
+    with(|world| world.hosts[host].fate = fate);
+}
+
+/// What has befallen this host since this was asked last.
+pub(crate) fn struck(host: usize) -> Option<Mishap> {
+    with(|world| world.hosts[host].struck.take())
+}
+
+/// Resolves when something befalls this host.
+pub(crate) fn strikes(host: usize) -> Arc<Notify> {
+    with(|world| Arc::clone(&world.hosts[host].strikes))
+}
+
+/// Changes what this host reaches.
+pub(crate) fn reaches(host: usize, change: impl FnOnce(&mut Reach)) {
+    with(|world| change(&mut world.hosts[host].reach));
+}
+
+/// What the host reaches whose turn it is.
+pub(crate) fn reach() -> Reach {
+    with(|world| world.host().reach)
 }
 
 /// Draws something.
@@ -69,10 +186,24 @@ pub(crate) fn up_to_ms(ms: u64) -> Duration {
     Duration::from_millis(draw(|rng| rng.u64(..=ms)))
 }
 
-/// The clock on the host's wall.
+/// The time that it is, whatever clocks say.
+pub(crate) fn true_ms() -> u64 {
+    START_MS + whole_ms(with(|world| world.now()))
+}
+
+/// The clock on the wall of the host whose turn it is.
 pub(crate) fn now_ms() -> u64 {
-    let elapsed = with(|world| world.started.elapsed());
-    START_MS + u64::try_from(elapsed.as_millis()).expect("a run is short")
+    let (true_ms, lived_ms, clock) = with(|world| {
+        let lived = world.turn.map_or(Duration::ZERO, |host| world.hosts[host].born.elapsed());
+        let clock = world.turn.map_or_else(Clock::default, |host| world.hosts[host].clock);
+        (START_MS + whole_ms(world.now()), whole_ms(lived), clock)
+    });
+    let drift_ms = clock.drift_ppm * i64::try_from(lived_ms).expect("a run is short") / 1_000_000;
+    true_ms.checked_add_signed(clock.off_ms + drift_ms).expect("a time")
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("a run is short")
 }
 
 /// The host's chance.
@@ -80,16 +211,26 @@ pub(crate) fn chance() -> f64 {
     draw(fastrand::Rng::f64)
 }
 
-/// How long it takes to read the store or to ask plugins: a moment at which the host may die.
+/// How long it takes to read the store or to ask plugins: a moment at which something may befall the host.
 pub(crate) fn pause() -> Duration {
-    if may_die("within a pause") { FOR_EVER } else { up_to_ms(3) }
+    if is_stopped_by_fate("within a pause") {
+        return FOR_EVER;
+    }
+    // Who cannot reach the database hears so at once, or when it has waited for long.
+    let is_long = !reach().database && draw(fastrand::Rng::bool);
+    up_to_ms(if is_long { 4_000 } else { 3 })
 }
 
 /// Adds a line to the story.
 pub(crate) fn tell(line: impl AsRef<str>) {
-    let at_ms = now_ms() - START_MS;
     with(|world| {
-        world.story.push(format!("{:>6}.{:03} s  {}", at_ms / 1_000, at_ms % 1_000, line.as_ref()));
+        let at_ms = whole_ms(world.now());
+        let who = match (world.turn, world.hosts.len()) {
+            (Some(host), 2..) => format!("host {host}: "),
+            _ => String::new(),
+        };
+        let line = line.as_ref();
+        world.story.push(format!("{:>6}.{:03} s  {who}{line}", at_ms / 1_000, at_ms % 1_000));
     });
 }
 
@@ -112,54 +253,34 @@ pub(crate) fn lines() -> usize {
     with(|world| world.story.len())
 }
 
-/// A host begins to live, for so many steps; as long as the run lasts when that is none. From then on nothing fails.
-pub(crate) fn is_born(steps: Option<u64>) {
-    with(|world| {
-        world.is_calm = steps.is_none();
-        world.steps_left = steps;
-        world.is_dead = false;
-    });
-}
-
-pub(crate) fn is_dead() -> bool {
-    with(|world| world.is_dead)
-}
-
-/// A moment at which the host may die. Does not return once it has.
+/// A moment at which something may befall the host. Does not return once it has died.
 pub(crate) async fn step(before: &str) {
-    if may_die(before) {
+    if is_stopped_by_fate(before) {
         pending::<()>().await;
     }
+    if with(|world| world.host().struck.is_some()) {
+        // What it is, is seen before the host goes on.
+        tokio::task::yield_now().await;
+    }
 }
 
-fn may_die(before: &str) -> bool {
-    if is_dead() {
-        return true;
-    }
-    let dies = with(|world| match &mut world.steps_left {
-        Some(0) => true,
-        Some(left) => {
-            *left -= 1;
-            false
+fn is_stopped_by_fate(before: &str) -> bool {
+    let strikes = with(|world| {
+        let host = world.host();
+        let fate = host.fate.as_mut().filter(|_| !host.is_dead)?;
+        if fate.0 > 0 {
+            fate.0 -= 1;
+            return None;
         }
-        None => false,
+        let mishap = fate.1;
+        host.fate = None;
+        host.struck = Some(mishap);
+        host.is_dead = mishap == Mishap::Dies;
+        Some((mishap, Arc::clone(&host.strikes)))
     });
-    if dies {
-        tell(format!("THE HOST DIES {before}"));
-        with(|world| world.is_dead = true);
-        DIED.with(|died| died.notify_one());
+    if let Some((mishap, strikes)) = strikes {
+        tell(format!("{mishap:?} {before}"));
+        strikes.notify_one();
     }
-    dies
-}
-
-thread_local! {
-    static DIED: Arc<Notify> = Arc::default();
-}
-
-/// Resolves when the host has died.
-pub(crate) async fn death() {
-    let died = DIED.with(Arc::clone);
-    while !is_dead() {
-        died.notified().await;
-    }
+    with(|world| world.host().is_dead)
 }

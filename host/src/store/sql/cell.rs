@@ -44,7 +44,7 @@ impl Cell<'_> {
 
 /// A statement's values, in their order.
 macro_rules! cells {
-    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::cell::Cell::from($value)),*] };
+    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::database::Cell::from($value)),*] };
 }
 pub(in crate::store) use cells;
 

@@ -134,30 +134,29 @@ fn stopped() -> StoreError {
     StoreError(anyhow::anyhow!("the store's writer has stopped"))
 }
 
-/// Writes for a store in memory, when its owner says so: between two writes the host can be made to die, and what was
-/// handed over and not written is gone with this.
+/// Writes for a store that starts no thread, when its owner says so: between two writes the host can be made to die, and what
+/// was handed over and not written is gone with this.
 pub struct Disk(Thread);
 
 impl Disk {
-    /// Waits until something was handed over that is not written; says no when nobody is left who could.
+    /// Waits until something was handed over that is not written; says no when nobody is left who could, or another host has
+    /// taken the database over.
     ///
     /// Cancel-safe.
     pub async fn wait(&mut self) -> bool {
-        if self.0.waiting.is_empty() {
-            self.0.waiting.extend(self.0.receiver.recv().await);
+        let Thread { waiting, receiver, .. } = &mut self.0;
+        if waiting.is_empty() {
+            waiting.extend(receiver.recv().await);
         }
-        !self.0.waiting.is_empty()
+        !waiting.is_empty()
     }
 
     /// Writes what was handed over, and says how many batches that was.
     ///
     /// # Errors
-    /// When a batch that must be written cannot be: it and those behind it still wait.
+    /// When a batch that must be written cannot be: it and those behind it that must be still wait.
     pub fn write(&mut self) -> anyhow::Result<usize> {
-        self.0.fill_up();
-        let batches = self.0.waiting.len();
-        self.0.write_together().or_else(|_| self.0.write_one_by_one())?;
-        Ok(batches)
+        self.0.write()
     }
 }
 
@@ -194,6 +193,26 @@ impl Thread {
                 }
             }
         }
+    }
+
+    /// Writes what has come, once.
+    fn write(&mut self) -> anyhow::Result<usize> {
+        self.fill_up();
+        let batches = self.waiting.len();
+        let written = self.write_together().or_else(|_| self.write_one_by_one());
+        match &written {
+            Err(error) if error.is::<TakenOver>() => self.stop(),
+            Err(error) => self.turn_away(error),
+            Ok(()) => {}
+        }
+        written.map(|()| batches)
+    }
+
+    /// Whoever waits for something to be written hears that it will not be.
+    fn stop(&mut self) {
+        self.receiver.close();
+        while self.receiver.try_recv().is_ok() {}
+        self.waiting.clear();
     }
 
     /// Takes what has come; waits for the first when there is none. Says whether there is any.
@@ -247,7 +266,7 @@ impl Thread {
 
     /// Those that can do without it need not wait for what cannot be written.
     fn turn_away(&mut self, error: &anyhow::Error) {
-        self.fill();
+        self.fill_up();
         for Waiting { batch, answer } in std::mem::take(&mut self.waiting) {
             if let Some(answer) = answer.refuse(error) {
                 self.waiting.push_back(Waiting { batch, answer });
