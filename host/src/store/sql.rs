@@ -64,9 +64,12 @@ struct Inner {
     look: Arc<LookThrough>,
     /// Which host this is of those that share the store.
     own: Option<i64>,
-    told: watch::Receiver<Told>,
+    listen: Listen,
     _lock: Option<Box<dyn Any + Send + Sync>>,
 }
+
+/// Hears what is told from now on.
+pub(super) type Listen = Box<dyn Fn() -> watch::Receiver<Told> + Send + Sync>;
 
 type Reader = Arc<Mutex<Box<dyn Connection>>>;
 
@@ -148,6 +151,12 @@ impl SqlStore {
     fn start(opened: Opened) -> anyhow::Result<Self> {
         let [writer, reader, people] = opened.connections;
         let told = opened.ear.map_or_else(|| Ok(no_news()), listen)?;
+        let listen = Box::new(move || {
+            let mut told = told.clone();
+            // Else whoever asks would hear of all that was told before.
+            told.mark_unchanged();
+            told
+        });
         Ok(Self(Arc::new(Inner {
             writer: Writer::start(writer, BATCHES_WAITING_MAX)?,
             reader: Arc::new(Mutex::new(reader)),
@@ -155,7 +164,7 @@ impl SqlStore {
             pause: None,
             look: opened.look,
             own: opened.own,
-            told,
+            listen,
             _lock: opened.lock,
         })))
     }
@@ -181,22 +190,25 @@ impl SqlStore {
         pause: fn() -> Duration,
     ) -> anyhow::Result<(Self, Disk)> {
         let shared = sqlite::open_shared(server, host)?;
-        let (connections, group) = ([shared.writer, shared.reader], (shared.id, shared.told));
+        let (connections, group) = ([shared.writer, shared.reader], (shared.id, shared.listen));
         Ok(Self::in_steps(connections, pause, Some(group)))
     }
 
     fn in_steps(
         [writes, reads]: [Box<dyn Connection>; 2],
         pause: fn() -> Duration,
-        group: Option<(i64, watch::Receiver<Told>)>,
+        group: Option<(i64, Listen)>,
     ) -> (Self, Disk) {
         let (writer, disk) = Writer::in_steps(writes, BATCHES_WAITING_MAX);
         let reader = Arc::new(Mutex::new(reads));
         let people = Arc::clone(&reader);
         let look: Arc<LookThrough> = Arc::new(|_, _| Ok(Vec::new()));
-        let (own, told) = group.map_or_else(|| (None, no_news()), |(own, told)| (Some(own), told));
+        let (own, listen): (_, Listen) = match group {
+            Some((own, listen)) => (Some(own), listen),
+            None => (None, Box::new(no_news)),
+        };
         let pause = Some(pause);
-        (Self(Arc::new(Inner { writer, reader, people, pause, look, own, told, _lock: None })), disk)
+        (Self(Arc::new(Inner { writer, reader, people, pause, look, own, listen, _lock: None })), disk)
     }
 
     async fn read<T: Send + 'static>(

@@ -224,10 +224,7 @@ impl Group for SqlStore {
     }
 
     fn told(&self) -> watch::Receiver<Told> {
-        let mut told = self.0.told.clone();
-        // Else whoever asks would hear of all that was told before.
-        told.mark_unchanged();
-        told
+        (self.0.listen)()
     }
 
     async fn errands(

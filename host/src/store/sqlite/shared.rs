@@ -6,9 +6,9 @@ use super::{On, Sqlite, schema};
 use crate::partition::Partitions;
 use crate::store::group::{Change, Host, Member, News, Told};
 use crate::store::seal::StoreKeys;
-use crate::store::sql::Others;
 use crate::store::sql::database::{Cell, Connection, Database, Rows, Work, cells};
 use crate::store::sql::tenure::{Session, Tenure};
+use crate::store::sql::{Listen, Others};
 use anyhow::{Context as _, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -55,8 +55,10 @@ struct Locks {
 }
 
 /// What a host hears with, and what it is still to hear.
+#[derive(Default)]
 struct Ear {
-    tell: watch::Sender<Told>,
+    /// One for each that listens: whoever is one of several on a channel is told in no order.
+    tell: Vec<watch::Sender<Told>>,
     hears: Told,
 }
 
@@ -102,10 +104,13 @@ impl Server {
         let Some(ear) = state.ears.get_mut(&host) else { return };
         let news = std::mem::take(&mut ear.hears);
         if hears && news != Told::default() {
-            ear.tell.send_modify(|told| {
-                told.work += news.work;
-                told.change += news.change;
-            });
+            ear.tell.retain(|tell| !tell.is_closed());
+            for tell in &ear.tell {
+                tell.send_modify(|told| {
+                    told.work += news.work;
+                    told.change += news.change;
+                });
+            }
         }
     }
 
@@ -119,6 +124,15 @@ impl Server {
     /// What this host held when it wrote something, since this was asked last.
     pub fn take_written(&self, host: i64) -> Partitions {
         self.state().written.remove(&host).unwrap_or_default()
+    }
+
+    fn listen(&self, host: i64) -> watch::Receiver<Told> {
+        let (tell, told) = watch::channel(Told::default());
+        let mut state = self.state();
+        let ear = state.ears.entry(host).or_default();
+        ear.tell.retain(|tell| !tell.is_closed());
+        ear.tell.push(tell);
+        told
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,7 +186,7 @@ pub(in crate::store) struct Opened {
     pub(in crate::store) writer: Box<dyn Connection>,
     pub(in crate::store) reader: Box<dyn Connection>,
     pub(in crate::store) id: i64,
-    pub(in crate::store) told: watch::Receiver<Told>,
+    pub(in crate::store) listen: Listen,
 }
 
 /// One more host comes.
@@ -185,10 +199,10 @@ pub(in crate::store) fn open(server: &Arc<Server>, host: Host) -> anyhow::Result
     let mut writer = connect(Some(Tenure::new(Others::Share(host))))?;
     writer.enter()?;
     let id = writer.host.context("come in")?;
-    let (tell, told) = watch::channel(Told::default());
-    server.state().ears.insert(id, Ear { tell, hears: Told::default() });
     let reader = Box::new(Shared { host: Some(id), ..connect(None)? });
-    Ok(Opened { writer: Box::new(writer), reader, id, told })
+    let hears = Arc::clone(server);
+    let listen = Box::new(move || hears.listen(id));
+    Ok(Opened { writer: Box::new(writer), reader, id, listen })
 }
 
 /// A host's connection: the one that writes has a session, made anew when it has ended.
