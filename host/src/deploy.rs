@@ -292,7 +292,7 @@ impl<S: Store> Deployer<S> {
     /// # Errors
     /// When the store cannot be read.
     pub async fn usage_of_all(&self) -> Result<Vec<AccountRow>, StoreError> {
-        let others = self.versions.store.accounts().await?.into_iter().map(|other| other.accounts);
+        let others = self.versions.store.accounts().await?;
         let mut all = account::together(std::iter::once(self.usage()).chain(others));
         for row in &mut all {
             row.active = self.decides(&row.plugin, &row.version);

@@ -76,7 +76,7 @@ pub async fn run<S: Store>(overseer: Overseer<S>, mut stop: watch::Receiver<bool
 impl<S: Store> Overseer<S> {
     async fn look(&self, seen: &mut Seen) {
         match self.deployer.versions.store.accounts().await {
-            Ok(others) => seen.others = others.into_iter().flat_map(|other| other.accounts).collect(),
+            Ok(others) => seen.others = others.into_iter().flatten().collect(),
             // Judged by what was heard last, and by what is done on this host.
             Err(error) => tracing::warn!("failed to read how versions do on other hosts: {error}"),
         }

@@ -96,15 +96,6 @@ pub struct Said {
     pub accounts: Vec<AccountRow>,
 }
 
-/// What each version cost on another host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accounted {
-    /// Which host: its [`Member::id`].
-    pub host: i64,
-    /// What it said.
-    pub accounts: Vec<AccountRow>,
-}
-
 /// What waits in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Behind {
@@ -196,8 +187,8 @@ pub trait Group {
     fn sources(&self) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
 
     /// What each version cost on the other hosts that share the store, as each said last: those that are there, and those that
-    /// are gone and not forgotten yet. None where it shares with nobody.
-    fn accounts(&self) -> impl Future<Output = Result<Vec<Accounted>, StoreError>> + Send;
+    /// are gone and not forgotten yet, one list for each. None where it shares with nobody.
+    fn accounts(&self) -> impl Future<Output = Result<Vec<Vec<AccountRow>>, StoreError>> + Send;
 
     /// Who is there.
     fn members(&self) -> impl Future<Output = Result<Members, StoreError>> + Send;

@@ -266,7 +266,7 @@ impl Run {
             return;
         }
         if !world::goes_wrong(200) {
-            self.server.tell(seat.id, world_reaches(seat.host));
+            self.server.tell(seat.id, world::reaches(seat.host, |reach| reach.database));
         }
         let slice = world::draw(|rng| Duration::from_millis(rng.u64(1..=self.slice_ms)));
         world::turn(Some(seat.host), now);
@@ -385,10 +385,4 @@ impl Run {
             *seat.holding.borrow() == share && self.server.held(seat.id) == Some(share)
         })
     }
-}
-
-fn world_reaches(host: usize) -> bool {
-    let mut reaches = true;
-    world::reaches(host, |reach| reaches = reach.database);
-    reaches
 }

@@ -161,9 +161,9 @@ pub(crate) fn strikes(host: usize) -> Arc<Notify> {
     with(|world| Arc::clone(&world.hosts[host].strikes))
 }
 
-/// Changes what this host reaches.
-pub(crate) fn reaches(host: usize, change: impl FnOnce(&mut Reach)) {
-    with(|world| change(&mut world.hosts[host].reach));
+/// Looks at what this host reaches, or changes it.
+pub(crate) fn reaches<T>(host: usize, look: impl FnOnce(&mut Reach) -> T) -> T {
+    with(|world| look(&mut world.hosts[host].reach))
 }
 
 /// What the host reaches whose turn it is.

@@ -3,9 +3,10 @@
 use super::database::{Cell, Database, Rows, cells};
 use super::queries::list;
 use super::tally::Tally;
+use crate::account::AccountRow;
 use crate::partition::{PARTITIONS, Partitions};
 use crate::store::Batch;
-use crate::store::group::{Accounted, Behind, Errand, ErrandSeq, Follows, Member, Members, News, Said};
+use crate::store::group::{Behind, Errand, ErrandSeq, Follows, Member, Members, News, Said};
 
 /// Who is there; `own` is the one that asks.
 pub(super) fn members(db: &dyn Database, own: Option<i64>) -> anyhow::Result<Members> {
@@ -54,12 +55,9 @@ pub(super) fn sources(db: &dyn Database) -> anyhow::Result<Option<String>> {
 
 /// What each version cost on the hosts other than this one. One of another release may say it in words that are not known here:
 /// it is as if that had said nothing.
-pub(super) fn accounts(db: &dyn Database, own: i64) -> anyhow::Result<Vec<Accounted>> {
-    let sql = "SELECT host, record FROM accounts WHERE host <> ?1 ORDER BY host";
-    db.rows(sql, cells![own], |row| {
-        let accounts = serde_json::from_str(&row.text(1)?).unwrap_or_default();
-        Ok(Accounted { host: row.get(0)?, accounts })
-    })
+pub(super) fn accounts(db: &dyn Database, own: i64) -> anyhow::Result<Vec<Vec<AccountRow>>> {
+    let sql = "SELECT record FROM accounts WHERE host <> ?1 ORDER BY host";
+    db.rows(sql, cells![own], |row| Ok(serde_json::from_str(&row.text(0)?).unwrap_or_default()))
 }
 
 /// Writes what a host says of itself.

@@ -5,13 +5,14 @@ use super::{
     tally, versions, watched,
 };
 use crate::access::KeptToken;
+use crate::account::AccountRow;
 use crate::alert::Gap;
 use crate::deployment::Deployment;
 use crate::partition::Partitions;
 use crate::plugin::{PluginName, Version};
 use crate::store::access::{AuditQuery, AuditRow};
 use crate::store::flow::{EffectQuery, EffectsPage, Flow};
-use crate::store::group::{Accounted, Behind, Change, Errand, ErrandSeq, Group, KnownHost, Members, Told};
+use crate::store::group::{Behind, Change, Errand, ErrandSeq, Group, KnownHost, Members, Told};
 use crate::store::keeping::{Keeping, Look, Looked, Pages, Payload, Place, Stored, Table};
 use crate::store::listing::{self as listed, EventQuery, EventsPage};
 use crate::store::outbox::WaitingTarget;
@@ -207,7 +208,7 @@ impl Group for SqlStore {
         self.show(group::sources).await
     }
 
-    async fn accounts(&self) -> Result<Vec<Accounted>, StoreError> {
+    async fn accounts(&self) -> Result<Vec<Vec<AccountRow>>, StoreError> {
         match self.0.own {
             Some(own) => self.read(move |db| group::accounts(db, own)).await,
             None => Ok(Vec::new()),

@@ -143,7 +143,7 @@ impl Stage {
         let status = self.status().await?;
         let vaults = status.sources.iter().map(|source| Some(source.vault?.messages));
         let in_vault = vaults.sum::<Option<u64>>().context("every vault says what it holds")?;
-        let id = &self.queue.as_ref().context("the queue runs")?.id();
+        let id = self.queue.as_ref().context("the queue runs")?.id();
         let url =
             format!("http://{}/client/v4/accounts/{ACCOUNT}/queues/{id}/metrics", local(self.rest_port));
         let answer = self.client.get(&url).bearer_auth(QUEUE_TOKEN).send().await?.error_for_status()?;
