@@ -71,6 +71,8 @@ pub async fn run<S: Store>(group: Group<S>, mut stop: watch::Receiver<bool>) {
         }
         seen = last;
         tokio::select! {
+            // Whichever it is, all is looked at. In an order, so that a simulated run has one.
+            biased;
             () = tokio::time::sleep_until(look_at) => {}
             Ok(()) = told.changed() => {}
             _ = stop.wait_for(|stop| *stop) => {}

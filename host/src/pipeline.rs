@@ -27,6 +27,7 @@ use crate::subject::SubjectKey;
 use crate::subjects::{Subjects, Taken};
 use crate::turn::Turn;
 use crate::versions::Versions;
+use indexmap::IndexSet;
 use open::{Contents, Elsewhere};
 pub use share::Since;
 use std::collections::HashSet;
@@ -280,7 +281,7 @@ impl<S: Store> Pipeline<S> {
     }
 
     /// Takes subjects, waiting for a store that cannot be read: a lease that runs out meanwhile is harmless.
-    async fn take(&self, keys: HashSet<SubjectKey>) -> Taken {
+    async fn take(&self, keys: IndexSet<SubjectKey>) -> Taken {
         let (mut wait, wait_max) = store::RETRY;
         loop {
             match self.subjects.take(&self.store, keys.clone()).await {

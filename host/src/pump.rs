@@ -71,16 +71,21 @@ pub async fn run<Q: Queue, S: Store>(
             counts.rests();
         }
         tokio::select! {
-            () = until_it_pulls(&mut pullers) => {}
+            // In an order, here and below, so that a simulated run has one.
+            biased;
             _ = stop.wait_for(|stop| *stop) => break,
+            () = until_it_pulls(&mut pullers) => {}
         }
         let held = tokio::select! {
-            held = bounds.in_flight.for_a_batch(bounds.batch_max) => held,
+            biased;
             _ = stop.wait_for(|stop| *stop) => break,
+            held = bounds.in_flight.for_a_batch(bounds.batch_max) => held,
         };
         // Before the pull: batches end while it is under way, and the queue may have counted them before they did.
         let under_way_before = under_way.load(Ordering::Relaxed);
         let pulled = tokio::select! {
+            biased;
+            // What has come is worked on, even if this is to be the last.
             pulled = queue.pull(held.num_permits()) => pulled,
             _ = stop.wait_for(|stop| *stop) => break,
         };
@@ -100,8 +105,9 @@ pub async fn run<Q: Queue, S: Store>(
         };
         if wait_ms > 0 {
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+                biased;
                 _ = stop.wait_for(|stop| *stop) => break,
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
             }
         }
     }

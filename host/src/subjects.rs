@@ -5,6 +5,7 @@
 use crate::partition::{Partition, Partitions};
 use crate::store::{Store, StoreError};
 use crate::subject::{SubjectKey, SubjectState};
+use indexmap::{IndexMap, IndexSet};
 use lru::LruCache;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +41,7 @@ struct Kept {
 pub struct Taken {
     subjects: Arc<Subjects>,
     /// The subjects, as they are now.
-    pub states: HashMap<SubjectKey, SubjectState>,
+    pub states: IndexMap<SubjectKey, SubjectState>,
     tickets: HashMap<SubjectKey, u64>,
 }
 
@@ -67,7 +68,7 @@ impl Subjects {
     pub async fn take<S: Store>(
         self: &Arc<Self>,
         store: &S,
-        keys: HashSet<SubjectKey>,
+        keys: IndexSet<SubjectKey>,
     ) -> Result<Taken, StoreError> {
         let (mut taken, unknown, needed) = self.take_kept(keys).await;
         while store.durable() < needed {
@@ -82,7 +83,7 @@ impl Subjects {
     }
 
     /// Those that are kept, the keys of the others, and the ticket that must be durable before the store knows these.
-    async fn take_kept(self: &Arc<Self>, keys: HashSet<SubjectKey>) -> (Taken, Vec<SubjectKey>, u64) {
+    async fn take_kept(self: &Arc<Self>, keys: IndexSet<SubjectKey>) -> (Taken, Vec<SubjectKey>, u64) {
         let _turn = self.turn.lock().await;
         loop {
             let given_back = self.given_back.notified();
@@ -95,13 +96,13 @@ impl Subjects {
         }
     }
 
-    fn try_take(self: &Arc<Self>, keys: &HashSet<SubjectKey>) -> Option<(Taken, Vec<SubjectKey>, u64)> {
+    fn try_take(self: &Arc<Self>, keys: &IndexSet<SubjectKey>) -> Option<(Taken, Vec<SubjectKey>, u64)> {
         let mut inner = self.inner();
         if keys.iter().any(|key| inner.taken.contains(key)) {
             return None;
         }
         let (mut unknown, mut needed) = (Vec::new(), 0);
-        let (mut states, mut tickets) = (HashMap::new(), HashMap::new());
+        let (mut states, mut tickets) = (IndexMap::new(), HashMap::new());
         for key in keys {
             inner.taken.insert(key.clone());
             if let Some(kept) = inner.kept.pop(key) {
@@ -146,7 +147,7 @@ impl Taken {
     fn keep(&mut self, durable: u64, ticket: impl Fn(&SubjectKey) -> u64) {
         let subjects = Arc::clone(&self.subjects);
         let mut inner = subjects.inner();
-        for (key, state) in self.states.drain() {
+        for (key, state) in self.states.drain(..) {
             let ticket = ticket(&key);
             inner.taken.remove(&key);
             inner.stale.remove(&key);

@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// How many, each with the next seed.
     #[arg(long, value_name = "M", default_value_t = 1)]
     seeds: u64,
-    /// Of several hosts on one store: the same trouble, though what happens at one moment may have another order.
+    /// Of several hosts on one store.
     #[arg(long)]
     several: bool,
 }

@@ -6,7 +6,7 @@ use crate::partition::Partitions;
 use crate::store::keeping::Erasure;
 use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
-use std::collections::HashSet;
+use indexmap::IndexSet;
 use std::sync::atomic::Ordering;
 
 impl<S: Store> Pipeline<S> {
@@ -16,7 +16,7 @@ impl<S: Store> Pipeline<S> {
     ///
     /// # Errors
     /// When it cannot be written, or another host decides about some of the subjects; nothing of it is written then.
-    pub async fn erase(&self, keys: HashSet<SubjectKey>, erasure: Erasure) -> Result<(), StoreError> {
+    pub async fn erase(&self, keys: IndexSet<SubjectKey>, erasure: Erasure) -> Result<(), StoreError> {
         let held = self.holding.held().await;
         if held.partitions != Partitions::ALL {
             return Err(StoreError(anyhow::anyhow!(

@@ -15,9 +15,9 @@ use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
 use crate::turn::Turn;
 use crate::versions::VersionError;
+use indexmap::IndexSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_envelope::{Envelope, SourceName};
@@ -115,7 +115,7 @@ impl<S: Store> Pipeline<S> {
         let at_ms = (self.now_ms)();
         let done = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let held = self.holding.held().await;
-        let (mut keys, mut batch) = (HashSet::new(), Batch::default());
+        let (mut keys, mut batch) = (IndexSet::new(), Batch::default());
         for (row, action) in rows {
             let key = subject_key(&row);
             let intervention = Intervention { id: row.id, action, at_ms };
@@ -139,7 +139,7 @@ impl<S: Store> Pipeline<S> {
     async fn hand_over(
         &self,
         held: RwLockReadGuard<'_, Held>,
-        keys: HashSet<SubjectKey>,
+        keys: IndexSet<SubjectKey>,
         batch: Batch,
     ) -> Result<(), StoreError> {
         let taken = self.take(keys).await;
@@ -170,7 +170,7 @@ impl<S: Store> Pipeline<S> {
     pub async fn intervene(&self, errands: Vec<(ErrandSeq, Intervention)>) -> Result<(), StoreError> {
         let _turn = self.intervening.lock().await;
         let held = self.holding.held().await;
-        let (mut keys, mut batch) = (HashSet::new(), Batch::default());
+        let (mut keys, mut batch) = (IndexSet::new(), Batch::default());
         for (seq, intervention) in errands {
             let detail = self.store.parked_detail(intervention.id.clone()).await?;
             let event = detail.as_ref().and_then(|detail| detail.event.as_ref());

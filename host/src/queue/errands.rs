@@ -61,6 +61,8 @@ impl<S: Store> Queue for Errands<S> {
         let deliveries = self.ready(max).await?;
         if deliveries.is_empty() {
             tokio::select! {
+                // Whichever it is, all is looked at. In an order, so that a simulated run has one.
+                biased;
                 _ = told.changed() => {}
                 _ = held.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}

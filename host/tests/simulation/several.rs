@@ -86,7 +86,7 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
     let story = world::end();
     if let Err(panic) = ended {
         println!(
-            "{}\nseed {seed} fails; `cargo xtask sim --several --seed {seed}` tries it again",
+            "{}\nseed {seed} fails; `cargo xtask sim --several --seed {seed}` repeats it",
             story.join("\n")
         );
         std::panic::resume_unwind(panic);
