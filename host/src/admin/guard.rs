@@ -109,6 +109,8 @@ fn with(kept: Vec<KeptToken>, own: &KeptToken) -> Tokens {
 pub async fn follow<S: Store>(guard: Arc<Guard>, store: S, mut stop: watch::Receiver<bool>) {
     let mut told = store.told();
     while !*stop.borrow() {
+        // Before it is read: what is told while it is, is read once more.
+        let seen = told.borrow_and_update().change;
         let turn = guard.turn.lock().await;
         if let Err(error) = guard.read_anew(&store).await {
             tracing::warn!("failed to read who may ask the admin API, will read it again: {error}");
@@ -116,16 +118,15 @@ pub async fn follow<S: Store>(guard: Arc<Guard>, store: S, mut stop: watch::Rece
         drop(turn);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = changed(&mut told) => {}
+            () = changed(&mut told, seen) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 }
 
-/// Resolves when another host has changed something that holds for all.
-async fn changed(told: &mut watch::Receiver<Told>) {
-    let before = told.borrow_and_update().change;
-    if told.wait_for(|told| told.change != before).await.is_err() {
+/// Resolves when another host has changed something that holds for all, since so many changes.
+async fn changed(told: &mut watch::Receiver<Told>, seen: u64) {
+    if told.wait_for(|told| told.change != seen).await.is_err() {
         std::future::pending().await
     }
 }

@@ -20,8 +20,8 @@ impl Ear {
         Self(Arc::clone(server))
     }
 
-    /// Listens until nobody wants to know any more. Blocks. Whoever listens looks by the clock, too: what is told while there
-    /// is no connection is not heard.
+    /// Listens until nobody wants to know any more. Blocks. What is told while there is no connection is taken
+    /// for told when there is one again; until then whoever listens looks by the clock.
     pub(in crate::store) fn listen(&self, told: &watch::Sender<Told>) {
         while !told.is_closed() {
             if let Err(error) = self.listen_once(told) {
@@ -34,6 +34,11 @@ impl Ear {
     fn listen_once(&self, told: &watch::Sender<Told>) -> anyhow::Result<()> {
         let mut client = self.0.connect()?;
         client.batch_execute(LISTEN)?;
+        // What was told before, nobody heard.
+        told.send_modify(|told| {
+            told.work += 1;
+            told.change += 1;
+        });
         while !told.is_closed() {
             while let Some(notification) = client.notifications().timeout_iter(LOOK).next()? {
                 told.send_modify(|told| match notification.payload() {
