@@ -3,10 +3,9 @@
 
 use crate::person::Person;
 use crate::pipeline::Pipeline;
-use crate::store::keeping::{Audit, Erasure, Look, Looked, Payload, Place, Table};
+use crate::store::keeping::{Audit, Look, Looked, Payload, Place, Table};
 use crate::store::{Batch, Store, StoreError};
 use crate::subject::SubjectKey;
-use indexmap::IndexSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -249,13 +248,7 @@ impl<S: Store> Forgetter<S> {
         let mut named = named.into_iter().peekable();
         while named.peek().is_some() {
             let started = Instant::now();
-            let (mut places, mut keys) = (Vec::new(), IndexSet::new());
-            for payload in named.by_ref().take(ERASED_MAX) {
-                places.push(payload.place);
-                keys.extend(payload.subject);
-            }
-            let erasure = Erasure { places, at_ms: (self.now_ms)() };
-            self.pipeline.erase(keys, erasure).await?;
+            self.pipeline.erase(named.by_ref().take(ERASED_MAX).collect()).await?;
             rest(started).await;
         }
         Ok(())

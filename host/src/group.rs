@@ -159,11 +159,15 @@ impl<S: Store> Group<S> {
 
     /// What others ask of this host; and what it has for whoever watches over the sources, when that is another.
     async fn do_errands(&self) -> Result<(), StoreError> {
-        let held = self.held().await;
+        let before = *self.pipeline.holding().held().await;
+        let held = before.partitions;
         let (mut interventions, mut done) = (Vec::new(), Vec::new());
         for (seq, errand) in self.store.errands(held, false, ERRANDS_MAX).await? {
             match errand {
                 Errand::Intervene(intervention) => interventions.push((seq, intervention)),
+                Errand::Erase(keys, erasure) => {
+                    self.pipeline.erase_for_another((seq, keys, erasure), before).await?;
+                }
                 Errand::Hear(spans) => {
                     self.heard.note(spans);
                     done.push(seq);

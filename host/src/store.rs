@@ -46,6 +46,7 @@ use listing::{EventQuery, EventsPage};
 use outbox::{PauseChange, WaitingTarget};
 use parked::{Intervention, ParkedDetail, ParkedId, ParkedPage, ParkedQuery};
 use past::{PastPage, PastQuery};
+use serde::{Deserialize, Serialize};
 use stats::Stats;
 use std::future::Future;
 use tidegate_envelope::{Digest, Receipt, SourceName};
@@ -148,7 +149,7 @@ pub struct Replan {
 }
 
 /// The place of an event that is to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UpcomingSeq(pub i64);
 
 /// An event whose time has come.
@@ -161,11 +162,11 @@ pub struct DueUpcoming {
 }
 
 /// An event's place in the order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EventSeq(pub i64);
 
 /// An effect's place in the outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EffectSeq(pub i64);
 
 /// A plugin that is due to be asked again.

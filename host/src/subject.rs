@@ -4,12 +4,13 @@
 use crate::arrival::{Mark, Place};
 use crate::echo::Expected;
 use crate::plugin::PluginName;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidegate_envelope::SourceName;
 
 /// Which asset of which source. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SubjectKey {
     /// The source.
     pub source: SourceName,

@@ -152,7 +152,7 @@ impl<S: Store> Pipeline<S> {
     }
 
     /// Waits until nobody has to do anything in these partitions that a person wants done, though not for ever.
-    async fn await_others(&self, within: Partitions) -> Result<(), StoreError> {
+    pub(super) async fn await_others(&self, within: Partitions) -> Result<(), StoreError> {
         let until = Instant::now() + OTHERS_MAX;
         while !within.is_empty()
             && Instant::now() < until

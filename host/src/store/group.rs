@@ -5,7 +5,9 @@ use super::StoreError;
 use crate::account::AccountRow;
 use crate::heard::Span;
 use crate::partition::{Partition, Partitions};
+use crate::store::keeping::Erasure;
 use crate::store::parked::Intervention;
+use crate::subject::SubjectKey;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tidegate_envelope::SourceName;
@@ -155,6 +157,8 @@ pub enum Errand {
     },
     /// To do what a person wants done about what is parked.
     Intervene(Intervention),
+    /// To erase what is about these subjects, or about none.
+    Erase(Vec<SubjectKey>, Erasure),
     /// To know which sources another heard of.
     Hear(Vec<(SourceName, Span)>),
 }

@@ -1,9 +1,11 @@
 //! What is removed with time, and what is erased for a person. Knows nothing of SQL, nor of why.
 
 use super::{EffectSeq, EventSeq, StoreError, UpcomingSeq};
+use crate::partition::Partition;
 use crate::plugin::PluginName;
 use crate::retention::Sized;
 use crate::subject::SubjectKey;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::future::Future;
 use tidegate_envelope::SourceName;
@@ -49,7 +51,7 @@ pub struct Pages {
 }
 
 /// Where something of a person may stand.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// An event's body, with all that was decided about it.
     Event(EventSeq),
@@ -124,6 +126,8 @@ pub struct Payload {
     pub source: Option<SourceName>,
     /// What it is about, if anything.
     pub subject: Option<SubjectKey>,
+    /// Whoever holds this decides about it; `None` when nobody does.
+    pub partition: Option<Partition>,
     /// The texts that may name a person.
     pub texts: Vec<Vec<u8>>,
     /// Whether it came of an event that is erased.
@@ -131,7 +135,7 @@ pub struct Payload {
 }
 
 /// What is to be erased.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasure {
     /// At these places.
     pub places: Vec<Place>,

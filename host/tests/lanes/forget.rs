@@ -1,9 +1,11 @@
 //! A person is forgotten while the host works on the same lanes.
 
+use super::group::{deploy, two_hosts};
 use super::stage::{Delivered, Stage, event, now_ms};
 use std::sync::{Arc, Mutex};
 use tidegate::forget::{ForgetReport, ForgetRequest, Forgetter};
-use tidegate::partition::Partitions;
+use tidegate::partition::{Partition, Partitions};
+use tidegate::pipeline::Pipeline;
 use tidegate::store::Store as _;
 use tidegate::store::sql::SqlStore;
 
@@ -13,18 +15,13 @@ fn lent(asset: u32, second: u32, steps: &str) -> Delivered {
     Delivered { body: plain.body.trim_end_matches('}').to_owned() + loanee, ..plain }
 }
 
-fn forgetter(stage: &Stage) -> Arc<Forgetter<SqlStore>> {
-    Arc::new(Forgetter {
-        store: stage.store().clone(),
-        pipeline: Arc::clone(stage.pipeline()),
-        now_ms,
-        salt: || 7,
-        report: Mutex::default(),
-    })
+async fn forget(stage: &Stage, dry_run: bool) -> ForgetReport {
+    forget_at(stage.store(), stage.pipeline(), dry_run).await
 }
 
-async fn forget(stage: &Stage, dry_run: bool) -> ForgetReport {
-    let forgetter = forgetter(stage);
+async fn forget_at(store: &SqlStore, pipeline: &Arc<Pipeline<SqlStore>>, dry_run: bool) -> ForgetReport {
+    let (store, pipeline) = (store.clone(), Arc::clone(pipeline));
+    let forgetter = Arc::new(Forgetter { store, pipeline, now_ms, salt: || 7, report: Mutex::default() });
     let request =
         ForgetRequest { person: Some("142".into()), dry_run, by: "me".into(), ..ForgetRequest::default() };
     forgetter.start(request).expect("starts");
@@ -90,4 +87,34 @@ async fn what_was_being_asked_when_its_person_was_forgotten_does_not_leave_its_l
     assert_eq!(stage.plan_states(1).await, ["dropped", "waiting", "held"], "the second comes first");
     stage.settle().await;
     assert_eq!(stage.notes(1).await, ["count 1", "count 2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server: `cargo xtask test` starts one"]
+async fn a_person_is_forgotten_by_every_host_that_decides_about_their_assets() {
+    const ASSETS: u32 = 8;
+    let (_home, [one, two]) = two_hosts().await;
+    deploy(&one, "").await;
+    for host in [&one, &two] {
+        let held = host.held().await;
+        assert!((1..=ASSETS).any(|asset| held.contains(Partition::of_subject(&asset.to_string()))));
+    }
+    let lent: Vec<_> = (1..=ASSETS).map(|asset| lent(asset, 1, "count; note lent to John Do")).collect();
+    one.deliver(&lent).await;
+    one.notes(lent.len()).await;
+
+    let report = forget_at(&two.middle.store, &two.middle.pipeline, false).await;
+    assert!(report.is_clean() && report.subjects == u64::from(ASSETS), "{report:?}");
+
+    let anew: Vec<_> = (1..=ASSETS).map(|asset| event(asset, 2, "count")).collect();
+    one.deliver(&anew).await;
+    for (asset, notes) in two.notes(lent.len() + anew.len()).await {
+        assert_eq!(
+            notes,
+            ["count 1"],
+            "asset {asset}: what was said is erased, what was remembered forgotten"
+        );
+    }
+    one.stop().await;
+    two.stop().await;
 }

@@ -17,7 +17,7 @@ use tidegate::queue::{Delivery, DeliveryBody, Lease, Pulled, Queue, QueueError, 
 use tidegate::revisit;
 use tidegate::sandbox::SandboxConfig;
 use tidegate::store::group::{Change, Group as _};
-use tidegate::store::keeping::{Audit, Erasure};
+use tidegate::store::keeping::Audit;
 use tidegate::store::listing::EventQuery;
 use tidegate::store::{Batch, EventRow, Store as _};
 use tidegate::turn::Turn;
@@ -353,17 +353,4 @@ fn end_all_sessions(home: &Home) {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a server: `cargo xtask test` starts one"]
-async fn nobody_is_forgotten_on_one_host_while_another_remembers_them() {
-    let (_home, [one, two]) = two_hosts().await;
-    let erase = || one.middle.pipeline.erase([].into(), Erasure::default());
-    let error = erase().await.expect_err("two remember");
-    assert!(error.to_string().contains("stop all but this one"), "{error}");
-    two.stop().await;
-    until_shared_by(&[&one]).await;
-    erase().await.expect("it is alone");
-    one.stop().await;
 }
