@@ -128,7 +128,7 @@ fn recorded(sandbox: &Sandbox, active: &Active, n: u64) -> Recorded {
     let mut event = read_fetched(envelope, body);
     if let Some(before) = n.checked_sub(2_000) {
         let json = String::from_utf8(self::body(before)).expect("JSON");
-        event = event.after(tidegate::event::Snapshot { receipt: receipt(before), json: json.into() });
+        event.come_after(tidegate::event::Snapshot { receipt: receipt(before), json: json.into() });
     }
     decided(sandbox, active, event, 1)
 }

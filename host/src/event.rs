@@ -64,15 +64,14 @@ impl Event {
         self.occurred_at_us.map(|at_us| at_us / 1_000)
     }
 
-    /// The event with what its subject was before, and what differs. The body of an event that a plugin caused is no state
+    /// Takes note of what its subject was before, and what differs. The body of an event that a plugin caused is no state
     /// of the subject, so nothing differs in it.
-    #[must_use]
-    pub fn after(self, previous: Snapshot) -> Self {
-        let changed = match (&self.cause, &self.json) {
+    pub fn come_after(&mut self, previous: Snapshot) {
+        self.changed = match (&self.cause, &self.json) {
             (None, Some(json)) => change::changed(&previous.json, json),
             _ => Vec::new(),
         };
-        Self { previous: Some(previous), changed, ..self }
+        self.previous = Some(previous);
     }
 }
 

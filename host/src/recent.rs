@@ -2,7 +2,7 @@
 //! start: an index over the hashes of all events would cost more than everything else in the store.
 
 use std::collections::{HashMap, VecDeque};
-use tidegate_envelope::{Digest, Receipt, SourceName};
+use tidegate_envelope::{Digest, Receipt, SourceName, spread};
 
 /// What the window says of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +107,8 @@ impl Recent {
 /// 128 bits of the content's hash with the source folded in. A collision needs a sender to break SHA-256.
 fn content_key(source: &SourceName, sha256: &Digest) -> [u8; 16] {
     let mut key = [0; 16];
-    let seed = Digest::of(source.as_str().as_bytes());
-    for (i, byte) in key.iter_mut().enumerate() {
-        *byte = sha256.as_bytes()[i] ^ seed.as_bytes()[i];
-    }
-    key
+    key.copy_from_slice(&sha256.as_bytes()[..16]);
+    (u128::from_be_bytes(key) ^ u128::from(spread(source.as_str().as_bytes()))).to_be_bytes()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 use crate::fault::QueueError;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -96,6 +97,8 @@ pub(crate) fn open(directory: &Path) -> Result<Database, OpenError> {
     let lock = lock(directory)?;
     let connection = Connection::open(directory.join("queue.sqlite"))?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Else a statement is prepared anew whenever another value is given to it, for a plan that would be the same.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Full synchronisation: what was confirmed survives a power cut. Group commit makes it cheap.
     connection.execute_batch(
         "PRAGMA page_size = 8192;

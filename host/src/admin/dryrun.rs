@@ -147,14 +147,13 @@ fn past(given: GivenEvent) -> Result<Past, String> {
     };
     let arrival = Arrival::named(&row.class).unwrap_or(Arrival::First);
     let read = read_fetched(envelope, body);
-    let event = Event { kind: row.kind, subject: row.subject, findings: row.findings, arrival, ..read };
+    let mut event = Event { kind: row.kind, subject: row.subject, findings: row.findings, arrival, ..read };
     let before = row.previous.zip(previous).and_then(|(receipt, payload)| {
         let json = scan::json_of(&payload.bytes().ok()?)?.into();
         Some(Snapshot { receipt, json })
     });
-    let event = match before {
-        Some(before) => event.after(before),
-        None => event,
-    };
+    if let Some(before) = before {
+        event.come_after(before);
+    }
     Ok(Past { place: row.cursor, event, asked: None })
 }

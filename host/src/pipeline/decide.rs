@@ -28,6 +28,7 @@ impl<S: Store> Pipeline<S> {
     ) -> (Batch, Taken) {
         let registry = self.switchboard.current();
         let mut batch = Batch { strays, ..Batch::default() };
+        batch.events.reserve(incoming.len());
         let mut spent = HashMap::new();
         for incoming in incoming {
             let key = subject_key(&incoming.event);
@@ -54,7 +55,7 @@ impl<S: Store> Pipeline<S> {
         event.arrival = self.classify(&event, state)?;
         event.trace = event.trace.filter(|_| self.signals.has_traces());
         let mut subject = SubjectChange::default();
-        let event = compared(event, state, (self.now_ms)());
+        compare(&mut event, state, (self.now_ms)());
         if event.cause.is_none() && !event.subject.is_empty() && !is_duplicate(event.arrival) {
             subject.mark = arrival::advance(state.mark.as_ref(), &event);
         }
@@ -224,13 +225,13 @@ const fn is_duplicate(arrival: Arrival) -> bool {
     matches!(arrival, Arrival::Duplicate(_))
 }
 
-/// The event with what its subject was before, and whether it tells of our own doing.
-fn compared(mut event: Event, state: &SubjectState, now_ms: u64) -> Event {
+/// Takes note of what the event's subject was before, and whether it tells of our own doing.
+fn compare(event: &mut Event, state: &SubjectState, now_ms: u64) {
     if is_duplicate(event.arrival) {
-        return event;
+        return;
     }
     if let (Some(mark), Some(json)) = (&state.mark, &state.json) {
-        event = event.after(Snapshot { receipt: mark.receipt, json: json.clone() });
+        event.come_after(Snapshot { receipt: mark.receipt, json: json.clone() });
     }
     let may_be_echo = event.arrival == Arrival::First && event.cause.is_none() && event.kind != DELETE;
     if may_be_echo
@@ -242,7 +243,6 @@ fn compared(mut event: Event, state: &SubjectState, now_ms: u64) -> Event {
     {
         event.arrival = Arrival::Echo;
     }
-    event
 }
 
 /// Keeps what the plugin remembers, unless that comes from a later event of the subject already.

@@ -31,7 +31,8 @@ pub(super) struct Elsewhere {
 
 /// What is in a batch that was pulled at this time.
 pub(super) fn all(deliveries: Vec<Delivery>, pulled_at_ms: u64) -> Contents {
-    let mut contents = Contents::default();
+    let (incoming, leases) = (Vec::with_capacity(deliveries.len()), Vec::with_capacity(deliveries.len()));
+    let mut contents = Contents { incoming, leases, ..Contents::default() };
     for Delivery { lease, attempts, queued_at_ms, body } in deliveries {
         match one(body) {
             Ok((Opened::Event(event), text)) => {

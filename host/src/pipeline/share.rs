@@ -54,18 +54,18 @@ impl<S: Store> Pipeline<S> {
 
 /// What of this is the host's to decide that holds this much; and what others are to do. What was to come and is not this
 /// host's any more stays to come.
-pub(super) fn out(held: Held, incoming: Vec<Incoming>) -> (Vec<Incoming>, Vec<NewErrand>) {
-    let (mut own, mut errands) = (Vec::with_capacity(incoming.len()), Vec::new());
-    for incoming in incoming {
-        let (partition, queued_at_ms) = (incoming.event.partition(), incoming.queued_at_ms);
-        let is_own = held.partitions.contains(partition);
-        match incoming.origin {
-            Origin::ToCome(_, losses) if !is_own || losses != held.losses => {}
-            Origin::Text(text) if !is_own => {
-                errands.push(NewErrand { partition, errand: Errand::Decide { text, queued_at_ms } });
-            }
-            _ => own.push(incoming),
+pub(super) fn out(held: Held, mut incoming: Vec<Incoming>) -> (Vec<Incoming>, Vec<NewErrand>) {
+    let is_given_away = |incoming: &mut Incoming| {
+        let is_own = held.partitions.contains(incoming.event.partition());
+        !is_own || matches!(incoming.origin, Origin::ToCome(_, losses) if losses != held.losses)
+    };
+    let errand = |Incoming { event, origin, queued_at_ms, .. }| match origin {
+        Origin::ToCome(..) => None,
+        Origin::Text(text) => {
+            let errand = Errand::Decide { text, queued_at_ms };
+            Some(NewErrand { partition: event.partition(), errand })
         }
-    }
-    (own, errands)
+    };
+    let errands = incoming.extract_if(.., is_given_away).filter_map(errand).collect();
+    (incoming, errands)
 }

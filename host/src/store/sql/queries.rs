@@ -105,7 +105,7 @@ pub(super) fn next_upcoming_at_ms(
 pub(super) fn event(row: &Row<'_>) -> anyhow::Result<Event> {
     let cause: Option<Receipt> = row.get(16)?;
     let read = crate::read::read_fetched(envelope(row)?, row.get(6)?);
-    let event = Event {
+    let mut event = Event {
         kind: row.get(10)?,
         subject: row.get(11)?,
         findings: row.json(12).context("read findings")?.unwrap_or_default(),
@@ -118,10 +118,10 @@ pub(super) fn event(row: &Row<'_>) -> anyhow::Result<Event> {
         occurred_at_us: if cause.is_some() { None } else { read.occurred_at_us },
         ..read
     };
-    Ok(match previous(row)? {
-        Some(previous) => event.after(previous),
-        None => event,
-    })
+    if let Some(previous) = previous(row)? {
+        event.come_after(previous);
+    }
+    Ok(event)
 }
 
 /// What was the subject's snapshot when the event arrived.

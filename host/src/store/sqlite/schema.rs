@@ -5,6 +5,7 @@ use crate::store::seal::StoreKeys;
 use crate::store::sql::database::pending;
 use anyhow::Context as _;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connectio
     let db = Connection::open(path).with_context(|| format!("open {}", path.display()))?;
     db.busy_timeout(Duration::from_secs(10))?;
     db.set_prepared_statement_cache_capacity(64);
+    // Else a statement is prepared anew whenever another value is given to it, for a plan that would be the same.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Page size and auto-vacuum hold from the first write on; FULL makes each commit wait for the disk. What is deleted is
     // overwritten, so that nothing of a person who is to be forgotten stays between the rows.
     db.execute_batch(
