@@ -3,10 +3,16 @@
 
 #[path = "simulation/check.rs"]
 mod check;
+#[path = "home/mod.rs"]
+mod home;
 #[path = "simulation/host.rs"]
 mod host;
+#[path = "simulation/line.rs"]
+mod line;
 #[path = "simulation/permutation.rs"]
 mod permutation;
+#[path = "simulation/postgres.rs"]
+mod postgres;
 #[path = "simulation/queue.rs"]
 mod queue;
 #[path = "simulation/run.rs"]
@@ -15,6 +21,8 @@ mod run;
 mod scenario;
 #[path = "simulation/several.rs"]
 mod several;
+#[path = "simulation/tables.rs"]
+mod tables;
 #[path = "simulation/target.rs"]
 mod target;
 #[path = "simulation/witness.rs"]
@@ -72,7 +80,12 @@ fn the_same_seed_is_the_same_run() {
 fn a_seed_tells_its_story() {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let first = number("TIDEGATE_SIM_SEED").unwrap_or(0);
-    let run = if std::env::var_os("TIDEGATE_SIM_SEVERAL").is_some() { several::run } else { run };
+    let is_set = |name| std::env::var_os(name).is_some();
+    let run = match (is_set("TIDEGATE_SIM_SEVERAL"), is_set("TIDEGATE_SIM_POSTGRES")) {
+        (true, _) => several::run,
+        (false, true) => postgres::run,
+        (false, false) => run,
+    };
     for seed in first..first + number("TIDEGATE_SIM_SEEDS").unwrap_or(1) {
         println!("seed {seed}\n{}", run(seed).join("\n"));
     }

@@ -1,5 +1,6 @@
 //! Plays simulated runs again and prints their stories: the tests' own, of `host/tests/simulation.rs`.
 
+use crate::postgres::{self, Disk, Server};
 use crate::{plugin, shell};
 use std::path::Path;
 use tidegate_toolchain::tools::Tools;
@@ -16,6 +17,9 @@ pub(crate) struct Options {
     /// Of several hosts on one store.
     #[arg(long)]
     several: bool,
+    /// With the tables in a PostgreSQL database, to which connections are lost.
+    #[arg(long, conflicts_with = "several")]
+    postgres: bool,
 }
 
 /// Runs them.
@@ -27,6 +31,11 @@ pub(crate) fn run(root: &Path, tools: &Tools, options: &Options) -> anyhow::Resu
     if options.several {
         test.env("TIDEGATE_SIM_SEVERAL", "1");
     }
+    let server = options.postgres.then(|| Server::start(tools, Disk::Hurries)).transpose()?;
+    if server.is_some() {
+        test.env("TIDEGATE_SIM_POSTGRES", "1");
+    }
+    postgres::name_to(&mut test, server.as_ref());
     test.args(["test", "--quiet", "--release", "--workspace", "--test", "simulation", "--"]);
     shell::run(test.args(["--exact", "a_seed_tells_its_story", "--nocapture"]))
 }

@@ -32,8 +32,9 @@ const TOOLS: [&str; 18] = [
 /// The tests that hold for a store in a file and in a database; what is said of the file alone is in modules named `file`.
 const ON_POSTGRES: [&str; 5] = ["store", "lanes", "executor", "elsewhere", "roster"];
 
-/// Of the tests of the whole, the modules that are about what a host keeps.
-const WHOLE_ON_POSTGRES: [&str; 17] = [
+/// Of the tests of the whole, the modules that are about what a host keeps; of the simulated runs, those in a database.
+const PARTLY_ON_POSTGRES: [&str; 2] = ["whole", "simulation"];
+const MODULES_ON_POSTGRES: [&str; 18] = [
     "api",
     "chaos",
     "dev",
@@ -45,6 +46,7 @@ const WHOLE_ON_POSTGRES: [&str; 17] = [
     "operate::alert",
     "operate::doctor",
     "parked",
+    "postgres",
     "reload",
     "signal",
     "signature",
@@ -118,18 +120,20 @@ fn on_postgres(root: &Path, tools: &Tools, has_nextest: bool, filter: Option<&st
         tests
     };
     let parts = ON_POSTGRES.iter().flat_map(|name| ["--test", name]);
+    let partly = PARTLY_ON_POSTGRES.iter().flat_map(|name| ["--test", name]);
     if has_nextest {
-        let modules = WHOLE_ON_POSTGRES.join("|");
-        let which = format!("not test(/(^|::)file::/) and (not binary(whole) or test(/^({modules})::/))");
+        let modules = MODULES_ON_POSTGRES.join("|");
+        let partly_of = PARTLY_ON_POSTGRES.map(|name| format!("binary({name})")).join(" or ");
+        let which = format!("not test(/(^|::)file::/) and (not ({partly_of}) or test(/^({modules})::/))");
         // A filter that none of these has is none's fault.
-        let args = ["--test", "whole", "--no-tests", "pass", "--run-ignored", "all", "-E", &which];
-        return shell::run(tests().args(parts).args(args).args(filter));
+        let args = ["--no-tests", "pass", "--run-ignored", "all", "-E", &which];
+        return shell::run(tests().args(parts).args(partly).args(args).args(filter));
     }
     let all = ["--include-ignored", "--skip", "file::"];
     shell::run(tests().args(parts).args(filter).arg("--").args(all))?;
-    let modules = WHOLE_ON_POSTGRES.map(|module| format!("{module}::"));
-    let whole = filter.map_or(modules.to_vec(), |filter| vec![filter.to_owned()]);
-    shell::run(tests().args(["--test", "whole", "--"]).args(all).args(whole))
+    let modules = MODULES_ON_POSTGRES.map(|module| format!("{module}::"));
+    let which = filter.map_or(modules.to_vec(), |filter| vec![filter.to_owned()]);
+    shell::run(tests().args(partly).arg("--").args(all).args(which))
 }
 
 fn has_nextest() -> bool {

@@ -8,6 +8,7 @@ mod look;
 mod roster;
 mod schema;
 mod server;
+mod steps;
 mod tenure;
 mod words;
 
@@ -27,6 +28,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+pub(super) use steps::{observe, open_in_steps};
 use tenure::Locks;
 
 /// Between two questions to a server that does not answer, or does not know yet.

@@ -194,6 +194,24 @@ impl SqlStore {
         Ok(Self::in_steps(connections, pause, Some(group)))
     }
 
+    /// As [`Self::in_memory`], in this PostgreSQL database, for a host that works on it alone. Blocks as it reads, and as
+    /// [`Disk`] writes.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub fn connect_in_steps(url: &str, pause: fn() -> Duration) -> anyhow::Result<(Self, Disk)> {
+        Ok(Self::in_steps(postgres::open_in_steps(url)?, pause, None))
+    }
+
+    /// Looks on, past the hosts that work on this PostgreSQL database in steps: it writes nothing.
+    ///
+    /// # Errors
+    /// When that is no URL of a database.
+    pub fn observe(url: &str) -> anyhow::Result<Self> {
+        let connections = [postgres::observe(url)?, postgres::observe(url)?];
+        Ok(Self::in_steps(connections, || Duration::ZERO, None).0)
+    }
+
     fn in_steps(
         [writes, reads]: [Box<dyn Connection>; 2],
         pause: fn() -> Duration,

@@ -49,9 +49,14 @@ impl Home {
         self.database.as_ref().expect("it is in a database")
     }
 
+    /// The database, by way of this port of this machine.
+    pub(crate) fn url_through(&self, port: u16) -> String {
+        self.in_database().url_at(port)
+    }
+
     /// As [`Self::open`], by way of another port of this machine.
     pub(crate) fn open_through(&self, port: u16) -> anyhow::Result<SqlStore> {
-        let url = self.in_database().url_at(port);
+        let url = self.url_through(port);
         on_a_thread(|| SqlStore::connect(&url, None, &StoreKeys::default(), Others::Refuse))
     }
 

@@ -5,6 +5,7 @@ use super::scenario::{Asks, Expected, Scenario, Told, source};
 use super::target::Target;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tidegate::plugin::PluginName;
+use tidegate::store::access::AuditQuery;
 use tidegate::store::listing::EventQuery;
 use tidegate::store::parked::ParkedQuery;
 use tidegate::store::sql::SqlStore;
@@ -31,6 +32,8 @@ pub(crate) async fn subject(store: &SqlStore, subject: &str) -> SubjectState {
 /// What holds at any time: each event is in one state, its plans', and stands in a lane when it is not decided.
 pub(crate) async fn whole(scenario: &Scenario, store: &SqlStore) {
     let rows = rows(store).await;
+    it_is_counted(store, &rows).await;
+    each_batch_is_written_once(store, &rows).await;
     let mut standing: BTreeMap<(String, String), u32> = BTreeMap::new();
     for row in &rows {
         let has = |states: &[&str]| row.plans.iter().any(|plan| states.contains(&plan.state.as_str()));
@@ -58,6 +61,48 @@ pub(crate) async fn whole(scenario: &Scenario, store: &SqlStore) {
         let here: BTreeMap<_, _> = here.map(|((_, plugin), held)| (plugin.clone(), *held)).collect();
         assert_eq!(lanes, here, "the lanes of asset {asset}");
     }
+}
+
+/// What is counted as it is written is what there is.
+async fn it_is_counted(store: &SqlStore, rows: &[EventRow]) {
+    let stats = store.stats().await.expect("reads");
+    let events = |is: fn(&EventRow) -> bool| rows.iter().filter(|row| is(row)).count();
+    let plans = |state| rows.iter().flat_map(|row| &row.plans).filter(|plan| plan.state == state).count();
+    let effects = |state| rows.iter().flat_map(|row| &row.effects).filter(|it| it.state == state).count();
+    for (what, counted, there) in [
+        ("done", stats.done, events(|row| row.state == "decided")),
+        ("waiting", stats.waiting, events(|row| row.state == "waiting")),
+        ("parked", stats.parked - stats.strays.parked, events(|row| row.state == "parked")),
+        ("all that came in", stats.incoming - stats.strays.parked, rows.len()),
+        ("duplicates", stats.accepted.duplicate, events(|row| row.class == "duplicate")),
+        ("decided plans", stats.plans.decided, plans("decided")),
+        ("skipped plans", stats.plans.skipped, plans("skipped")),
+        ("waiting plans", stats.plans.waiting, plans("waiting")),
+        ("held plans", stats.plans.held, plans("held")),
+        ("parked plans", stats.plans.parked, plans("parked")),
+        ("performed effects", stats.effects.done, effects("done")),
+        ("waiting effects", stats.effects.waiting, effects("waiting")),
+    ] {
+        assert_eq!(usize::try_from(counted).expect("few"), there, "{what}");
+    }
+}
+
+/// What became of each attempt is written once, whatever was heard of the commit.
+async fn each_batch_is_written_once(store: &SqlStore, rows: &[EventRow]) {
+    let (mut noted, mut before) = (Vec::new(), None);
+    loop {
+        let page = store.audit(AuditQuery { before, ..AuditQuery::default() }).await.expect("reads");
+        let Some(last) = page.last() else { break };
+        before = Some(last.cursor);
+        noted.extend(page.into_iter().map(|row| row.record.as_str().expect("a text").to_owned()));
+    }
+    let effects = rows.iter().flat_map(|row| &row.effects);
+    let mut there: Vec<_> = effects
+        .flat_map(|it| (1..=it.attempts).map(move |attempt| format!("{} {attempt}", it.key)))
+        .collect();
+    noted.sort();
+    there.sort();
+    assert_eq!(noted, there, "what became of each attempt is written once");
 }
 
 /// Whether the plan keeps its lane from going on. A plugin that parks an event itself does not.

@@ -1,7 +1,9 @@
 //! One host of a run: the real pump, pipeline, revisiting, sandbox and tables.
 
+use super::line;
 use super::queue::BadQueue;
 use super::scenario::{Asks, Scenario, TARGETS};
+use super::tables::Tables;
 use super::target::{self, Target};
 use super::world::{self, chance, now_ms, pause, step, tell, up_to_ms};
 use std::collections::HashMap;
@@ -163,6 +165,16 @@ pub(crate) async fn middle(part: &Part, scenario: &Scenario) -> Result<Middle, S
     Ok(Middle { pipeline, deployer: Arc::new(deployer), heard })
 }
 
+/// As [`middle`], as often as it takes to read what is known.
+async fn begin(part: &Part, scenario: &Scenario) -> Middle {
+    loop {
+        match middle(part, scenario).await {
+            Ok(middle) => return middle,
+            Err(error) => tell(format!("begins anew: {error}")),
+        }
+    }
+}
+
 /// Records the plugins' versions, as deploying did once.
 pub(crate) async fn record_versions(store: &SqlStore, disk: &mut Disk, asks: Asks) {
     let recorded = |active: Active| NewVersion {
@@ -181,17 +193,17 @@ pub(crate) async fn record_versions(store: &SqlStore, disk: &mut Disk, asks: Ask
 
 /// Lives until it dies, or for as long as this is polled: alone on its store.
 pub(crate) async fn live(
-    name: &str,
+    tables: &Tables,
     scenario: &Scenario,
     (host, queue): (usize, &BadQueue),
     target: &Target,
 ) {
-    let (store, disk) = SqlStore::in_memory(name, pause).expect("a store");
+    let (store, disk) = tables.open();
     let (part, _stop) = Part::alone(store);
     let death = world::strikes(host);
     let middle = tokio::select! {
         biased;
-        middle = middle(&part, scenario) => middle.expect("memory is always there"),
+        middle = begin(&part, scenario) => middle,
         // It died while it read what is known.
         () = death.notified() => return,
     };
@@ -311,6 +323,7 @@ async fn write(mut disk: Disk) {
         let usual_ms = world::reach().commit_ms;
         tokio::time::sleep(up_to_ms(if world::goes_wrong(20) { 700 } else { usual_ms })).await;
         step("before a commit").await;
+        world::asks(line::Asks::Writes);
         match disk.write() {
             Ok(batches) => tell(format!("committed {batches}")),
             Err(error) => {

@@ -4,6 +4,7 @@ use super::check;
 use super::host;
 use super::queue::BadQueue;
 use super::scenario::Scenario;
+use super::tables::Tables;
 use super::target::Target;
 use super::world::{self, Clock, Mishap, START_MS, tell, true_ms};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,27 +28,37 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 /// # Panics
 /// When something did not hold; the story is printed before.
 pub(crate) fn run(seed: u64) -> Vec<String> {
+    play(seed, &Tables::in_memory(seed))
+}
+
+/// As [`run`], with these tables.
+pub(crate) fn play(seed: u64, tables: &Tables) -> Vec<String> {
+    world::begin(seed);
+    let which = tables.begin();
     let runtime = runtime();
-    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(tell_all(seed))));
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(tell_all(tables))));
     // What is left of the last host ends with the runtime, and needs its world until then.
     drop(runtime);
     let story = world::end();
     if let Err(panic) = ended {
-        println!("{}\nseed {seed} fails; `cargo xtask sim --seed {seed}` repeats it", story.join("\n"));
+        println!(
+            "{}\nseed {seed} fails; `cargo xtask sim --seed {seed}{which}` repeats it",
+            story.join("\n")
+        );
         std::panic::resume_unwind(panic);
     }
     story
 }
 
-async fn tell_all(seed: u64) {
-    world::begin(seed);
+async fn tell_all(tables: &Tables) {
     let scenario = world::draw(Scenario::draw);
     for (number, told) in scenario.told.iter().enumerate() {
         tell(format!("the sender will tell {number}, {} times: {}", told.receipts.len(), told.body()));
     }
-    let name = format!("simulation-{:?}-{seed}", std::thread::current().id());
-    let (observer, mut disk) = SqlStore::in_memory(&name, || Duration::ZERO).expect("a store");
-    host::record_versions(&observer, &mut disk, scenario.asks).await;
+    let observer = tables.observer();
+    let (store, mut disk) = tables.open();
+    host::record_versions(&store, &mut disk, scenario.asks).await;
+    drop((store, disk));
     let queue = BadQueue::new(scenario.posted.clone(), observer.clone());
     let target = Target::default();
     for steps in scenario.lives.iter().copied().map(Some).chain([None]) {
@@ -56,7 +67,7 @@ async fn tell_all(seed: u64) {
         tell(format!("a host starts; steps to live: {steps:?}"));
         tokio::select! {
             biased;
-            () = host::live(&name, &scenario, (host, &queue), &target) => {}
+            () = host::live(tables, &scenario, (host, &queue), &target) => {}
             () = until_all_is_done(&observer, &queue), if steps.is_none() => {}
         }
         check::whole(&scenario, &observer).await;

@@ -11,6 +11,7 @@ use tidegate::holding::Busy;
 use tidegate::partition::{Partition, Partitions};
 use tidegate::retry::{self, RetryPolicy};
 use tidegate::store::group::Group as _;
+use tidegate::store::keeping::Audit;
 use tidegate::store::sql::{Server, SqlStore};
 use tidegate::store::{
     self, Batch, DueEffect, EffectOutcome, EffectSeq, EffectState, Store as _, StoreError,
@@ -140,6 +141,8 @@ async fn attempt(store: SqlStore, target: Target, due: DueEffect, _busy: Busy) -
         }
     };
     let outcome = EffectOutcome { seq: due.seq, attempts, state, what, at_ms: now_ms(), reply: None };
-    store::record(&store, Batch { outcomes: vec![outcome], ..Batch::default() }).await;
+    // As often as its batch is written: nothing recognises that it is there.
+    let noted = Audit { at_ms: now_ms(), record: format!("\"{} {attempts}\"", due.effect.key()) };
+    store::record(&store, Batch { outcomes: vec![outcome], audit: vec![noted], ..Batch::default() }).await;
     due.seq
 }

@@ -1,6 +1,8 @@
 //! What is around the hosts in a simulated run: time, clocks, chance, and what befalls them. All of it follows from the seed.
 //! A run is one thread, so this is a value of its thread: a host's own seams are plain functions, which ask whose turn it is.
 
+use super::line::{Asks, Fates};
+use super::postgres::LOST;
 use std::cell::RefCell;
 use std::future::pending;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(crate) struct World {
     turn: Option<usize>,
     /// Since the run began.
     now: Duration,
+    /// Of the line to a server, where there is one.
+    line: Option<Arc<Fates>>,
 }
 
 /// A host, as the world sees it.
@@ -95,8 +99,21 @@ pub(crate) fn begin(seed: u64) {
         hosts: Vec::new(),
         turn: None,
         now: Duration::ZERO,
+        line: None,
     };
     WORLD.set(Some(world));
+}
+
+/// Hosts reach their database by a line that these fates have.
+pub(crate) fn has_line(fates: Arc<Fates>) {
+    with(|world| world.line = Some(fates));
+}
+
+/// The host is about to ask this of its database, on a line that may be lost.
+pub(crate) fn asks(what: Asks) {
+    let Some(line) = with(|world| world.line.clone()) else { return };
+    line.lost().iter().for_each(|lost| tell(format!("{LOST}{lost}")));
+    line.draw(what);
 }
 
 /// What happened.
@@ -216,6 +233,7 @@ pub(crate) fn pause() -> Duration {
     if is_stopped_by_fate("within a pause") {
         return FOR_EVER;
     }
+    asks(Asks::Reads);
     // Who cannot reach the database hears so at once, or when it has waited for long.
     let is_long = !reach().database && draw(fastrand::Rng::bool);
     up_to_ms(if is_long { 4_000 } else { 3 })

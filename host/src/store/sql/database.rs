@@ -111,7 +111,7 @@ pub(in crate::store) trait Connection: Send {
 pub(in crate::store) struct TakenOver;
 
 /// What is done on a connection; done again where it was lost while it read.
-pub(in crate::store) type Work<'f> = dyn FnMut(&dyn Database) -> anyhow::Result<()> + 'f;
+pub(in crate::store) type Work<'f> = dyn FnMut(&dyn Database) -> anyhow::Result<()> + Send + 'f;
 
 /// What is done with a row.
 pub(in crate::store) type Read<'f> = dyn FnMut(&Row<'_>) -> anyhow::Result<ControlFlow<()>> + 'f;
