@@ -5,8 +5,7 @@
 //! differ, for a change too many is looked at and found to be nothing, and one too few is lost. (It also keeps integers of
 //! any length apart.) Of a key that stands twice in an object the last one counts.
 
-use crate::json::{self, Field};
-use serde_json::value::RawValue;
+use crate::json::{self, Field, Items};
 use std::collections::BTreeMap;
 
 /// How many pointers there are at most: with more, everything is said to have changed.
@@ -117,8 +116,8 @@ fn is_same(old: &str, new: &str, depth: usize) -> bool {
             (Some(old), Some(new)) => is_same_object(&old, &new, depth + 1),
             _ => false,
         },
-        (Some(b'['), Some(b'[')) => match (read_list(old), read_list(new)) {
-            (Some(old), Some(new)) => is_same_list(&old, &new, depth + 1),
+        (Some(b'['), Some(b'[')) => match (json::items(old), json::items(new)) {
+            (Some(old), Some(new)) => is_same_list(old, new, depth + 1),
             _ => false,
         },
         // Without an escape in either a string has one spelling.
@@ -139,12 +138,15 @@ fn is_same_object(old: &[Field<'_>], new: &[Field<'_>], depth: usize) -> bool {
         && new.iter().all(|(key, new)| old.get(key).is_some_and(|old| is_same(old, new, depth)))
 }
 
-fn is_same_list(old: &[&RawValue], new: &[&RawValue], depth: usize) -> bool {
-    old.len() == new.len() && old.iter().zip(new).all(|(old, new)| is_same(old.get(), new.get(), depth))
-}
-
-fn read_list(json: &str) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(json).ok()
+/// Looks no further than to the first that differs.
+fn is_same_list(mut old: Items<'_>, mut new: Items<'_>, depth: usize) -> bool {
+    loop {
+        match (old.next(), new.next()) {
+            (None, None) => return true,
+            (Some(Some(old)), Some(Some(new))) if is_same(old, new, depth) => {}
+            _ => return false,
+        }
+    }
 }
 
 /// The fields of two objects without those that are the same in both and in the same place: nearly all of them, mostly, and

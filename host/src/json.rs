@@ -28,6 +28,43 @@ pub fn fields(json: &str) -> Option<Vec<Field<'_>>> {
     }
 }
 
+/// The values of a list in their order. `None` for JSON that is no list, and mostly for what is no JSON.
+#[must_use]
+pub fn items(json: &str) -> Option<Items<'_>> {
+    let rest = json.trim_ascii().strip_prefix('[')?.trim_ascii_start();
+    match rest {
+        "" => None,
+        "]" => Some(Items { rest: "" }),
+        rest => Some(Items { rest }),
+    }
+}
+
+/// The values of a list, each cut off when its turn has come; `None` is where what follows is none.
+pub struct Items<'a> {
+    /// What follows, with the end of the list; empty behind that.
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Option<&'a str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() {
+            return None;
+        }
+        let item = first_value(rest).filter(|(item, _)| !item.is_empty());
+        let item = item.and_then(|(item, after)| match after.strip_prefix(',') {
+            Some(after) => {
+                self.rest = after.trim_ascii_start();
+                (!self.rest.is_empty()).then_some(item)
+            }
+            None => (after == "]").then_some(item),
+        });
+        Some(item)
+    }
+}
+
 /// What a string says, borrowed where it has no escapes; `None` for what is none.
 #[must_use]
 pub fn string(json: &str) -> Option<Cow<'_, str>> {
@@ -121,6 +158,27 @@ mod tests {
     }
 
     #[test]
+    fn items_are_cut_where_a_parser_cuts_them() {
+        for json in ["[]", " [ ] ", "[1]", r#"[ 1 , "a]" ,[2,{"b":[]}], {"c":"]"},null,-1.5e3 ]"#] {
+            let cut: Option<Vec<Value>> = items(json)
+                .expect("it is a list")
+                .map(|item| item.map(|item| serde_json::from_str(item).expect("it is a value")))
+                .collect();
+            assert_eq!(cut.map(Value::Array), serde_json::from_str(json).ok(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_has_no_items() {
+        for text in ["", "1", "{}", "]", "x[1]"] {
+            assert!(items(text).is_none(), "{text}");
+        }
+        for text in ["[", "[1", "[1,", "[1,]", "[1]x", "[1 2]", r#"["a]"#, "[[1]"] {
+            assert!(items(text).is_none_or(|mut items| items.any(|item| item.is_none())), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_object_has_no_fields() {
         for text in [
             "",
@@ -151,6 +209,9 @@ mod tests {
                 (0..random.usize(0..30)).map(|_| parts[random.usize(0..parts.len())]).collect();
             let is_object = serde_json::from_str::<serde_json::Map<String, Value>>(&text).is_ok();
             assert!(!is_object || fields(&text).is_some(), "{text}");
+            let is_list = serde_json::from_str::<Vec<Value>>(&text).is_ok();
+            let is_cut = items(&text).is_some_and(|mut items| items.all(|item| item.is_some()));
+            assert!(!is_list || is_cut, "{text}");
         }
     }
 }

@@ -23,11 +23,10 @@ use crate::sandbox::Sandbox;
 use crate::signal::Signals;
 use crate::store::parked::Intervention;
 use crate::store::{self, Batch, DueUpcoming, Recorded, Store, StoreError, Stray, UpcomingSeq};
-use crate::subject::SubjectKey;
+use crate::subject::{SubjectKey, SubjectSet};
 use crate::subjects::{Subjects, Taken};
 use crate::turn::Turn;
 use crate::versions::Versions;
-use indexmap::IndexSet;
 use open::{Contents, Elsewhere};
 pub use share::Since;
 use std::collections::HashSet;
@@ -265,7 +264,7 @@ impl<S: Store> Pipeline<S> {
 
     /// Leaves out what is there twice, and what was recorded so long ago that the window of recent events has forgotten it.
     async fn without_recorded(&self, mut incoming: Vec<Incoming>) -> Result<Vec<Incoming>, StoreError> {
-        let mut receipts = HashSet::with_capacity(incoming.len());
+        let mut receipts = hashbrown::HashSet::with_capacity(incoming.len());
         incoming.retain(|incoming| receipts.insert(incoming.event.receipt));
         let receipts = incoming.iter().map(|incoming| incoming.event.receipt);
         let old: Vec<_> = {
@@ -281,7 +280,7 @@ impl<S: Store> Pipeline<S> {
     }
 
     /// Takes subjects, waiting for a store that cannot be read: a lease that runs out meanwhile is harmless.
-    async fn take(&self, keys: IndexSet<SubjectKey>) -> Taken {
+    async fn take(&self, keys: SubjectSet) -> Taken {
         let (mut wait, wait_max) = store::RETRY;
         loop {
             match self.subjects.take(&self.store, keys.clone()).await {

@@ -1,7 +1,9 @@
 //! The bounded window in which the same bytes are recognised. Lives in memory, rebuilt from the store at
 //! start: an index over the hashes of all events would cost more than everything else in the store.
 
-use std::collections::{HashMap, VecDeque};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use tidegate_envelope::{Digest, Receipt, SourceName, spread};
 
 /// What the window says of a delivery.
@@ -18,8 +20,14 @@ pub enum Seen {
 /// The last so many events, by source and content.
 pub struct Recent {
     events_max: usize,
-    by_content: HashMap<[u8; 16], Entry>,
-    order: VecDeque<[u8; 16]>,
+    /// In the order in which they came.
+    events: VecDeque<Entry>,
+    /// The place of the first of them, counted from the start of this window; it wraps.
+    first: u32,
+    /// The places of all of them, by content: four bytes for each, so that looking up what is new, as nearly everything is, seldom
+    /// leaves the processor's cache.
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     /// The latest receipt that was forgotten.
     forgotten: Option<Receipt>,
     /// A receipt from when this host last gained partitions: of events before it not all need be here.
@@ -28,6 +36,7 @@ pub struct Recent {
 
 #[derive(Clone, Copy)]
 struct Entry {
+    content: [u8; 16],
     receipt: Receipt,
     recorded: bool,
 }
@@ -36,10 +45,14 @@ impl Recent {
     /// An empty window of this many events. Room for all of them is made now: it never stops to make more.
     #[must_use]
     pub fn new(events_max: usize) -> Self {
+        // Their places are counted in 32 bits.
+        let events_max = events_max.min(1 << 31);
         Self {
             events_max,
-            by_content: HashMap::with_capacity(events_max.saturating_add(1)),
-            order: VecDeque::with_capacity(events_max.saturating_add(1)),
+            events: VecDeque::with_capacity(events_max.saturating_add(1)),
+            first: 0,
+            places: HashTable::with_capacity(events_max.saturating_add(1)),
+            hasher: DefaultHashBuilder::default(),
             forgotten: None,
             gained: None,
         }
@@ -48,8 +61,8 @@ impl Recent {
     /// Looks a delivery up and claims its content for its receipt. Two deliveries of the same bytes in
     /// flight at once give one `No` and one `Same`.
     pub fn claim(&mut self, source: &SourceName, sha256: &Digest, receipt: Receipt) -> Seen {
-        let key = content_key(source, sha256);
-        if let Some(entry) = self.by_content.get(&key) {
+        let content = content_key(source, sha256);
+        if let Some(entry) = self.find(&content) {
             return match (entry.receipt == receipt, entry.recorded) {
                 (false, _) => Seen::Same(entry.receipt),
                 (true, true) => Seen::Redelivered,
@@ -57,18 +70,18 @@ impl Recent {
                 (true, false) => Seen::No,
             };
         }
-        self.insert(key, Entry { receipt, recorded: false });
+        self.insert(Entry { content, receipt, recorded: false });
         Seen::No
     }
 
     /// Notes that the event with this content is in the store, or was handed over to it: it will be there before anything
     /// that is handed over later.
     pub fn recorded(&mut self, source: &SourceName, sha256: &Digest, receipt: Receipt) {
-        let key = content_key(source, sha256);
-        match self.by_content.get_mut(&key) {
+        let content = content_key(source, sha256);
+        match self.find(&content) {
             Some(entry) if entry.receipt == receipt => entry.recorded = true,
             Some(_) => {}
-            None => self.insert(key, Entry { receipt, recorded: true }),
+            None => self.insert(Entry { content, receipt, recorded: true }),
         }
     }
 
@@ -76,7 +89,7 @@ impl Recent {
     #[must_use]
     pub fn may_have_forgotten(&self, receipt: Receipt) -> bool {
         // Once the window is full, nothing is known of what came before it, or while another host filled it.
-        let is_full = self.order.len() >= self.events_max;
+        let is_full = self.events.len() >= self.events_max;
         (is_full && self.forgotten.is_none_or(|forgotten| receipt <= forgotten))
             || self.gained.is_some_and(|gained| receipt <= gained)
     }
@@ -94,14 +107,37 @@ impl Recent {
         self.gained = self.gained.max(Some(before));
     }
 
-    fn insert(&mut self, key: [u8; 16], entry: Entry) {
-        self.by_content.insert(key, entry);
-        self.order.push_back(key);
-        while self.order.len() > self.events_max {
-            let oldest = self.order.pop_front().and_then(|oldest| self.by_content.remove(&oldest));
-            self.forgotten = self.forgotten.max(oldest.map(|entry| entry.receipt));
+    fn find(&mut self, content: &[u8; 16]) -> Option<&mut Entry> {
+        let Self { events, first, places, hasher, .. } = self;
+        let is_it = |place: &u32| events.get(index(*place, *first)).is_some_and(|it| it.content == *content);
+        let place = *places.find(hasher.hash_one(content), is_it)?;
+        events.get_mut(index(place, *first))
+    }
+
+    /// Adds what is not there, and forgets the oldest where there is no room for both.
+    fn insert(&mut self, entry: Entry) {
+        let Self { events, first, places, hasher, .. } = self;
+        let hash = hasher.hash_one(entry.content);
+        let place = first.wrapping_add(u32::try_from(events.len()).expect("no more than their places"));
+        events.push_back(entry);
+        places.insert_unique(hash, place, |place| {
+            events.get(index(*place, *first)).map_or(0, |it| hasher.hash_one(it.content))
+        });
+        while events.len() > self.events_max {
+            let Some(oldest) = events.pop_front() else { return };
+            let found = places.find_entry(hasher.hash_one(oldest.content), |place| place == first);
+            if let Ok(found) = found {
+                found.remove();
+            }
+            *first = first.wrapping_add(1);
+            self.forgotten = self.forgotten.max(Some(oldest.receipt));
         }
     }
+}
+
+/// Where the event with this place stands, when the first has that one.
+fn index(place: u32, first: u32) -> usize {
+    usize::try_from(place.wrapping_sub(first)).unwrap_or(usize::MAX)
 }
 
 /// 128 bits of the content's hash with the source folded in. A collision needs a sender to break SHA-256.
@@ -145,7 +181,7 @@ mod tests {
         for n in 0..10_u8 {
             recent.claim(&source("amj"), &Digest::of(&[n]), Receipt::new(u64::from(n), 0));
         }
-        assert_eq!((recent.by_content.len(), recent.order.len()), (3, 3));
+        assert_eq!((recent.places.len(), recent.events.len()), (3, 3));
         assert_eq!(recent.claim(&source("amj"), &Digest::of(&[0]), Receipt::new(99, 0)), Seen::No);
     }
 }

@@ -4,6 +4,8 @@
 use crate::arrival::{Mark, Place};
 use crate::echo::Expected;
 use crate::plugin::PluginName;
+use hashbrown::DefaultHashBuilder;
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +19,9 @@ pub struct SubjectKey {
     /// The asset's id as text, never empty: what is about nothing has no memory and no lane.
     pub subject: Arc<str>,
 }
+
+/// Subjects in the order in which they were named.
+pub type SubjectSet = IndexSet<SubjectKey, DefaultHashBuilder>;
 
 /// What is known of one asset.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,10 +4,10 @@
 
 use crate::partition::{Partition, Partitions};
 use crate::store::{Store, StoreError};
-use crate::subject::{SubjectKey, SubjectState};
-use indexmap::{IndexMap, IndexSet};
+use crate::subject::{SubjectKey, SubjectSet, SubjectState};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use indexmap::IndexMap;
 use lru::LruCache;
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -23,7 +23,7 @@ pub struct Subjects {
 
 struct Inner {
     taken: HashSet<SubjectKey>,
-    kept: LruCache<SubjectKey, Kept>,
+    kept: LruCache<SubjectKey, Kept, DefaultHashBuilder>,
     /// Of what is not kept: the ticket that must be durable before the store can be asked.
     stale: HashMap<SubjectKey, u64>,
     bytes: usize,
@@ -41,7 +41,7 @@ struct Kept {
 pub struct Taken {
     subjects: Arc<Subjects>,
     /// The subjects, as they are now.
-    pub states: IndexMap<SubjectKey, SubjectState>,
+    pub states: IndexMap<SubjectKey, SubjectState, DefaultHashBuilder>,
     tickets: HashMap<SubjectKey, u64>,
 }
 
@@ -49,8 +49,12 @@ impl Subjects {
     /// Knows nothing yet, and keeps about this many bytes.
     #[must_use]
     pub fn new(bytes_max: usize) -> Arc<Self> {
-        let inner =
-            Inner { taken: HashSet::new(), kept: LruCache::unbounded(), stale: HashMap::new(), bytes: 0 };
+        let inner = Inner {
+            taken: HashSet::new(),
+            kept: LruCache::unbounded_with_hasher(DefaultHashBuilder::default()),
+            stale: HashMap::new(),
+            bytes: 0,
+        };
         Arc::new(Self {
             inner: Mutex::new(inner),
             given_back: Notify::new(),
@@ -65,11 +69,7 @@ impl Subjects {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn take<S: Store>(
-        self: &Arc<Self>,
-        store: &S,
-        keys: IndexSet<SubjectKey>,
-    ) -> Result<Taken, StoreError> {
+    pub async fn take<S: Store>(self: &Arc<Self>, store: &S, keys: SubjectSet) -> Result<Taken, StoreError> {
         let (mut taken, unknown, needed) = self.take_kept(keys).await;
         while store.durable() < needed {
             // It was handed over; the writer is at it.
@@ -83,7 +83,7 @@ impl Subjects {
     }
 
     /// Those that are kept, the keys of the others, and the ticket that must be durable before the store knows these.
-    async fn take_kept(self: &Arc<Self>, keys: IndexSet<SubjectKey>) -> (Taken, Vec<SubjectKey>, u64) {
+    async fn take_kept(self: &Arc<Self>, keys: SubjectSet) -> (Taken, Vec<SubjectKey>, u64) {
         let _turn = self.turn.lock().await;
         loop {
             let given_back = self.given_back.notified();
@@ -96,13 +96,14 @@ impl Subjects {
         }
     }
 
-    fn try_take(self: &Arc<Self>, keys: &IndexSet<SubjectKey>) -> Option<(Taken, Vec<SubjectKey>, u64)> {
+    fn try_take(self: &Arc<Self>, keys: &SubjectSet) -> Option<(Taken, Vec<SubjectKey>, u64)> {
         let mut inner = self.inner();
         if keys.iter().any(|key| inner.taken.contains(key)) {
             return None;
         }
         let (mut unknown, mut needed) = (Vec::new(), 0);
-        let (mut states, mut tickets) = (IndexMap::new(), HashMap::new());
+        let mut states = IndexMap::with_capacity_and_hasher(keys.len(), DefaultHashBuilder::default());
+        let mut tickets = HashMap::with_capacity(keys.len());
         for key in keys {
             inner.taken.insert(key.clone());
             if let Some(kept) = inner.kept.pop(key) {

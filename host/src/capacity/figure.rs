@@ -164,9 +164,9 @@ pub static FIGURES: [Figure; 37] = [
     two(
         "host-us",
         "us of a processor that a host takes for an event, without plugins and effects",
-        [36.0, 39.0],
+        [35.0, 31.0],
         Origin::Measured(
-            "bench pipeline: pipeline-cpu 34.6 to 36.4, pipeline-postgres-cpu 39, with the queue and a plugin of 9 in it; pulling over REST 9 more",
+            "bench pipeline: pipeline-cpu 32.1 to 35.2, pipeline-postgres-cpu 30 to 31, with the queue and a plugin of 9 in it; pulling over REST 9 more",
         ),
         |case| &mut case.host_us,
     ),
@@ -180,27 +180,27 @@ pub static FIGURES: [Figure; 37] = [
     two(
         "database-per-second",
         "events that one database takes in a second, each with a plan and an effect to come",
-        [49_900.0, 21_400.0],
+        [53_900.0, 22_800.0],
         Origin::Measured(
-            "bench pipeline: pipeline 49,900 to 52,800, pipeline-postgres 21,400 to 25,000, the lower one; all on the same two cores: a database on a machine of its own takes more",
+            "bench pipeline: pipeline 53,900 to 57,900, pipeline-postgres 22,800 to 36,400, the lower one; all on the same two cores: a database on a machine of its own takes more",
         ),
         |case| &mut case.database_per_second,
     ),
     two(
         "outcomes-per-second",
         "outcomes of effects that one database takes in a second, while nothing else is written",
-        [11_100.0, 3_600.0],
+        [91_300.0, 6_800.0],
         Origin::Measured(
-            "bench pipeline: pipeline-outcomes 11,100, pipeline-postgres-outcomes 3,600, the machine not idle",
+            "bench pipeline: pipeline-outcomes 91,300 to 95,700, pipeline-postgres-outcomes 6,800 to 7,600, the lower one",
         ),
         |case| &mut case.outcomes_per_second,
     ),
     two(
         "server-us",
         "us of a processor that the database's server takes for an event, outcomes not included",
-        [0.0, 32.0],
+        [0.0, 23.0],
         Origin::Measured(
-            "bench pipeline --store postgres: pipeline-postgres-server 27 to 32; SQLite's are the host's",
+            "bench pipeline --store postgres: pipeline-postgres-server 21.5 to 22.8; SQLite's are the host's",
         ),
         |case| &mut case.server_us,
     ),
@@ -209,7 +209,7 @@ pub static FIGURES: [Figure; 37] = [
         "bytes that an event takes in the database beyond its body",
         [780.0, 1_200.0],
         Origin::Measured(
-            "bench pipeline: pipeline-stored 1,216, pipeline-postgres-stored 1,642, for bodies of 442, one plan and one effect",
+            "bench pipeline: pipeline-stored 1,217, pipeline-postgres-stored 1,642, for bodies of 442, one plan and one effect",
         ),
         |case| &mut case.kept_bytes,
     ),
@@ -218,7 +218,7 @@ pub static FIGURES: [Figure; 37] = [
         "bytes that an event has written to the database's disk",
         [5_500.0, 2_300.0],
         Origin::Measured(
-            "bench pipeline: pipeline-written 5,545, an embedded queue's included; pipeline-postgres-written 2,288, of the server's log alone",
+            "bench pipeline: pipeline-written 5,524, an embedded queue's included; pipeline-postgres-written 2,288, of the server's log alone",
         ),
         |case| &mut case.written_bytes,
     ),

@@ -55,7 +55,7 @@ impl<S: Store> Pipeline<S> {
         event.arrival = self.classify(&event, state)?;
         event.trace = event.trace.filter(|_| self.signals.has_traces());
         let mut subject = SubjectChange::default();
-        compare(&mut event, state, (self.now_ms)());
+        compare(&mut event, state, self.now_ms);
         if event.cause.is_none() && !event.subject.is_empty() && !is_duplicate(event.arrival) {
             subject.mark = arrival::advance(state.mark.as_ref(), &event);
         }
@@ -226,7 +226,7 @@ const fn is_duplicate(arrival: Arrival) -> bool {
 }
 
 /// Takes note of what the event's subject was before, and whether it tells of our own doing.
-fn compare(event: &mut Event, state: &SubjectState, now_ms: u64) {
+fn compare(event: &mut Event, state: &SubjectState, now_ms: fn() -> u64) {
     if is_duplicate(event.arrival) {
         return;
     }
@@ -235,11 +235,12 @@ fn compare(event: &mut Event, state: &SubjectState, now_ms: u64) {
     }
     let may_be_echo = event.arrival == Arrival::First && event.cause.is_none() && event.kind != DELETE;
     if may_be_echo
+        && !state.expected.is_empty()
         && event.previous.is_some()
         && event
             .json
             .as_ref()
-            .is_some_and(|json| echo::is_echo(&state.expected, &event.changed, json, now_ms))
+            .is_some_and(|json| echo::is_echo(&state.expected, &event.changed, json, now_ms()))
     {
         event.arrival = Arrival::Echo;
     }

@@ -12,10 +12,9 @@ use crate::store::group::{Errand, ErrandSeq, NewErrand};
 use crate::store::parked::{Action, Intervention, ParkedDetail, ParkedId, ParkedQuery, ParkedRow};
 use crate::store::versions::VersionState;
 use crate::store::{Batch, Store, StoreError};
-use crate::subject::SubjectKey;
+use crate::subject::{SubjectKey, SubjectSet};
 use crate::turn::Turn;
 use crate::versions::VersionError;
-use indexmap::IndexSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -115,7 +114,7 @@ impl<S: Store> Pipeline<S> {
         let at_ms = (self.now_ms)();
         let done = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let held = self.holding.held().await;
-        let (mut keys, mut batch) = (IndexSet::new(), Batch::default());
+        let (mut keys, mut batch) = (SubjectSet::default(), Batch::default());
         for (row, action) in rows {
             let key = subject_key(&row);
             let intervention = Intervention { id: row.id, action, at_ms };
@@ -139,7 +138,7 @@ impl<S: Store> Pipeline<S> {
     async fn hand_over(
         &self,
         held: RwLockReadGuard<'_, Held>,
-        keys: IndexSet<SubjectKey>,
+        keys: SubjectSet,
         batch: Batch,
     ) -> Result<(), StoreError> {
         let taken = self.take(keys).await;
@@ -170,7 +169,7 @@ impl<S: Store> Pipeline<S> {
     pub async fn intervene(&self, errands: Vec<(ErrandSeq, Intervention)>) -> Result<(), StoreError> {
         let _turn = self.intervening.lock().await;
         let held = self.holding.held().await;
-        let (mut keys, mut batch) = (IndexSet::new(), Batch::default());
+        let (mut keys, mut batch) = (SubjectSet::default(), Batch::default());
         for (seq, intervention) in errands {
             let detail = self.store.parked_detail(intervention.id.clone()).await?;
             let event = detail.as_ref().and_then(|detail| detail.event.as_ref());

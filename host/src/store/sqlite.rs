@@ -1,5 +1,6 @@
 //! The store on one SQLite file: reads go past the connection that writes (WAL).
 
+mod checkpoint;
 mod function;
 pub mod inspect;
 mod look;
@@ -38,6 +39,7 @@ pub(super) fn open(dir: &Path, keys: &StoreKeys) -> anyhow::Result<Opened> {
     let mut writer = connect()?;
     schema::migrate(&mut writer.db, keys).with_context(|| format!("open {}", path.display()))?;
     schema::need(&writer.db, keys).with_context(|| format!("open {}", path.display()))?;
+    checkpoint::beside(&mut writer.db, &path)?;
     let connections: [Box<dyn Connection>; 3] = [writer, connect()?, connect()?];
     let keys = keys.clone();
     let look = Arc::new(move |look: &_, anew| look::look(&path, &keys, look, anew));

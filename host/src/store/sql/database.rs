@@ -62,6 +62,12 @@ impl<'a> Rows<'a> {
         Self { width, key, cells: Vec::new() }
     }
 
+    /// As these, with room for so many more.
+    pub(in crate::store) fn with_room(mut self, rows: usize) -> Self {
+        self.cells.reserve_exact(rows * self.width);
+        self
+    }
+
     /// One more.
     pub(in crate::store) fn push(&mut self, row: impl IntoIterator<Item = Cell<'a>>) {
         self.cells.extend(row);

@@ -48,22 +48,21 @@ pub(super) struct Gathered<'a> {
     memories: Rows<'a>,
 }
 
-impl Default for Gathered<'_> {
-    fn default() -> Self {
+impl<'a> Gathered<'a> {
+    /// None yet, with room for what so many events mostly have.
+    pub(super) fn of(events: usize) -> Self {
         Self {
             traces: Rows::new(2, 0),
-            marks: Rows::new(7, 2),
+            marks: Rows::new(7, 2).with_room(events),
             expected: Rows::new(3, 2),
-            plans: Rows::new(16, 2),
+            plans: Rows::new(16, 2).with_room(events),
             lanes: Rows::new(4, 0),
-            effects: Rows::new(5, 0),
+            effects: Rows::new(5, 0).with_room(events),
             upcoming: Rows::new(4, 0),
             memories: Rows::new(5, 3),
         }
     }
-}
 
-impl<'a> Gathered<'a> {
     /// Where the event's sender has it in a trace of its own.
     pub(super) fn trace(&mut self, event_seq: i64, parent: &[u8]) {
         self.traces.push([event_seq.into(), parent.to_vec().into()]);

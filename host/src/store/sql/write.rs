@@ -74,12 +74,12 @@ impl Writing<'_> {
                 self.tally.remove(Counted::Upcoming, 0);
             }
         }
-        let mut rows = Rows::new(20, 0);
+        let mut rows = Rows::new(20, 0).with_room(recorded.len());
         for recorded in recorded {
             rows.push(event_row(self.db, recorded)?);
         }
         let seqs = self.db.insert_many(INSERT_EVENT, &rows)?;
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::of(recorded.len());
         for (recorded, seq) in recorded.iter().zip(seqs) {
             let Some(seq) = seq else { continue };
             self.count(recorded);
@@ -118,7 +118,7 @@ impl Writing<'_> {
         let (source, subject, partition) = lane::about(db, replan.event)?;
         let about = About { seq: replan.event, source: &source, subject: &subject, partition };
         self.tally.remove(Counted::Plan, state::WAITING);
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::of(1);
         self.plan(&mut gathered, about, &replan.plan, replan.decided_at_ms)?;
         gathered.subject(db, about, &replan.subject)?;
         gathered.write(db)?;

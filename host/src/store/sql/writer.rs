@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 /// What shares one transaction at most, so that the first does not wait too long: so many batches, of so many events. What came
 /// of an effect is a batch of its own, and small.
 const BATCHES_PER_TRANSACTION_MAX: usize = 256;
-const EVENTS_PER_TRANSACTION_MAX: usize = 3_200;
+const EVENTS_PER_TRANSACTION_MAX: usize = 1_600;
 
 /// The longest wait before a write that failed is tried again: hosts that share a database take what another has when it has
 /// not come back a little later.

@@ -5,8 +5,13 @@ use crate::store::keeping::{Look, Looked};
 use crate::store::look::look_through;
 use crate::store::seal::StoreKeys;
 use anyhow::Context as _;
+use rusqlite::Connection;
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long what is in the log is tried to be brought into the file.
+const BUSY_MAX: Duration = Duration::from_secs(10);
 
 /// Brings all that was written into the one file, writes that anew when it is asked for, and looks through what there is.
 pub(super) fn look(path: &Path, keys: &StoreKeys, look: &Look, anew: bool) -> anyhow::Result<Vec<Looked>> {
@@ -15,9 +20,7 @@ pub(super) fn look(path: &Path, keys: &StoreKeys, look: &Look, anew: bool) -> an
         // The copy that is made on the way may be too large for the memory; it has only what is in a row.
         db.execute_batch("PRAGMA temp_store = FILE; VACUUM").context("write the store anew")?;
     }
-    // The writer goes on meanwhile: what it writes after this is new.
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
-        .context("bring the store's log into its file")?;
+    empty_log(&db).context("bring the store's log into its file")?;
     drop(db);
     let mut looked = Vec::new();
     for suffix in ["", "-wal"] {
@@ -26,6 +29,20 @@ pub(super) fn look(path: &Path, keys: &StoreKeys, look: &Look, anew: bool) -> an
         looked.extend(look_through_file(Path::new(&file), look)?);
     }
     Ok(looked)
+}
+
+/// Brings what is in the log into the file. The writer goes on meanwhile: what it writes after this is new. What cannot be brought
+/// over, because somebody reads it or is copying it, is left where it is after a while, and is looked through there.
+fn empty_log(db: &Connection) -> rusqlite::Result<()> {
+    let begun_at = Instant::now();
+    loop {
+        let is_busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if !is_busy || begun_at.elapsed() > BUSY_MAX {
+            return Ok(());
+        }
+        // Nothing tells when it is free; this thread does nothing else.
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
 }
 
 fn look_through_file(path: &Path, look: &Look) -> anyhow::Result<Option<Looked>> {
