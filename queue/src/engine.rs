@@ -11,7 +11,7 @@ use crate::message::{AckReport, Metrics, NewMessage, Peeked, Pulled, Reference, 
 use crate::record::{Consumer, ConsumerSpec, QueueRecord, QueueSettings};
 use crate::schema::{self, OpenError};
 use crate::write::{PullSpec, Txn};
-use crate::writer::{Call, Command, Writer};
+use crate::writer::{Call, Command, Durability, Writer};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +33,10 @@ pub fn system_clock() -> Clock {
 
 /// All queues of one directory. Cheap to clone; the last handle to go ends the writer and waits for it.
 ///
-/// Every answer comes after the commit: what was confirmed survives a crash. Calls that wait at the same time
-/// share one commit. A call given up half way (a dropped future) may have been done or not.
+/// Every answer comes after the commit: what was confirmed survives the death of this process, and a power cut, too. But for
+/// leases and how they end: messages that were pulled or acknowledged in the last moments before a power cut come again, as
+/// they may from any queue that delivers at least once. Calls that wait at the same time share one commit. A call given up
+/// half way (a dropped future) may have been done or not.
 #[derive(Clone)]
 pub struct Queues {
     inner: Arc<Inner>,
@@ -78,6 +80,7 @@ impl Queues {
             clock: Arc::clone(&clock),
             commits: Arc::clone(&commits),
             swept_ms: 0,
+            durability: Durability::Synced,
             stale: false,
         };
         let (sender, receiver) = mpsc::channel(limit::COMMANDS_WAITING_MAX);
@@ -140,7 +143,7 @@ impl Queues {
     pub(crate) async fn pull_with(&self, queue: &QueueId, spec: PullSpec) -> Result<Pulled, QueueError> {
         let queue = *queue;
         let weight = spec.messages_max.unwrap_or(1);
-        self.call(weight, move |txn| txn.pull(queue, spec)).await
+        self.call_for(Durability::Unsynced, weight, move |txn| txn.pull(queue, spec)).await
     }
 
     /// Queues messages in the queue of this name. One command, however the name changes hands.
@@ -168,7 +171,8 @@ impl Queues {
         retries: Vec<Retry>,
     ) -> Result<AckReport, QueueError> {
         let queue = *queue;
-        self.call(acks.len() + retries.len(), move |txn| txn.settle(queue, acks, &retries)).await
+        let weight = acks.len() + retries.len();
+        self.call_for(Durability::Unsynced, weight, move |txn| txn.settle(queue, acks, &retries)).await
     }
 
     /// Waits until a message may be pulled: sent, due after its delay, or free after its lease. Another puller
@@ -179,7 +183,7 @@ impl Queues {
     pub async fn wait_until_ready(&self, queue: &QueueId) -> Result<(), QueueError> {
         let queue = *queue;
         let mut ready = self
-            .call(1, move |txn| {
+            .read(1, move |txn| {
                 let entry = txn.catalog.get(queue)?;
                 entry.publish(entry.ready_at(txn.db)?);
                 Ok(entry.ready.subscribe())
@@ -216,7 +220,7 @@ impl Queues {
     /// When the queue is unknown, or storage failed.
     pub async fn metrics(&self, queue: &QueueId) -> Result<Metrics, QueueError> {
         let queue = *queue;
-        self.call(1, move |txn| txn.metrics(queue)).await
+        self.read(1, move |txn| txn.metrics(queue)).await
     }
 
     /// Looks at messages without taking them, those due next first. Cancel-safe.
@@ -225,7 +229,7 @@ impl Queues {
     /// When the queue is unknown, or storage failed.
     pub async fn peek(&self, queue: &QueueId, messages_max: usize) -> Result<Vec<Peeked>, QueueError> {
         let queue = *queue;
-        self.call(messages_max, move |txn| txn.peek(queue, messages_max)).await
+        self.read(messages_max, move |txn| txn.peek(queue, messages_max)).await
     }
 
     /// Removes single messages, whoever holds them; gives back those that were not there. Not cancel-safe.
@@ -255,7 +259,7 @@ impl Queues {
     /// # Errors
     /// When storage failed.
     pub async fn list(&self) -> Result<Vec<QueueRecord>, QueueError> {
-        self.call(1, |txn| Ok(txn.catalog.records())).await
+        self.read(1, |txn| Ok(txn.catalog.records())).await
     }
 
     /// One queue. Cancel-safe.
@@ -264,7 +268,7 @@ impl Queues {
     /// When the queue is unknown, or storage failed.
     pub async fn queue(&self, queue: &QueueId) -> Result<QueueRecord, QueueError> {
         let queue = *queue;
-        self.call(1, move |txn| Ok(txn.catalog.get(queue)?.record.clone())).await
+        self.read(1, move |txn| Ok(txn.catalog.get(queue)?.record.clone())).await
     }
 
     /// The id of the queue with this name, if there is one. Cancel-safe.
@@ -273,7 +277,7 @@ impl Queues {
     /// When storage failed.
     pub async fn find(&self, name: &str) -> Result<Option<QueueId>, QueueError> {
         let name = name.to_owned();
-        self.call(1, move |txn| Ok(txn.catalog.id_of(&name))).await
+        self.read(1, move |txn| Ok(txn.catalog.id_of(&name))).await
     }
 
     /// Makes a queue. Not cancel-safe.
@@ -361,13 +365,31 @@ impl Queues {
         self.call(1, move |txn| txn.delete_consumer(queue, consumer)).await
     }
 
+    /// This changes nothing.
+    async fn read<T, F>(&self, weight: usize, work: F) -> Result<T, QueueError>
+    where
+        F: FnOnce(&mut Txn<'_>) -> Result<T, QueueError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.call_for(Durability::Unsynced, weight, work).await
+    }
+
+    /// What this does survives a power cut once it is answered.
     async fn call<T, F>(&self, weight: usize, work: F) -> Result<T, QueueError>
     where
         F: FnOnce(&mut Txn<'_>) -> Result<T, QueueError> + Send + 'static,
         T: Send + 'static,
     {
+        self.call_for(Durability::Synced, weight, work).await
+    }
+
+    async fn call_for<T, F>(&self, durability: Durability, weight: usize, work: F) -> Result<T, QueueError>
+    where
+        F: FnOnce(&mut Txn<'_>) -> Result<T, QueueError> + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let call = Call { weight: weight.max(1), work: Some(work), result: None, reply };
+        let call = Call { durability, weight: weight.max(1), work: Some(work), result: None, reply };
         let commands = self.inner.commands.as_ref().ok_or(QueueError::Closed)?;
         commands.send(Box::new(call)).await.map_err(|_| QueueError::Closed)?;
         answer.await.map_err(|_| QueueError::Closed)?

@@ -12,8 +12,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
+/// Whether the disk has what was committed before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The answer waits for the disk.
+    Synced,
+    /// The disk has it with the next commit that waits, or when the system gets to it.
+    Unsynced,
+}
+
+impl Durability {
+    /// The mode of SQLite's log in which a commit does so (<https://sqlite.org/pragma.html#pragma_synchronous>).
+    const fn pragma(self) -> &'static str {
+        match self {
+            Self::Synced => "PRAGMA synchronous = FULL",
+            Self::Unsynced => "PRAGMA synchronous = NORMAL",
+        }
+    }
+}
+
 /// Something for the writer to do.
 pub(crate) trait Command: Send {
+    /// Whether its answer waits for the disk.
+    fn durability(&self) -> Durability;
     /// Messages it carries, roughly.
     fn weight(&self) -> usize;
     /// Does it, within the transaction. Called once. The error is one that spoils the transaction.
@@ -24,6 +45,7 @@ pub(crate) trait Command: Send {
 
 /// A command made of a closure, and where its result goes.
 pub(crate) struct Call<F, T> {
+    pub(crate) durability: Durability,
     pub(crate) weight: usize,
     pub(crate) work: Option<F>,
     pub(crate) result: Option<Result<T, QueueError>>,
@@ -35,6 +57,10 @@ where
     F: FnOnce(&mut Txn<'_>) -> Result<T, QueueError> + Send,
     T: Send,
 {
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
     fn weight(&self) -> usize {
         self.weight
     }
@@ -72,6 +98,8 @@ pub(crate) struct Writer {
     /// Transactions that wrote something.
     pub(crate) commits: Arc<AtomicU64>,
     pub(crate) swept_ms: u64,
+    /// Of the transaction before.
+    pub(crate) durability: Durability,
     /// Whether the catalog may differ from the file: a transaction failed.
     pub(crate) stale: bool,
 }
@@ -101,6 +129,7 @@ impl Writer {
         if self.stale {
             self.reload()?;
         }
+        self.sync_for(group)?;
         let now_ms = (self.clock)();
         let connection = &self.database.connection;
         let changes_before = connection.total_changes();
@@ -135,6 +164,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Has the next commit wait for the disk if one of these does.
+    fn sync_for(&mut self, group: &[Box<dyn Command>]) -> Result<(), QueueError> {
+        let waits = group.iter().any(|command| command.durability() == Durability::Synced);
+        let durability = if waits { Durability::Synced } else { Durability::Unsynced };
+        if durability != self.durability {
+            self.database.connection.execute_batch(durability.pragma())?;
+            self.durability = durability;
+        }
+        Ok(())
+    }
+
     /// Takes everything back to what the file says.
     fn recover(&mut self, fault: &QueueError) {
         tracing::error!("failed to commit to the queue: {fault}");
@@ -156,5 +196,49 @@ impl Writer {
         self.catalog.adopt_waiters(before);
         self.stale = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    fn writer(dir: &std::path::Path) -> Writer {
+        let database = schema::open(dir).expect("opens");
+        let catalog = Catalog::load(&database.connection).expect("reads");
+        let (behavior, commits) = (Arc::default(), Arc::default());
+        let (clock, durability): (Clock, _) = (Arc::new(|| 0), Durability::Synced);
+        Writer { database, catalog, behavior, clock, commits, swept_ms: 0, durability, stale: false }
+    }
+
+    fn nothing(durability: Durability) -> Box<dyn Command> {
+        let work = Some(|_: &mut Txn<'_>| Ok(()));
+        Box::new(Call { durability, weight: 1, work, result: None, reply: oneshot::channel().0 })
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk_when_one_of_its_commands_does() {
+        use Durability::{Synced, Unsynced};
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut writer = writer(dir.path());
+        let (normal, full) = (1, 2);
+        for (group, mode) in [
+            (&[Synced][..], full),
+            (&[Unsynced], normal),
+            (&[Unsynced, Unsynced], normal),
+            (&[Unsynced, Synced, Unsynced], full),
+            (&[Unsynced], normal),
+            (&[Synced], full),
+        ] {
+            let mut group: Vec<_> = group.iter().map(|durability| nothing(*durability)).collect();
+            writer.commit(&mut group).expect("commits");
+            let found: i64 = writer
+                .database
+                .connection
+                .pragma_query_value(None, "synchronous", |row| row.get(0))
+                .expect("a mode");
+            assert_eq!(found, mode);
+        }
     }
 }

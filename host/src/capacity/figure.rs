@@ -164,9 +164,9 @@ pub static FIGURES: [Figure; 37] = [
     two(
         "host-us",
         "us of a processor that a host takes for an event, without plugins and effects",
-        [35.0, 31.0],
+        [32.0, 31.0],
         Origin::Measured(
-            "bench pipeline: pipeline-cpu 32.1 to 35.2, pipeline-postgres-cpu 30 to 31, with the queue and a plugin of 9 in it; pulling over REST 9 more",
+            "bench pipeline: pipeline-cpu 30.5 to 32.4, pipeline-postgres-cpu 30 to 31, with the queue and a plugin of 9 in it; pulling over REST 8 more",
         ),
         |case| &mut case.host_us,
     ),
@@ -180,18 +180,18 @@ pub static FIGURES: [Figure; 37] = [
     two(
         "database-per-second",
         "events that one database takes in a second, each with a plan and an effect to come",
-        [53_900.0, 22_800.0],
+        [56_900.0, 22_800.0],
         Origin::Measured(
-            "bench pipeline: pipeline 53,900 to 57,900, pipeline-postgres 22,800 to 36,400, the lower one; all on the same two cores: a database on a machine of its own takes more",
+            "bench pipeline: pipeline 56,900 to 60,300, pipeline-postgres 22,800 to 36,400, the lower one; all on the same two cores: a database on a machine of its own takes more",
         ),
         |case| &mut case.database_per_second,
     ),
     two(
         "outcomes-per-second",
         "outcomes of effects that one database takes in a second, while nothing else is written",
-        [91_300.0, 6_800.0],
+        [93_900.0, 6_800.0],
         Origin::Measured(
-            "bench pipeline: pipeline-outcomes 91,300 to 95,700, pipeline-postgres-outcomes 6,800 to 7,600, the lower one",
+            "bench pipeline: pipeline-outcomes 93,900 to 96,600, pipeline-postgres-outcomes 6,800 to 7,600, the lower one",
         ),
         |case| &mut case.outcomes_per_second,
     ),
