@@ -177,11 +177,19 @@ mod tests {
 
     #[test]
     fn the_window_is_bounded() {
-        let mut recent = Recent::new(3);
-        for n in 0..10_u8 {
-            recent.claim(&source("amj"), &Digest::of(&[n]), Receipt::new(u64::from(n), 0));
+        // The places of the events wrap in the middle of the second one.
+        for first in [0, u32::MAX - 5] {
+            let mut recent = Recent { first, ..Recent::new(3) };
+            let mut claim =
+                |n: u8, at_ms| recent.claim(&source("amj"), &Digest::of(&[n]), Receipt::new(at_ms, 0));
+            for n in 0..10 {
+                assert_eq!(claim(n, n.into()), Seen::No);
+            }
+            for n in 7..10 {
+                assert_eq!(claim(n, 98), Seen::Same(Receipt::new(n.into(), 0)));
+            }
+            assert_eq!(claim(0, 99), Seen::No);
+            assert_eq!((recent.places.len(), recent.events.len()), (3, 3));
         }
-        assert_eq!((recent.places.len(), recent.events.len()), (3, 3));
-        assert_eq!(recent.claim(&source("amj"), &Digest::of(&[0]), Receipt::new(99, 0)), Seen::No);
     }
 }
