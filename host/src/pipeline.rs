@@ -264,7 +264,7 @@ impl<S: Store> Pipeline<S> {
 
     /// Leaves out what is there twice, and what was recorded so long ago that the window of recent events has forgotten it.
     async fn without_recorded(&self, mut incoming: Vec<Incoming>) -> Result<Vec<Incoming>, StoreError> {
-        let mut receipts = hashbrown::HashSet::with_capacity(incoming.len());
+        let mut receipts = HashSet::with_capacity(incoming.len());
         incoming.retain(|incoming| receipts.insert(incoming.event.receipt));
         let receipts = incoming.iter().map(|incoming| incoming.event.receipt);
         let old: Vec<_> = {

@@ -6,11 +6,10 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 /// Pages in the log from which on they are copied: 32 MB.
-const PAGES: c_int = 4_000;
+pub(super) const PAGES: c_int = 4_000;
 /// Pages in the log from which on the connection that writes waits for the copy: the log grows no further, unless somebody reads
 /// a state of long ago.
 const PAGES_MAX: c_int = 4 * PAGES;
@@ -20,7 +19,7 @@ const PAGES_MAX: c_int = 4 * PAGES;
 /// # Errors
 /// When SQLite does not take the hook.
 pub(super) fn beside(writer: &mut Connection, path: &Path) -> rusqlite::Result<()> {
-    let mut copier = Copier { path: path.to_owned(), thread: None, is_copying: false };
+    let mut copier = Copier { path: path.to_owned(), copying: None };
     writer.wal_hook(Some(move |log: &mut Wal, pages| {
         if pages >= PAGES {
             copier.copy(log, pages);
@@ -30,81 +29,56 @@ pub(super) fn beside(writer: &mut Connection, path: &Path) -> rusqlite::Result<(
     }))
 }
 
-/// Copies that are asked for at the same time.
-const COPIES_MAX: usize = 1;
-
 struct Copier {
     path: PathBuf,
-    /// Started when there is something to copy for the first time.
-    thread: Option<Thread>,
-    is_copying: bool,
+    /// The thread that copies.
+    copying: Option<JoinHandle<()>>,
 }
 
 impl Copier {
-    /// Has the thread copy nearly all of it. When it has, what was committed meanwhile is copied here, and the next commit begins
-    /// the log anew.
+    /// Has a thread copy nearly all of it. When it has, what was committed meanwhile is copied here, and the next commit begins
+    /// the log anew. Without a thread all of it is copied here.
     fn copy(&mut self, log: &mut Wal, pages: c_int) {
-        let thread = self.thread.get_or_insert_with(|| Thread::start(self.path.clone()));
-        if !self.is_copying && thread.ask() {
-            self.is_copying = true;
-            return;
-        }
-        let done = if pages < PAGES_MAX {
-            thread.done.try_recv()
-        } else {
-            thread.done.recv().map_err(|_| TryRecvError::Disconnected)
-        };
-        // Without a thread all of it is copied here.
-        if done == Err(TryRecvError::Empty) {
-            return;
-        }
-        self.is_copying = false;
-        if let Err(error) = log.checkpoint() {
-            tracing::warn!("failed to copy the store's log, will try again: {error}");
-        }
-    }
-}
-
-/// Copies when it is asked to, on a connection of its own.
-struct Thread {
-    ask: Option<SyncSender<()>>,
-    done: Receiver<()>,
-    handle: Option<JoinHandle<()>>,
-}
-
-impl Thread {
-    fn start(path: PathBuf) -> Self {
-        let ((ask, asked), (tell, done)) = (sync_channel(COPIES_MAX), sync_channel(COPIES_MAX));
-        let copy_when_asked = move || {
-            let Ok(db) = Connection::open(&path) else { return };
-            while asked.recv().is_ok() {
-                if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-                    tracing::warn!("failed to copy the store's log, will try again: {error}");
-                }
-                if tell.send(()).is_err() {
+        match &self.copying {
+            Some(copying) if pages < PAGES_MAX && !copying.is_finished() => return,
+            Some(_) => self.wait(),
+            None => {
+                let path = self.path.clone();
+                let thread = Builder::new().name("store-copier".to_owned());
+                self.copying = thread.spawn(move || tell(copy(&path))).ok();
+                if self.copying.is_some() {
                     return;
                 }
             }
-        };
-        let thread = std::thread::Builder::new().name("store-copier".to_owned());
-        Self { ask: Some(ask), done, handle: thread.spawn(copy_when_asked).ok() }
+        }
+        tell(log.checkpoint());
     }
 
-    /// Says whether it will copy.
-    fn ask(&self) -> bool {
-        self.ask.as_ref().is_some_and(|ask| ask.send(()).is_ok())
-    }
-}
-
-impl Drop for Thread {
-    /// Waits for it: whoever has closed the store may take its files away.
-    fn drop(&mut self) {
-        drop(self.ask.take());
-        if let Some(handle) = self.handle.take()
-            && handle.join().is_err()
+    fn wait(&mut self) {
+        if let Some(copying) = self.copying.take()
+            && copying.join().is_err()
         {
             tracing::error!("what copies the store's log panicked");
         }
+    }
+}
+
+impl Drop for Copier {
+    /// Whoever has closed the store may take its files away.
+    fn drop(&mut self) {
+        self.wait();
+    }
+}
+
+/// Copies what is in the log, on a connection of its own.
+fn copy(path: &Path) -> rusqlite::Result<()> {
+    Connection::open(path)?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+/// That it could not be copied. The log has it all, and is copied after a later commit.
+fn tell(copied: rusqlite::Result<()>) {
+    if let Err(error) = copied {
+        tracing::warn!("failed to copy the store's log, will try again: {error}");
     }
 }
 

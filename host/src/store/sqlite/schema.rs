@@ -1,6 +1,7 @@
 //! The tables, and how a file of an older version becomes one of this. Keys are in order of arrival: no
 //! random value stands in an index of a table that grows.
 
+use super::checkpoint::PAGES;
 use crate::store::seal::StoreKeys;
 use crate::store::sql::database::pending;
 use anyhow::Context as _;
@@ -33,12 +34,12 @@ pub(super) fn connect(path: &Path, keys: &StoreKeys) -> anyhow::Result<Connectio
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Page size and auto-vacuum hold from the first write on; FULL makes each commit wait for the disk. What is deleted is
     // overwritten, so that nothing of a person who is to be forgotten stays between the rows.
-    db.execute_batch(
+    db.execute_batch(&format!(
         "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;
          PRAGMA journal_size_limit = 67108864; PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = {PAGES}; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -65536;",
-    )
+    ))
     .with_context(|| format!("prepare {}", path.display()))?;
     rusqlite::vtab::array::load_module(&db)?;
     super::function::give_unseal(&db, keys)?;
