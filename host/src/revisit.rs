@@ -93,9 +93,7 @@ impl<S: Store> Work<S> {
                 });
             }
         }
-        let next_ask_at_ms = self.store.next_ask_at_ms(now_ms, within).await?;
-        let next_at_ms =
-            next_ask_at_ms.into_iter().chain(self.store.next_upcoming_at_ms(now_ms, within).await?).min();
+        let next_at_ms = self.store.next_due_at_ms(now_ms, within).await?;
         Ok(next_at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms))))
     }
 

@@ -230,13 +230,6 @@ pub trait Store: Keeping + Group + Send + Sync + 'static {
         within: Partitions,
     ) -> impl Future<Output = Result<Vec<DueUpcoming>, StoreError>> + Send;
 
-    /// When the first event of these partitions later than this time is to come.
-    fn next_upcoming_at_ms(
-        &self,
-        now_ms: u64,
-        within: Partitions,
-    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
-
     /// The targets that effects wait to go to, in no order that matters, each with at most so many that are due.
     fn targets_waiting(
         &self,
@@ -262,8 +255,8 @@ pub trait Store: Keeping + Group + Send + Sync + 'static {
         within: Partitions,
     ) -> impl Future<Output = Result<Vec<DueAsk>, StoreError>> + Send;
 
-    /// When the first plugin later than this time is due to be asked again in these partitions.
-    fn next_ask_at_ms(
+    /// When the next thing later than this time is due in these partitions: a plugin to be asked, or an event to come.
+    fn next_due_at_ms(
         &self,
         now_ms: u64,
         within: Partitions,

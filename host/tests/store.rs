@@ -264,7 +264,7 @@ async fn a_waiting_plan_is_asked_again_and_replaced_once() {
     let waiting = Verdict::Waiting { due_at_ms: NOW_MS + 50, why: "too slow".into() };
     commit_events(&store, vec![recorded(1, vec![plan(&version, waiting)])]).await;
     assert_eq!(store.event(receipt(1)).await.expect("reads").expect("is there").state, "waiting");
-    assert_eq!(store.next_ask_at_ms(0, Partitions::ALL).await.expect("reads"), Some(NOW_MS + 50));
+    assert_eq!(store.next_due_at_ms(0, Partitions::ALL).await.expect("reads"), Some(NOW_MS + 50));
     let due = store.asks_due(NOW_MS + 50, 10, Partitions::ALL).await.expect("reads");
     assert_eq!((due.len(), due[0].attempts, due[0].event.clone()), (1, 1, recorded(1, vec![]).event));
 

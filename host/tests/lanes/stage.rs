@@ -280,12 +280,7 @@ impl Stage {
         let (stop, stopped) = watch::channel(false);
         let work = revisit::run(store.clone(), Arc::clone(pipeline), Arc::clone(recorded), now_ms, stopped);
         let work = tokio::spawn(work);
-        let is_over = async || {
-            let (ask, told) =
-                (store.next_ask_at_ms(0, Partitions::ALL), store.next_upcoming_at_ms(0, Partitions::ALL));
-            ask.await.expect("reads").is_none() && told.await.expect("reads").is_none()
-        };
-        while !is_over().await {
+        while store.next_due_at_ms(0, Partitions::ALL).await.expect("reads").is_some() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stop.send_replace(true);

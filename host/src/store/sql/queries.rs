@@ -93,14 +93,6 @@ pub(super) fn upcoming_due(
     })
 }
 
-pub(super) fn next_upcoming_at_ms(
-    db: &dyn Database,
-    now_ms: u64,
-    within: Partitions,
-) -> anyhow::Result<Option<u64>> {
-    next_within(db, "SELECT min(due_at_ms) FROM upcoming WHERE due_at_ms > ?1", now_ms, within)
-}
-
 /// The stored event as it came. Its body is read again; what its headers said was kept.
 pub(super) fn event(row: &Row<'_>) -> anyhow::Result<Event> {
     let cause: Option<Receipt> = row.get(16)?;
@@ -146,21 +138,19 @@ fn envelope(row: &Row<'_>) -> anyhow::Result<Envelope> {
     })
 }
 
-pub(super) fn next_ask_at_ms(
+/// In one statement: what comes of an upcoming event is an ask, and who looked for one after the other could miss both.
+pub(super) fn next_due_at_ms(
     db: &dyn Database,
     now_ms: u64,
     within: Partitions,
 ) -> anyhow::Result<Option<u64>> {
-    next_within(db, "SELECT min(due_at_ms) FROM plans WHERE state = 1 AND due_at_ms > ?1", now_ms, within)
-}
-
-fn next_within(db: &dyn Database, sql: &str, now_ms: u64, within: Partitions) -> anyhow::Result<Option<u64>> {
     let (only, of) = only(within, cells![now_ms]);
-    db.value(&format!("{sql} {only}"), &of)
-}
-
-pub(super) fn next_at_ms(db: &dyn Database, sql: &str, now_ms: u64) -> anyhow::Result<Option<u64>> {
-    db.value(sql, cells![now_ms])
+    let sql = format!(
+        "SELECT min(due_at_ms) FROM (
+             SELECT min(due_at_ms) AS due_at_ms FROM plans WHERE state = 1 AND due_at_ms > ?1 {only}
+             UNION ALL SELECT min(due_at_ms) FROM upcoming WHERE due_at_ms > ?1 {only}) AS due"
+    );
+    db.value(&sql, &of)
 }
 
 pub(super) fn recent(

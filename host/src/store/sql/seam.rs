@@ -60,10 +60,6 @@ impl Store for SqlStore {
         self.read(move |db| queries::upcoming_due(db, now_ms, rows_max, within)).await
     }
 
-    async fn next_upcoming_at_ms(&self, now_ms: u64, within: Partitions) -> Result<Option<u64>, StoreError> {
-        self.read(move |db| queries::next_upcoming_at_ms(db, now_ms, within)).await
-    }
-
     async fn targets_waiting(&self, now_ms: u64, each_max: usize) -> Result<Vec<WaitingTarget>, StoreError> {
         self.read(move |db| outbox::targets_waiting(db, now_ms, each_max)).await
     }
@@ -85,8 +81,8 @@ impl Store for SqlStore {
         self.read(move |db| queries::asks_due(db, now_ms, each_max, within)).await
     }
 
-    async fn next_ask_at_ms(&self, now_ms: u64, within: Partitions) -> Result<Option<u64>, StoreError> {
-        self.read(move |db| queries::next_ask_at_ms(db, now_ms, within)).await
+    async fn next_due_at_ms(&self, now_ms: u64, within: Partitions) -> Result<Option<u64>, StoreError> {
+        self.read(move |db| queries::next_due_at_ms(db, now_ms, within)).await
     }
 
     async fn recent(

@@ -1,7 +1,6 @@
 //! What is written and read of watching sources.
 
 use super::database::{Database, Row, cells};
-use super::queries::next_at_ms;
 use super::state;
 use super::tally::{Counted, Tally};
 use crate::alert::{Alert, Gap, GapCause};
@@ -106,7 +105,7 @@ pub(super) fn alerts_due(db: &dyn Database, now_ms: u64, rows_max: usize) -> any
 }
 
 pub(super) fn next_alert_at_ms(db: &dyn Database, now_ms: u64) -> anyhow::Result<Option<u64>> {
-    next_at_ms(db, "SELECT min(due_at_ms) FROM alerts WHERE state = 1 AND due_at_ms > ?1", now_ms)
+    db.value("SELECT min(due_at_ms) FROM alerts WHERE state = 1 AND due_at_ms > ?1", cells![now_ms])
 }
 
 pub(super) fn alerts(db: &dyn Database, rows_max: usize) -> anyhow::Result<Vec<AlertRow>> {
