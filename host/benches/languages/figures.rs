@@ -37,7 +37,7 @@ pub(crate) struct Figures {
     component_bytes: usize,
     code_bytes: usize,
     compile_ms: f64,
-    imports: usize,
+    imports: String,
     memory_bytes: usize,
     at_once_bytes: usize,
     pub(crate) fresh_us: Times,
@@ -62,7 +62,7 @@ impl Figures {
         let settings = [("notice_url".to_owned(), URL.to_owned())];
         let question = Question { event, attempt: 1, settings: &settings, memory: None };
         let calls = Calls { sandbox: &sandbox, plugin: &plugin, question: &question };
-        let imports = Anatomy::of(&component).imports.len();
+        let imports = imports(&Anatomy::of(&component).imports);
         let (fresh_us, bare_us) = calls.fresh(&component)?;
         let (memory_bytes, reused_us) = calls.reused()?;
         let at_once_bytes = memory::at_once(&sandbox, &plugin, &question, &Limits::default(), AT_ONCE)?;
@@ -87,12 +87,12 @@ impl Figures {
         } else {
             format!("{:.1} s", self.compile_ms / 1e3)
         };
-        let imports = if self.imports == 0 { "none".to_owned() } else { format!("WASI ({})", self.imports) };
         format!(
-            "| {} | {} | {} | {compile} | {imports} | {} | {} | {:.0} us | {:.0} us | {:.1} us |",
+            "| {} | {} | {} | {compile} | {} | {} | {} | {:.0} us | {:.0} us | {:.1} us |",
             self.language,
             shown(self.component_bytes),
             shown(self.code_bytes),
+            self.imports,
             shown(self.memory_bytes),
             shown(self.at_once_bytes),
             self.fresh_us.percentile(50),
@@ -120,6 +120,16 @@ impl Figures {
         // What so many would hold if each wrote to all of the memory it has.
         let bound = mebibytes((self.memory_bytes + HOST_BYTES) * 64);
         print("64-at-once", mebibytes(self.at_once_bytes), "MiB", Some(bound));
+    }
+}
+
+/// What it imports, in a word: the contract's log, how many interfaces of WASI.
+fn imports(names: &[String]) -> String {
+    let wasi = names.iter().filter(|name| name.starts_with("wasi:")).count();
+    match (wasi, names.len()) {
+        (_, 0) => "none".to_owned(),
+        (0, _) => "log".to_owned(),
+        (wasi, _) => format!("WASI ({wasi})"),
     }
 }
 

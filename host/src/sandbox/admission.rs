@@ -57,12 +57,14 @@ pub enum AdmissionError {
     Invalid(String),
     /// It imports something that is not given.
     #[error(
-        "the component imports {}: a plugin may import interfaces of WASI 0.2 (`wasi:...@0.2.N`) and nothing else",
-        listed(.0)
+        "the component imports {}: a plugin may import the contract's log (`{}`), interfaces of WASI 0.2 (`wasi:...@0.2.N`), and \
+         nothing else",
+        listed(.0),
+        wasi::LOG
     )]
     Imports(Vec<String>),
-    /// It imports WASI 0.2 with other types.
-    #[error("the component imports something else than WASI 0.2 by that name: {0}")]
+    /// It imports the log or WASI 0.2 with other types.
+    #[error("the component imports something else than is given by that name: {0}")]
     WrongImports(String),
     /// It exports no handler of a known version.
     #[error(

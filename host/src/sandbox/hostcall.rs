@@ -9,12 +9,12 @@ use super::limiter::CallState;
 use crate::limits::Limits;
 use wasmtime::{CallHook, Store};
 
-/// Sets the limits of a call. `calls_host` says whether the plugin can call the host at all; one that cannot is spared
-/// the changes.
-pub(super) fn bound(store: &mut Store<CallState>, limits: &Limits, calls_host: bool) {
+/// Sets the limits of a call. `lifts_for_host` says whether the plugin can call the host with anything that is copied; one
+/// that cannot is spared the changes.
+pub(super) fn bound(store: &mut Store<CallState>, limits: &Limits, lifts_for_host: bool) {
     let (answer_bytes, call_bytes) = (limits.result_bytes, limits.hostcall_bytes);
     store.set_hostcall_fuel(answer_bytes);
-    if !calls_host {
+    if !lifts_for_host {
         return;
     }
     store.call_hook(move |mut context, hook| {

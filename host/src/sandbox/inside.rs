@@ -43,7 +43,7 @@ impl<'a> Inside<'a> {
         let handler = &plugin.0.handlers[index];
         let mut store = Store::new(engine, CallState::new(&limits, event));
         store.limiter(|state| state);
-        hostcall::bound(&mut store, &limits, handler.calls_host());
+        hostcall::bound(&mut store, &limits, handler.lifts_for_host());
         let fuel = is_metered.then_some(if limits.fuel == 0 { u64::MAX } else { limits.fuel });
         let ticks = sandbox.ticks(limits.wall_time_ms);
         let mut inside = Self { handler, store, limits, fuel, ticks, _slot: slot };

@@ -4,6 +4,7 @@
 use super::Question;
 use super::limiter::CallState;
 use super::trap::Failure;
+use super::wasi;
 use crate::decision::{Decision, HttpRequest, Refusal};
 use crate::event::{Arrival, Asset, Reference};
 use generated::exports::tidegate::plugin::handler as wit;
@@ -25,7 +26,7 @@ mod generated {
 /// A component's handler, ready to be instantiated.
 pub(super) struct Handler {
     plugin: generated::PluginPre<CallState>,
-    calls_host: bool,
+    lifts_for_host: bool,
 }
 
 impl Handler {
@@ -33,13 +34,14 @@ impl Handler {
     pub(super) fn new(linked: InstancePre<CallState>) -> wasmtime::Result<Self> {
         let component = linked.component();
         check_types(component)?;
-        let calls_host = component.component_type().imports(component.engine()).next().is_some();
-        Ok(Self { plugin: generated::PluginPre::new(linked)?, calls_host })
+        let lifts_for_host =
+            component.component_type().imports(component.engine()).any(|(name, _)| wasi::lifts(name));
+        Ok(Self { plugin: generated::PluginPre::new(linked)?, lifts_for_host })
     }
 
-    /// Whether it imports anything of the host.
-    pub(super) const fn calls_host(&self) -> bool {
-        self.calls_host
+    /// Whether it may call the host with something that is taken out of its memory.
+    pub(super) const fn lifts_for_host(&self) -> bool {
+        self.lifts_for_host
     }
 
     /// Makes an instance in `store`, its start functions included, and asks it nothing.

@@ -1,5 +1,6 @@
 //! WASI 0.2 with nothing behind it, for languages whose libraries insist on one: what a plugin is answered is made of
-//! the event alone, and what it writes is its log. Knows nothing of the contract.
+//! the event alone, and what it writes is its log. A plugin without WASI may write the same log through an interface of the
+//! contract's own. Knows nothing of the contract else.
 //!
 //! A component gets the interfaces that it imports and no others; one that imports nothing costs nothing. What is known
 //! is answered as `wit/README.md` says; every other function of WASI says "no" in the words that its type has for it
@@ -25,6 +26,8 @@ use transcript::Transcript;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
 
+/// What a plugin without WASI may import for its log.
+pub(super) const LOG: &str = "tidegate:plugin/log@1.0.0";
 /// What stands before the third number of a version whose interfaces are given: within 0.2 they only grow.
 const VERSION: &str = "0.2.";
 /// Handles that one call may hold at once: streams and what can be waited for.
@@ -94,9 +97,17 @@ impl Wasi {
 
 /// Whether a component may import this.
 pub(super) fn is_given(import: &str) -> bool {
+    if import == LOG {
+        return true;
+    }
     let version = import.strip_prefix("wasi:").and_then(|rest| rest.split_once('@'));
     let patch = version.and_then(|(_, version)| version.strip_prefix(VERSION));
     patch.is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a call of this import may take something out of the plugin's memory: the log takes numbers.
+pub(super) fn lifts(import: &str) -> bool {
+    import != LOG
 }
 
 /// What a component imports, all of which [`is_given`]; empty when it imports nothing.
@@ -124,10 +135,10 @@ pub(super) fn linker(component: &Component) -> wasmtime::Result<Linker<CallState
     Ok(linker)
 }
 
-/// `io/poll` of `wasi:io/poll@0.2.9`.
+/// `io/poll` of `wasi:io/poll@0.2.9`; of another than WASI's, its whole name.
 fn interface_of(import: &str) -> &str {
-    let rest = import.strip_prefix("wasi:").unwrap_or(import);
-    rest.split_once('@').map_or(rest, |(interface, _)| interface)
+    let wasi = import.strip_prefix("wasi:").and_then(|rest| rest.split_once('@'));
+    wasi.map_or(import, |(interface, _)| interface)
 }
 
 /// Interfaces use each other's resources, each by the same name but for one.
@@ -158,8 +169,10 @@ mod tests {
     use super::is_given;
 
     #[test]
-    fn every_interface_of_wasi_0_2_is_given_and_nothing_else() {
-        for given in ["wasi:io/poll@0.2.0", "wasi:clocks/wall-clock@0.2.12", "wasi:http/types@0.2.3"] {
+    fn every_interface_of_wasi_0_2_and_the_log_are_given_and_nothing_else() {
+        for given in
+            ["wasi:io/poll@0.2.0", "wasi:clocks/wall-clock@0.2.12", "wasi:http/types@0.2.3", super::LOG]
+        {
             assert!(is_given(given), "{given}");
         }
         for refused in [
@@ -169,7 +182,8 @@ mod tests {
             "wasi:io/poll@0.3.0",
             "wasi:io/poll@0.2.0-rc-2023-11-10",
             "wasi_snapshot_preview1",
-            "tidegate:plugin/log@1.0.0",
+            "tidegate:plugin/log@1.1.0",
+            "tidegate:plugin/handler@1.0.0",
             "other:wasi/poll@0.2.0",
             "",
         ] {

@@ -11,7 +11,10 @@ use crate::plugin::{Manifest, PluginName};
 use tidegate_toolchain::language;
 
 /// The contract, which each new plugin gets a copy of.
-const CONTRACT: &str = include_str!("../../../wit/v1/plugin.wit");
+const CONTRACT: [EmbeddedFile; 2] = [
+    ("plugin.wit", include_bytes!("../../../wit/v1/plugin.wit")),
+    ("log.wit", include_bytes!("../../../wit/v1/log.wit")),
+];
 /// Where the contract is, seen from a folder of `plugins/` or `sdk/`.
 const CONTRACT_THERE: &str = "../../wit/v1";
 /// Where it is in a new plugin.
@@ -75,8 +78,10 @@ pub fn contract_and_sdks(sdks: &[&str]) -> Vec<NewFile> {
             files.push(NewFile { path: format!("{SDK_HERE}/{name}/{path}"), content });
         }
     }
-    let path = format!("{CONTRACT_HERE}/plugin.wit");
-    files.push(NewFile { path, content: CONTRACT.as_bytes().to_vec() });
+    files.extend(CONTRACT.map(|(name, content)| NewFile {
+        path: format!("{CONTRACT_HERE}/{name}"),
+        content: content.to_vec(),
+    }));
     files
 }
 
@@ -222,7 +227,7 @@ mod tests {
                 let old = ["loan-notice", "loan_notice", "LoanNotice", CONTRACT_THERE, SDK_THERE];
                 assert!(!old.iter().any(|old| text.contains(old)), "{language}: {}", file.path);
             }
-            for path in ["wit/plugin.wit", ".gitignore"] {
+            for path in ["wit/plugin.wit", "wit/log.wit", ".gitignore"] {
                 assert!(files.iter().any(|file| file.path == path), "{language}: {path}");
             }
         }
@@ -268,7 +273,7 @@ mod tests {
             let texts = files.iter().map(|file| text(&file.content));
             assert!(!texts.into_iter().any(|text| text.contains(CONTRACT_THERE)), "{sdk}");
         }
-        assert!(contract_and_sdks(&[]).iter().all(|file| file.path == "wit/plugin.wit"));
+        assert!(contract_and_sdks(&[]).iter().all(|file| file.path.starts_with("wit/")));
     }
 
     #[test]

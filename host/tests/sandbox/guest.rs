@@ -82,11 +82,11 @@ pub(crate) fn assemble(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The component of a core module that has the exports of the world `plugin`.
+/// The component of a core module that has the exports of the world `plugin`, and may import the log.
 pub(crate) fn component(module: &[u8]) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(root().join("wit/v1")).expect("the contract parses");
-    let world = resolve.select_world(&[package], Some("plugin")).expect("it has the world");
+    let world = resolve.select_world(&[package], Some("plugin-with-log")).expect("it has the world");
     let mut module = module.to_vec();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
         .expect("the contract fits in");

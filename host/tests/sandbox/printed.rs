@@ -1,6 +1,7 @@
-//! What programs print by WASI's first preview reaches the plugin's log, in every language whose library does it so.
+//! What programs print reaches the plugin's log: by WASI's first preview, in every language whose library does it so, and
+//! by the log that takes numbers.
 
-use crate::guest::{Bench, built, event, root};
+use crate::guest::{Bench, built, event, root, wat};
 use std::path::PathBuf;
 use tidegate::decision::Decision;
 use tidegate::fault::Fault;
@@ -10,7 +11,7 @@ use tidegate::sandbox::{Call, Question};
 use tidegate_toolchain::language::may_be_missing;
 
 /// Asks a guest of `tests/guests` once; `None` when it is not there, and need not be.
-fn call(folder: &str, kind: &str) -> Option<Call> {
+fn call(folder: &str, kind: &str, settings: &[(String, String)]) -> Option<Call> {
     let path = format!("tests/guests/{folder}/guest.wasm");
     if may_be_missing() && !root().join(&path).exists() {
         eprintln!("passed over: no {path}; type: cargo xtask plugins");
@@ -22,7 +23,7 @@ fn call(folder: &str, kind: &str) -> Option<Call> {
     let limits = Limits { wall_time_ms: 20_000, ..Limits::default() };
     Some(bench.sandbox.call(
         &guest,
-        &Question { event: &event(kind), attempt: 1, settings: &[], memory: None },
+        &Question { event: &event(kind), attempt: 1, settings, memory: None },
         &limits,
     ))
 }
@@ -36,7 +37,7 @@ fn what_a_program_prints_is_its_log_whole_and_in_order() {
     let mut expected = vec!["told of asset.update".to_owned()];
     expected.extend((0..100).map(|line| format!("{line:099}")));
     for folder in ["chatty-c", "chatty-cpp", "chatty-go", "chatty-lua", "chatty-zig"] {
-        let Some(Call { answer, log, .. }) = call(folder, "asset.update") else {
+        let Some(Call { answer, log, .. }) = call(folder, "asset.update", &[]) else {
             continue;
         };
         assert_eq!(answer, Ok(Ok(vec![Decision::Note("printed".to_owned())])), "{folder}");
@@ -47,8 +48,30 @@ fn what_a_program_prints_is_its_log_whole_and_in_order() {
 }
 
 #[test]
+fn a_log_of_numbers_is_text_up_to_its_limit_and_the_rest_is_counted() {
+    let bench = Bench::new();
+    let guest = bench.prepare(&wat("floods-the-log"));
+    let limits = Limits { log_bytes: 1_000, ..Limits::default() };
+    let question = Question { event: &event("asset.update"), attempt: 1, settings: &[], memory: None };
+    let Call { answer, log, .. } = bench.sandbox.call(&guest, &question, &limits);
+    assert_eq!(answer, Ok(Ok(vec![])));
+    assert_eq!(at(&log, Level::Error), ["broken"]);
+    assert_eq!(at(&log, Level::Info)[..2], ["abflooded", "flooded"]);
+    assert_eq!(log.left_out_bytes, 7 + 2 + 8 * 1_000 - 1_000);
+}
+
+#[test]
+fn a_rust_programs_last_words_are_in_its_log() {
+    let steps = [("do".to_owned(), "trap".to_owned())];
+    let Call { answer, log, .. } = call("actor", "asset.update", &steps).expect("it is built everywhere");
+    assert!(matches!(answer, Err(Fault::Trap { .. })), "{answer:?}");
+    let words = at(&log, Level::Error);
+    assert!(words[0].starts_with("panicked at src/main.rs:") && words[1] == "told to", "{words:?}");
+}
+
+#[test]
 fn a_go_programs_last_words_are_in_its_log() {
-    let Some(Call { answer, log, .. }) = call("hostile-go", "panic") else {
+    let Some(Call { answer, log, .. }) = call("hostile-go", "panic", &[]) else {
         return;
     };
     assert!(matches!(answer, Err(Fault::Trap { .. })), "{answer:?}");
@@ -65,7 +88,7 @@ fn a_mistake_in_lua_is_in_the_log_with_its_file_its_line_and_what_led_there() {
         ("answer-nonsense", "handle returned not a list of decisions, which is no list of decisions"),
         ("answer-a-number", "decision 1: `url` is a number, not text"),
     ] {
-        let Some(Call { answer, log, .. }) = call("hostile-lua", kind) else {
+        let Some(Call { answer, log, .. }) = call("hostile-lua", kind, &[]) else {
             return;
         };
         assert!(matches!(answer, Err(Fault::Trap { .. })), "{kind}: {answer:?}");

@@ -1,10 +1,5 @@
-//! The plugin's log: WASI's standard output and error, where the feature `log` is on. Elsewhere than in a plugin it is
-//! the process's own. Knows nothing of who reads it.
-
-#[cfg(all(target_arch = "wasm32", feature = "log"))]
-mod generated {
-    wit_bindgen::generate!({ path: "wit", world: "log", generate_all });
-}
+//! The plugin's log, where the feature `log` is on. Elsewhere than in a plugin it is the process's own output. Knows nothing
+//! of who reads it.
 
 /// A line of information.
 pub fn log(text: impl AsRef<str>) {
@@ -23,16 +18,14 @@ enum Level {
 
 #[cfg(all(target_arch = "wasm32", feature = "log"))]
 fn write(level: Level, text: &str) {
-    /// As many bytes as a stream takes at once.
-    /// <https://github.com/WebAssembly/WASI/blob/v0.2.0/wasip2/io/streams.wit>
-    const BYTES_MAX: usize = 4096;
-    let stream = match level {
-        Level::Information => generated::wasi::cli::stdout::get_stdout(),
-        Level::Error => generated::wasi::cli::stderr::get_stderr(),
+    use crate::contract::log;
+    let level = match level {
+        Level::Information => log::Level::Info,
+        Level::Error => log::Level::Error,
     };
-    for bytes in [text, "\n"].concat().as_bytes().chunks(BYTES_MAX) {
-        // A log that takes no more is no reason to fail.
-        let _ = stream.blocking_write_and_flush(bytes);
+    for piece in [text, "\n"].concat().as_bytes().chunks(8) {
+        let number = piece.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        log::write(level, number);
     }
 }
 

@@ -186,13 +186,12 @@ const fn name(made: Made) -> &'static str {
 
 /// What a component imports, in few words: a large library's runtime asks for dozens of interfaces.
 fn imports(names: &[String]) -> String {
-    if names.is_empty() {
-        "nothing".to_owned()
-    } else if names.iter().all(|name| name.starts_with("wasi:")) {
-        format!("WASI ({}), as `tidegate plugin check` lists", names.len())
-    } else {
-        names.join(", ")
+    let (wasi, mut told): (Vec<_>, Vec<_>) =
+        names.iter().cloned().partition(|name| name.starts_with("wasi:"));
+    if !wasi.is_empty() {
+        told.push(format!("WASI ({}), as `tidegate plugin check` lists", wasi.len()));
     }
+    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
 }
 
 fn show_report(args: &Args, report: &Report) -> anyhow::Result<()> {

@@ -206,8 +206,8 @@ const INVALID: Text = [
     "Nothing: the version that was active still is.",
 ];
 const IMPORTS: Text = [
-    "The component imports something that no plugin is given. A plugin may import interfaces of WASI 0.2, which have nothing of \
-     the machine behind them, so that it cannot reach anything and the same event always gives the same decisions.",
+    "The component imports something that no plugin is given. A plugin may import `tidegate:plugin/log` and interfaces of WASI 0.2, \
+     which have nothing of the machine behind them, so that it cannot reach anything and the same event always gives the same decisions.",
     "Imports of `wasi:` with another version come from a runtime that is older or newer: build with one for 0.2. Any other import \
      is the plugin's own: leave it out.",
     "Nothing: there is no way to give a plugin more.",

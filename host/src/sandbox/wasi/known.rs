@@ -1,10 +1,10 @@
 //! The functions of WASI that are answered, each by its name. What stands behind the larger ones is in the files beside
 //! this one; what is not here is in `deny.rs`.
 
-use super::{CallState, Network, Output, RANDOM_BYTES_MAX, ended, poll, stream};
+use super::{CallState, LOG, Network, Output, RANDOM_BYTES_MAX, ended, poll, stream};
 use crate::log::Level;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{ComponentType, LinkerInstance, Lower, Resource};
+use wasmtime::component::{ComponentType, Lift, LinkerInstance, Lower, Resource};
 
 type Store<'a> = StoreContextMut<'a, CallState>;
 
@@ -17,6 +17,18 @@ const RESOLUTION_NS: u64 = 1;
 struct Datetime {
     seconds: u64,
     nanoseconds: u32,
+}
+
+/// `level` of the contract's `log`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[expect(dead_code, reason = "made by what is derived, out of the plugin's number")]
+#[repr(u8)]
+enum LogLevel {
+    #[component(name = "info")]
+    Info,
+    #[component(name = "error")]
+    Error,
 }
 
 /// Adds a function of an interface, `io/poll` for one. False when nothing is known of it.
@@ -61,6 +73,16 @@ pub(super) fn add(
         }),
         ("cli/exit", "exit-with-code") => instance.func_wrap(name, |_: Store<'_>, (code,): (u8,)| {
             Err::<(), _>(ended(format!("exited with code {code} instead of answering")))
+        }),
+        (LOG, "write") => instance.func_wrap(name, |mut store: Store<'_>, (level, text): (LogLevel, u64)| {
+            let level = match level {
+                LogLevel::Info => Level::Info,
+                LogLevel::Error => Level::Error,
+            };
+            let bytes = text.to_le_bytes();
+            let written = bytes.split(|byte| *byte == 0);
+            written.for_each(|piece| store.data_mut().wasi.transcript.write(level, piece));
+            Ok(())
         }),
         ("cli/stdin", "get-stdin") => instance
             .func_wrap(name, |mut store: Store<'_>, ()| Ok((store.data_mut().wasi.hold(super::Input)?,))),
