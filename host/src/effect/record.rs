@@ -27,6 +27,9 @@ pub enum RecordError {
     Body,
 }
 
+/// Bytes of an effect beside its body, mostly: with room for them its text need not grow.
+const BYTES_MOSTLY: usize = 512;
+
 /// A stored effect, read but not yet checked.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record<'a> {
@@ -76,7 +79,9 @@ pub(super) fn write(key: &EffectKey, request: &GrantedRequest) -> String {
         timeout_ms: request.timeout_ms,
         reply_tag: request.reply_tag.as_deref().map(Cow::Borrowed),
     };
-    serde_json::to_string(&record).expect("texts and numbers are always JSON")
+    let mut text = Vec::with_capacity(BYTES_MOSTLY + request.body.as_ref().map_or(0, Bytes::len));
+    serde_json::to_writer(&mut text, &record).expect("texts and numbers are always JSON");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 pub(super) fn read(text: &str) -> Result<Record<'static>, RecordError> {

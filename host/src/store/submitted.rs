@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 pub struct Submitted {
     /// Which one, counted from 1 since the start.
     pub ticket: u64,
-    durable: oneshot::Receiver<()>,
+    durable: oneshot::Receiver<Batch>,
 }
 
 impl Submitted {
-    /// The other half tells when it is durable.
+    /// The other half gives it back when it is durable.
     #[must_use]
-    pub fn new(ticket: u64) -> (oneshot::Sender<()>, Self) {
+    pub fn new(ticket: u64) -> (oneshot::Sender<Batch>, Self) {
         let (tell, durable) = oneshot::channel();
         (tell, Self { ticket, durable })
     }
@@ -25,7 +25,8 @@ impl Submitted {
     /// # Errors
     /// When the store has stopped: then nobody knows.
     pub async fn durable(self) -> Result<(), StoreError> {
-        self.durable.await.map_err(|_| StoreError(anyhow::anyhow!("the store's writer has stopped")))
+        let written = self.durable.await;
+        written.map(drop).map_err(|_| StoreError(anyhow::anyhow!("the store's writer has stopped")))
     }
 }
 

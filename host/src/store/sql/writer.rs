@@ -37,11 +37,12 @@ struct Waiting {
     answer: Answer,
 }
 
+/// What was written goes back to who made it, to be freed there: this thread's time is everybody's.
 enum Answer {
     /// The caller can do without it: it hears of the first failure.
-    May(oneshot::Sender<Result<(), StoreError>>),
+    May(oneshot::Sender<Result<Batch, StoreError>>),
     /// It is tried until it is written.
-    Must { ticket: u64, tell: oneshot::Sender<()> },
+    Must { ticket: u64, tell: oneshot::Sender<Batch> },
     /// There is nothing to write; when all before is written, partitions are claimed or released.
     Hold { change: Change, tell: oneshot::Sender<Result<Partitions, StoreError>> },
 }
@@ -93,7 +94,7 @@ impl Writer {
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let (tell, told) = oneshot::channel();
         self.batches.send(Waiting { batch, answer: Answer::May(tell) }).await.map_err(|_| stopped())?;
-        told.await.map_err(|_| stopped())?
+        told.await.map_err(|_| stopped())?.map(drop)
     }
 
     pub(super) async fn submit(&self, batch: Batch) -> Result<Submitted, StoreError> {
@@ -239,7 +240,7 @@ impl Thread {
         let batches: Vec<_> = self.waiting.iter().map(|waiting| &waiting.batch).collect();
         write(&mut *self.db, &mut self.versions, &batches)?;
         for written in std::mem::take(&mut self.waiting) {
-            self.tell(written.answer);
+            self.tell(written);
         }
         Ok(())
     }
@@ -248,17 +249,16 @@ impl Thread {
     fn write_one_by_one(&mut self) -> anyhow::Result<()> {
         while let Some(next) = self.waiting.pop_front() {
             let written = write(&mut *self.db, &mut self.versions, &[&next.batch]);
-            match (written, next.answer) {
-                (Ok(()), answer) => self.tell(answer),
-                (Err(error), answer) => {
-                    if let Some(answer) = answer.refuse(&error) {
-                        self.waiting.push_front(Waiting { batch: next.batch, answer });
-                        return Err(error);
-                    }
-                    if error.is::<TakenOver>() {
-                        return Err(error);
-                    }
-                }
+            let Err(error) = written else {
+                self.tell(next);
+                continue;
+            };
+            if let Some(answer) = next.answer.refuse(&error) {
+                self.waiting.push_front(Waiting { batch: next.batch, answer });
+                return Err(error);
+            }
+            if error.is::<TakenOver>() {
+                return Err(error);
             }
         }
         Ok(())
@@ -274,15 +274,15 @@ impl Thread {
         }
     }
 
-    fn tell(&mut self, answer: Answer) {
+    fn tell(&mut self, written: Waiting) {
         // The caller may have gone; then nobody acknowledges, and the deliveries come again.
-        match answer {
+        match written.answer {
             Answer::May(tell) => {
-                let _ = tell.send(Ok(()));
+                let _ = tell.send(Ok(written.batch));
             }
             Answer::Must { ticket, tell } => {
                 self.durable.store(ticket, Ordering::Release);
-                let _ = tell.send(());
+                let _ = tell.send(written.batch);
             }
             Answer::Hold { change, tell } => {
                 let _ = tell.send(self.db.hold(change).map_err(StoreError));
