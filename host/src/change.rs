@@ -5,7 +5,7 @@
 //! differ, for a change too many is looked at and found to be nothing, and one too few is lost. (It also keeps integers of
 //! any length apart.) Of a key that stands twice in an object the last one counts.
 
-use crate::json::{self, Field, Items};
+use crate::json::{self, Field, Items, Pair};
 use std::collections::BTreeMap;
 
 /// How many pointers there are at most: with more, everything is said to have changed.
@@ -14,7 +14,7 @@ pub const POINTERS_MAX: usize = 256;
 pub const POINTERS_BYTES_MAX: usize = 16 * 1024;
 /// How many objects and lists deep it looks; further down, what is spelled differently differs.
 pub const DEPTH_MAX: usize = 8;
-/// Up to how many fields of an object are compared in place first.
+/// How many fields an object has at most that is compared in place first.
 const FIELDS_FEW: usize = 64;
 
 /// JSON pointers (RFC 6901) to what differs between two JSON texts: in the order of the newer one, what is gone from an
@@ -48,16 +48,25 @@ impl Pointers {
         if old == new {
             return Ok(());
         }
-        match (json::fields(old), json::fields(new)) {
-            (Some(old), Some(new)) if depth < DEPTH_MAX => self.compare_objects(&old, &new, depth),
-            _ if is_same(old, new, depth) => Ok(()),
-            _ => self.push(),
+        if depth < DEPTH_MAX {
+            if let Some(differing) = differing(old, new) {
+                return self.compare_pairs(&differing, depth);
+            }
+            if let (Some(old), Some(new)) = (json::fields(old), json::fields(new)) {
+                return self.compare_objects(&old, &new, depth);
+            }
         }
+        if is_same(old, new, depth) { Ok(()) } else { self.push() }
+    }
+
+    fn compare_pairs(&mut self, pairs: &[Pair<'_>], depth: usize) -> Result<(), TooMuch> {
+        pairs.iter().try_for_each(|Pair { key, old, new }| {
+            self.below(key, |pointers| pointers.compare(old, new, depth + 1))
+        })
     }
 
     fn compare_objects(&mut self, old: &[Field<'_>], new: &[Field<'_>], depth: usize) -> Result<(), TooMuch> {
-        let (old, new) = differing(old, new);
-        let (mut old_values, mut new_values) = (last_values(&old), last_values(&new));
+        let (mut old_values, mut new_values) = (last_values(old), last_values(new));
         for (key, _) in new {
             // The first time a key is met it is taken out, with the last of its values.
             let Some(new) = new_values.remove(key.as_ref()) else { continue };
@@ -112,10 +121,7 @@ fn is_same(old: &str, new: &str, depth: usize) -> bool {
         return false;
     }
     match (old.as_bytes().first(), new.as_bytes().first()) {
-        (Some(b'{'), Some(b'{')) => match (json::fields(old), json::fields(new)) {
-            (Some(old), Some(new)) => is_same_object(&old, &new, depth + 1),
-            _ => false,
-        },
+        (Some(b'{'), Some(b'{')) => is_same_object(old, new, depth + 1),
         (Some(b'['), Some(b'[')) => match (json::items(old), json::items(new)) {
             (Some(old), Some(new)) => is_same_list(old, new, depth + 1),
             _ => false,
@@ -131,8 +137,11 @@ fn is_same(old: &str, new: &str, depth: usize) -> bool {
     }
 }
 
-fn is_same_object(old: &[Field<'_>], new: &[Field<'_>], depth: usize) -> bool {
-    let (old, new) = differing(old, new);
+fn is_same_object(old: &str, new: &str, depth: usize) -> bool {
+    if let Some(differing) = differing(old, new) {
+        return differing.iter().all(|Pair { old, new, .. }| is_same(old, new, depth));
+    }
+    let (Some(old), Some(new)) = (json::fields(old), json::fields(new)) else { return false };
     let (old, new) = (last_values(&old), last_values(&new));
     old.len() == new.len()
         && new.iter().all(|(key, new)| old.get(key).is_some_and(|old| is_same(old, new, depth)))
@@ -149,35 +158,29 @@ fn is_same_list(mut old: Items<'_>, mut new: Items<'_>, depth: usize) -> bool {
     }
 }
 
-/// The fields of two objects without those that are the same in both and in the same place: nearly all of them, mostly, and
-/// then little is left to look up. Those stay when their key stands elsewhere too, for the last one counts.
-fn differing<'f, 'a>(old: &'f [Field<'a>], new: &'f [Field<'a>]) -> (Vec<&'f Field<'a>>, Vec<&'f Field<'a>>) {
-    let all = || (old.iter().collect(), new.iter().collect());
-    if old.len().max(new.len()) > FIELDS_FEW {
-        return all();
-    }
-    let mut same = vec![];
-    let (mut old_rest, mut new_rest) = (vec![], vec![]);
-    for (old, new) in old.iter().zip(new) {
-        if old == new {
-            same.push(old);
-        } else {
-            old_rest.push(old);
-            new_rest.push(new);
+/// What differs between two objects that have the same keys in the same order, as two states of an asset mostly do: then no
+/// key need be looked up. `None` when they have not, when a key is spelled with an escape, and when one that stands twice
+/// differs, for the last one counts.
+fn differing<'a>(old: &'a str, new: &'a str) -> Option<Vec<Pair<'a>>> {
+    let mut keys = Vec::with_capacity(16);
+    let mut differing = Vec::new();
+    for pair in json::pairs(old, new)? {
+        let pair = pair?;
+        let key = pair.key.strip_prefix('"')?.strip_suffix('"').filter(|key| !key.contains('\\'))?;
+        if keys.len() == FIELDS_FEW {
+            return None;
+        }
+        keys.push(key);
+        if pair.old != pair.new {
+            differing.push(Pair { key, ..pair });
         }
     }
-    let paired = old.len().min(new.len());
-    old_rest.extend(&old[paired..]);
-    new_rest.extend(&new[paired..]);
-    let mut rest = old_rest.iter().chain(&new_rest);
-    if rest.any(|(key, _)| same.iter().any(|(same_key, _)| key == same_key)) {
-        return all();
-    }
-    (old_rest, new_rest)
+    let stands_once = |key: &str| keys.iter().filter(|it| **it == key).count() == 1;
+    differing.iter().all(|pair| stands_once(pair.key)).then_some(differing)
 }
 
 /// The last value of each key.
-fn last_values<'f>(fields: &[&'f Field<'_>]) -> BTreeMap<&'f str, &'f str> {
+fn last_values<'f>(fields: &'f [Field<'_>]) -> BTreeMap<&'f str, &'f str> {
     fields.iter().map(|(key, value)| (key.as_ref(), *value)).collect()
 }
 

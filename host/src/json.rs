@@ -13,17 +13,95 @@ pub type Field<'a> = (Cow<'a, str>, &'a str);
 #[must_use]
 pub fn fields(json: &str) -> Option<Vec<Field<'_>>> {
     let mut fields = Vec::with_capacity(16);
-    let mut rest = json.trim_ascii().strip_prefix('{')?.trim_ascii_start();
-    if rest == "}" {
-        return Some(fields);
-    }
-    loop {
-        let (key, after) = first_value(rest)?;
-        let (value, after) = first_value(after.strip_prefix(':')?.trim_ascii_start())?;
+    for field in each_field(json)? {
+        let (key, value) = field?;
         fields.push((string(key)?, value));
-        match after.strip_prefix(',') {
-            Some(after) => rest = after.trim_ascii_start(),
-            None => return (after == "}").then_some(fields),
+    }
+    Some(fields)
+}
+
+fn each_field(json: &str) -> Option<Fields<'_>> {
+    let rest = json.trim_ascii().strip_prefix('{')?.trim_ascii_start();
+    match rest {
+        "" => None,
+        "}" => Some(Fields { rest: "" }),
+        rest => Some(Fields { rest }),
+    }
+}
+
+/// The fields of an object, key and value as they are spelled, each cut off when its turn has come; `None` is where what
+/// follows is none.
+struct Fields<'a> {
+    /// What follows, with the end of the object; empty behind that.
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Option<(&'a str, &'a str)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = std::mem::take(&mut self.rest);
+        let mut cut = || {
+            let (key, after) = first_value(rest)?;
+            let (value, after) = first_value(after.strip_prefix(':')?.trim_ascii_start())?;
+            let is_right = match after.strip_prefix(',') {
+                Some(after) => {
+                    self.rest = after.trim_ascii_start();
+                    !self.rest.is_empty()
+                }
+                None => after == "}",
+            };
+            is_right.then_some((key, value))
+        };
+        (!rest.is_empty()).then(&mut cut)
+    }
+}
+
+/// The fields of two objects side by side. `None` where one of them is none, as for [`fields`].
+#[must_use]
+pub fn pairs<'a>(old: &'a str, new: &'a str) -> Option<Pairs<'a>> {
+    Some(Pairs { old: each_field(old)?, new: each_field(new)? })
+}
+
+/// The fields of two objects that stand at the same place under the same key, as long as they do: then there is `None`.
+pub struct Pairs<'a> {
+    old: Fields<'a>,
+    new: Fields<'a>,
+}
+
+/// A field of two objects, as it is spelled.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// The key, the same in both.
+    pub key: &'a str,
+    /// The value in the one.
+    pub old: &'a str,
+    /// The value in the other.
+    pub new: &'a str,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Option<Pair<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (old_rest, new_rest) = (self.old.rest, self.new.rest);
+        let Some(field) = self.old.next() else {
+            return self.new.next().map(|_| None);
+        };
+        let Some((key, old)) = field else {
+            return Some(None);
+        };
+        let (spelled, _) = old_rest.split_at(old_rest.len() - self.old.rest.len());
+        match new_rest.strip_prefix(spelled) {
+            // Spelled the same, with what follows it, it ends there as it does here.
+            Some(rest) if self.old.rest.is_empty() == rest.is_empty() => {
+                self.new.rest = rest.trim_ascii_start();
+                Some(Some(Pair { key, old, new: old }))
+            }
+            _ => {
+                let there = self.new.next().flatten().filter(|(key_there, _)| *key_there == key);
+                Some(there.map(|(_, new)| Pair { key, old, new }))
+            }
         }
     }
 }
@@ -111,13 +189,15 @@ fn end_of_nested(json: &[u8]) -> Option<usize> {
                 continue;
             }
             b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth -= 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
             _ => {}
         }
         at += 1;
-        if depth == 0 {
-            return Some(at);
-        }
     }
 }
 
@@ -155,6 +235,25 @@ mod tests {
     fn a_key_that_stands_twice_is_there_twice_in_order() {
         let found = fields(r#"{"a":1,"b":2,"a":3}"#);
         assert_eq!(found, Some(vec![("a".into(), "1"), ("b".into(), "2"), ("a".into(), "3")]));
+    }
+
+    #[test]
+    fn fields_stand_side_by_side_as_long_as_their_keys_do() {
+        let told = |old, new| -> Vec<Option<(&str, &str, &str)>> {
+            let pairs = pairs(old, new).expect("both are objects");
+            pairs.map(|pair| pair.map(|Pair { key, old, new }| (key, old, new))).collect()
+        };
+        let some = |key, old, new| Some((key, old, new));
+        let (a, b) = (r#""a""#, r#""b""#);
+        assert_eq!(told("{}", " { } "), []);
+        assert_eq!(told(r#"{"a":1,"b":2}"#, r#"{"a":1,  "b":2 }"#), [some(a, "1", "1"), some(b, "2", "2")]);
+        assert_eq!(told(r#"{"a":1,"b":2}"#, r#"{"a":12,"b":2}"#), [some(a, "1", "12"), some(b, "2", "2")]);
+        assert_eq!(told(r#"{"a":1}"#, r#"{"a":1,"b":2}"#), [some(a, "1", "1"), None]);
+        assert_eq!(told(r#"{"a":1,"b":2}"#, r#"{"a":1}"#), [some(a, "1", "1"), None]);
+        assert_eq!(told(r#"{"a":1}"#, "{}"), [None]);
+        assert_eq!(told(r#"{"a":1}"#, r#"{"b":1}"#), [None]);
+        assert_eq!(told(r#"{"a":1,"b":2}"#, r#"{"a":1,"#), [None, None]);
+        assert_eq!(told(r#"{"a":1}"#, r#"{"a":1}}"#), [None]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tables of two texts and what differs, and bodies made to make the comparison dear.
 
 use super::*;
+use serde_json::Value;
 
 #[test]
 fn what_differs_is_pointed_at() {
@@ -131,4 +132,64 @@ fn objects_are_looked_into_down_to_a_depth() {
     assert_eq!(changed(&lists(DEPTH_MAX + 1, "1"), &lists(DEPTH_MAX + 1, " 1")), [""]);
     assert_eq!(changed(&lists(100_000, "1"), &lists(100_000, " 1")), [""]);
     assert_eq!(changed(&nested(100_000, "1"), &nested(100_000, "2")).len(), 1);
+}
+
+/// An object of few keys, in any order, some of which stand twice, with values of which many are the same.
+fn any_object(random: &mut fastrand::Rng, depth: u32) -> String {
+    let mut fields = String::new();
+    for _ in 0..random.usize(0..5) {
+        let key = ["a", "b", "c", r"\u0061", "d/"][random.usize(0..5)];
+        let value = match random.u32(0..6) {
+            0 if depth < 3 => any_object(random, depth + 1),
+            1 if depth < 3 => format!("[{},1]", any_object(random, depth + 1)),
+            2 => r#""x""#.to_owned(),
+            3 => r#""\u0078""#.to_owned(),
+            _ => random.u32(0..3).to_string(),
+        };
+        let (comma, space) = (if fields.is_empty() { "" } else { "," }, &"  "[random.usize(0..3)..]);
+        fields.push_str(&format!("{comma}{space}\"{key}\":{space}{value}"));
+    }
+    format!("{{{fields}}}")
+}
+
+/// The same, found out by reading both and looking at every key.
+fn plainly(old: &Value, new: &Value, at: &str, found: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
+                let below = format!("{at}/{}", key.replace('/', "~1"));
+                match (old.get(key), new.get(key)) {
+                    (Some(old), Some(new)) => plainly(old, new, &below, found),
+                    _ => found.push(below),
+                }
+            }
+        }
+        _ if old == new => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn it_is_what_reading_both_and_looking_at_every_key_would_find() {
+    let mut random = fastrand::Rng::with_seed(0x6368_616e);
+    let mut differed = 0;
+    for _ in 0..20_000 {
+        let old = any_object(&mut random, 0);
+        // Mostly the same text with one digit changed: as two states of an asset are.
+        let new = match random.u32(0..4) {
+            0 => any_object(&mut random, 0),
+            1 => old.replacen('1', "2", 1),
+            2 => old.replace('0', "2"),
+            _ => old.replace(' ', ""),
+        };
+        let mut plain = Vec::new();
+        let read = |json: &str| serde_json::from_str::<Value>(json).expect("it is JSON");
+        plainly(&read(&old), &read(&new), "", &mut plain);
+        let mut found = changed(&old, &new);
+        plain.sort();
+        found.sort();
+        assert_eq!(found, plain, "{old} and {new}");
+        differed += usize::from(!found.is_empty());
+    }
+    assert!(differed > 5_000, "only {differed} differed");
 }
