@@ -283,7 +283,7 @@ impl<S: Store> Pipeline<S> {
     async fn take(&self, keys: SubjectSet) -> Taken {
         let (mut wait, wait_max) = store::RETRY;
         loop {
-            match self.subjects.take(&self.store, keys.clone()).await {
+            match self.subjects.take(&self.store, &keys).await {
                 Ok(taken) => return taken,
                 Err(error) => {
                     tracing::error!("failed to read subjects, will try again in {wait:?}: {error}");

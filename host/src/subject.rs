@@ -5,7 +5,7 @@ use crate::arrival::{Mark, Place};
 use crate::echo::Expected;
 use crate::plugin::PluginName;
 use hashbrown::DefaultHashBuilder;
-use indexmap::IndexSet;
+use indexmap::{Equivalent, IndexSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +18,21 @@ pub struct SubjectKey {
     pub source: SourceName,
     /// The asset's id as text, never empty: what is about nothing has no memory and no lane.
     pub subject: Arc<str>,
+}
+
+/// A subject's key without one of its own, to look it up by.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct SubjectRef<'a> {
+    /// The source.
+    pub source: &'a SourceName,
+    /// The asset's id as text.
+    pub subject: &'a str,
+}
+
+impl Equivalent<SubjectKey> for SubjectRef<'_> {
+    fn equivalent(&self, key: &SubjectKey) -> bool {
+        self.subject == &*key.subject && *self.source == key.source
+    }
 }
 
 /// Subjects in the order in which they were named.

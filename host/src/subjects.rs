@@ -42,7 +42,7 @@ pub struct Taken {
     subjects: Arc<Subjects>,
     /// The subjects, as they are now.
     pub states: IndexMap<SubjectKey, SubjectState, DefaultHashBuilder>,
-    tickets: HashMap<SubjectKey, u64>,
+    tickets: Vec<(SubjectKey, u64)>,
 }
 
 impl Subjects {
@@ -69,7 +69,7 @@ impl Subjects {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn take<S: Store>(self: &Arc<Self>, store: &S, keys: SubjectSet) -> Result<Taken, StoreError> {
+    pub async fn take<S: Store>(self: &Arc<Self>, store: &S, keys: &SubjectSet) -> Result<Taken, StoreError> {
         let (mut taken, unknown, needed) = self.take_kept(keys).await;
         while store.durable() < needed {
             // It was handed over; the writer is at it.
@@ -83,13 +83,13 @@ impl Subjects {
     }
 
     /// Those that are kept, the keys of the others, and the ticket that must be durable before the store knows these.
-    async fn take_kept(self: &Arc<Self>, keys: SubjectSet) -> (Taken, Vec<SubjectKey>, u64) {
+    async fn take_kept(self: &Arc<Self>, keys: &SubjectSet) -> (Taken, Vec<SubjectKey>, u64) {
         let _turn = self.turn.lock().await;
         loop {
             let given_back = self.given_back.notified();
             tokio::pin!(given_back);
             given_back.as_mut().enable();
-            if let Some(found) = self.try_take(&keys) {
+            if let Some(found) = self.try_take(keys) {
                 return found;
             }
             given_back.await;
@@ -103,17 +103,17 @@ impl Subjects {
         }
         let (mut unknown, mut needed) = (Vec::new(), 0);
         let mut states = IndexMap::with_capacity_and_hasher(keys.len(), DefaultHashBuilder::default());
-        let mut tickets = HashMap::with_capacity(keys.len());
+        let mut tickets = Vec::with_capacity(keys.len());
         for key in keys {
             inner.taken.insert(key.clone());
             if let Some(kept) = inner.kept.pop(key) {
                 inner.bytes -= kept.bytes;
                 states.insert(key.clone(), kept.state);
-                tickets.insert(key.clone(), kept.ticket);
+                tickets.push((key.clone(), kept.ticket));
             } else {
                 let ticket = inner.stale.get(key).copied().unwrap_or(0);
                 needed = needed.max(ticket);
-                tickets.insert(key.clone(), ticket);
+                tickets.push((key.clone(), ticket));
                 unknown.push(key.clone());
             }
         }
@@ -163,20 +163,20 @@ impl Taken {
 
     /// Gives the subjects back unchanged.
     pub fn put_back(mut self, durable: u64) {
-        let tickets = std::mem::take(&mut self.tickets);
+        let tickets: HashMap<_, _> = std::mem::take(&mut self.tickets).into_iter().collect();
         self.keep(durable, |key| tickets.get(key).copied().unwrap_or(0));
     }
 
     /// Gives the subjects back, changed in the store by the batch with this ticket and not in memory.
     pub fn reread_after(mut self, ticket: u64) {
-        self.tickets.values_mut().for_each(|known| *known = ticket);
+        self.tickets.iter_mut().for_each(|(_, known)| *known = ticket);
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         let mut inner = self.subjects.inner();
-        for (key, ticket) in self.tickets.drain() {
+        for (key, ticket) in self.tickets.drain(..) {
             inner.taken.remove(&key);
             if ticket > 0 {
                 inner.stale.insert(key, ticket);

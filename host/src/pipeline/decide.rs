@@ -1,7 +1,7 @@
 //! Decides a batch: how each event stands to what is known of its subject, and what the plugins that want it say. Waits for
 //! nothing: it has all that it needs.
 
-use super::{Group, Incoming, Origin, Pipeline, subject_key};
+use super::{Group, Incoming, Origin, Pipeline};
 use crate::arrival::{self, DELETE, Place};
 use crate::echo;
 use crate::event::{Arrival, Event, Snapshot};
@@ -12,7 +12,7 @@ use crate::recent::Seen;
 use crate::registry::{Active, Registry};
 use crate::sandbox::{Call, Question};
 use crate::store::{Batch, Recorded, Store, Stray, SubjectChange};
-use crate::subject::SubjectState;
+use crate::subject::{SubjectRef, SubjectState};
 use crate::subjects::Taken;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -31,9 +31,10 @@ impl<S: Store> Pipeline<S> {
         batch.events.reserve(incoming.len());
         let mut spent = HashMap::new();
         for incoming in incoming {
-            let key = subject_key(&incoming.event);
+            let Event { source, subject, .. } = &incoming.event;
+            // What is about nothing has no subject among these.
             let mut none = SubjectState::default();
-            let state = key.and_then(|key| taken.states.get_mut(&key)).unwrap_or(&mut none);
+            let state = taken.states.get_mut(&SubjectRef { source, subject }).unwrap_or(&mut none);
             batch.events.extend(self.decide_one(&registry, incoming, state, &mut spent));
         }
         (batch, taken)

@@ -103,13 +103,18 @@ impl Sampling {
 
 /// So many bytes as lower-case hexadecimal digits.
 fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let is_lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if digits.len() != 2 * N || !digits.bytes().all(is_lower) {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
         return None;
     }
     let mut read = [0; N];
-    for (place, byte) in read.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok()?;
+    for (byte, [high, low]) in read.iter_mut().zip(pairs) {
+        *byte = value(*high)? << 4 | value(*low)?;
     }
     Some(read)
 }
