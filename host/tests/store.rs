@@ -6,8 +6,6 @@ mod home;
 mod counters;
 #[path = "store/database.rs"]
 mod database;
-#[path = "store/errands.rs"]
-mod errands;
 #[path = "store/file.rs"]
 mod file;
 #[path = "store/keeping.rs"]

@@ -15,13 +15,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// As PostgreSQL has them.
+/// As PostgreSQL has them: a number is given once, so that what is said twice to be done takes nothing later away.
 const TABLES: &str = "CREATE TABLE hosts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, queues INTEGER NOT NULL, deployment INTEGER NOT NULL DEFAULT 0,
     seen_at_ms INTEGER NOT NULL DEFAULT 0, left_at_ms INTEGER, doing TEXT, sources TEXT);
     CREATE TABLE partitions (part INTEGER PRIMARY KEY, host INTEGER NOT NULL);
     DROP TABLE errands;
-    CREATE TABLE errands (seq INTEGER PRIMARY KEY, part INTEGER NOT NULL, is_delivery INTEGER NOT NULL, record NOT NULL);";
+    CREATE TABLE errands (seq INTEGER PRIMARY KEY AUTOINCREMENT, part INTEGER NOT NULL, is_delivery INTEGER NOT NULL, record NOT NULL);";
 
 /// What stands for the server.
 pub struct Server {

@@ -4,10 +4,9 @@ UPDATE plans SET part = (SELECT partition_of(subject, cause, sha256) FROM events
 ALTER TABLE upcoming ADD COLUMN part INTEGER;
 UPDATE upcoming SET part = partition_of(json_extract(unseal(record, 'upcoming.record', cause), '$.subject'), cause, NULL);
 
--- What one host has for whoever holds a partition. Here there is one host, and nothing in it, but where several are simulated.
--- A number is given once, as in PostgreSQL: that an errand is done may be said twice, and would take away another's.
+-- What one host has for whoever holds a partition. Here there is one host, and nothing in it.
 CREATE TABLE errands (
-    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq         INTEGER PRIMARY KEY,
     part        INTEGER NOT NULL,
     is_delivery INTEGER NOT NULL,
     record      BLOB    NOT NULL
