@@ -47,7 +47,7 @@ impl FromStr for Receipt {
         let error = || ReceiptError(text.chars().take(40).collect());
         let parsed = Ulid::from_string(text).map_err(|_| error())?;
         // Crockford's base 32 has aliases (lower case, `O` for 0): one receipt has one spelling.
-        if parsed.to_string() == text { Ok(Self(parsed)) } else { Err(error()) }
+        if parsed.array_to_str(&mut [0; ulid::ULID_LEN]) == text { Ok(Self(parsed)) } else { Err(error()) }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::target::Target;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use url::Url;
 
@@ -259,9 +260,26 @@ fn check_url(text: &str, limits: &EffectLimits) -> Result<Url, Denied> {
     parse_url(text)
 }
 
+thread_local! {
+    /// The last URL that was read on this thread and how it was spelled: most plugins write to one and the same.
+    static LAST_URL: RefCell<Option<(String, Url)>> = const { RefCell::new(None) };
+}
+
+/// A URL as it will be dialled, read once for as long as it is the same one.
+fn parse_url(text: &str) -> Result<Url, Denied> {
+    LAST_URL.with_borrow_mut(|last| match last {
+        Some((spelled, url)) if spelled == text => Ok(url.clone()),
+        _ => {
+            let url = parse_other_url(text)?;
+            *last = Some((text.to_owned(), url.clone()));
+            Ok(url)
+        }
+    })
+}
+
 /// A URL as it will be dialled: the host in lower case and punycode, an IPv4 address in dotted form whatever
 /// form it came in (the URL standard's host parser does both), no dot at the end of a name.
-fn parse_url(text: &str) -> Result<Url, Denied> {
+fn parse_other_url(text: &str) -> Result<Url, Denied> {
     let mut url = Url::parse(text).map_err(|error| Denied::Url(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Denied::Scheme(url.scheme().to_owned()));

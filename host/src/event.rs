@@ -5,6 +5,7 @@ use crate::finding::Finding;
 use crate::partition::Partition;
 use crate::plugin::PluginName;
 use crate::trace::TraceParent;
+use compact_str::CompactString;
 use std::sync::Arc;
 use tidegate_envelope::{Digest, Receipt, SourceName};
 
@@ -134,13 +135,14 @@ impl Arrival {
     }
 }
 
-/// A typed view of an asset event's body. The sender promises no field, so each may be absent.
+/// A typed view of an asset event's body. The sender promises no field, so each may be absent. What is mostly short is kept
+/// without an allocation of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asset {
     /// The asset's id as text, whatever JSON type it had.
-    pub id: Option<String>,
+    pub id: Option<CompactString>,
     /// The asset's name.
-    pub name: Option<String>,
+    pub name: Option<CompactString>,
     /// The asset's type.
     pub asset_type: Option<Reference>,
     /// Where it is.
@@ -148,9 +150,9 @@ pub struct Asset {
     /// Who has it on loan.
     pub loanee: Option<Reference>,
     /// As the sender wrote it.
-    pub created_at: Option<String>,
+    pub created_at: Option<CompactString>,
     /// As the sender wrote it.
-    pub updated_at: Option<String>,
+    pub updated_at: Option<CompactString>,
     /// The sender's custom fields: their JSON text, untouched.
     pub field_values: Option<String>,
 }
@@ -159,7 +161,7 @@ pub struct Asset {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reference {
     /// The sender's id as text, whatever JSON type it had.
-    pub id: Option<String>,
+    pub id: Option<CompactString>,
     /// Its name.
-    pub name: Option<String>,
+    pub name: Option<CompactString>,
 }

@@ -13,14 +13,20 @@ pub type Field<'a> = (Cow<'a, str>, &'a str);
 #[must_use]
 pub fn fields(json: &str) -> Option<Vec<Field<'_>>> {
     let mut fields = Vec::with_capacity(16);
-    for field in each_field(json)? {
-        let (key, value) = field?;
-        fields.push((string(key)?, value));
+    for field in each(json)? {
+        fields.push(field?);
     }
     Some(fields)
 }
 
-fn each_field(json: &str) -> Option<Fields<'_>> {
+/// As [`fields`], each cut off when its turn has come; `None` is where what follows is none.
+#[must_use]
+pub fn each(json: &str) -> Option<impl Iterator<Item = Option<Field<'_>>>> {
+    let spelled = each_spelled(json)?;
+    Some(spelled.map(|field| field.and_then(|(key, value)| Some((string(key)?, value)))))
+}
+
+fn each_spelled(json: &str) -> Option<Fields<'_>> {
     let rest = json.trim_ascii().strip_prefix('{')?.trim_ascii_start();
     match rest {
         "" => None,
@@ -60,7 +66,7 @@ impl<'a> Iterator for Fields<'a> {
 /// The fields of two objects side by side. `None` where one of them is none, as for [`fields`].
 #[must_use]
 pub fn pairs<'a>(old: &'a str, new: &'a str) -> Option<Pairs<'a>> {
-    Some(Pairs { old: each_field(old)?, new: each_field(new)? })
+    Some(Pairs { old: each_spelled(old)?, new: each_spelled(new)? })
 }
 
 /// The fields of two objects that stand at the same place under the same key, as long as they do: then there is `None`.

@@ -11,7 +11,7 @@ use crate::json;
 use crate::scan;
 use crate::trace::TraceParent;
 use crate::upcoming::OWN_KINDS;
-use std::borrow::Cow;
+use compact_str::CompactString;
 use std::sync::Arc;
 use tidegate_envelope::{Body, Envelope, Header};
 use tidegate_source::{TOPIC_BYTES_MAX, Topic};
@@ -56,9 +56,9 @@ pub fn read_fetched(envelope: Envelope, body: Vec<u8>) -> Event {
     if scanned.is_json && fields.is_none() {
         scanned.findings.push(Finding::new(finding::NOT_AN_OBJECT, "JSON, but no object"));
     }
-    let kind = topic.kind.or_else(|| text(fields.as_ref()?.event_type));
+    let kind = topic.kind.or_else(|| text(fields.as_ref()?.event_type).map(String::from));
     let asset = fields.map(|fields| fields.asset());
-    let subject = topic.subject.or_else(|| asset.as_ref()?.id.clone());
+    let subject = topic.subject.or_else(|| asset.as_ref()?.id.clone().map(String::from));
     if [&kind, &subject].into_iter().flatten().any(|text| text.len() > TOPIC_BYTES_MAX) {
         let detail = format!("the kind or the id is longer than {TOPIC_BYTES_MAX} bytes");
         scanned.findings.push(Finding::new(finding::TOO_LONG, detail));
@@ -138,7 +138,8 @@ impl<'a> Fields<'a> {
     /// `None` for what is no object.
     fn read(json: &'a str) -> Option<Self> {
         let mut read = Self::default();
-        for (key, value) in json::fields(json)? {
+        for field in json::each(json)? {
+            let (key, value) = field?;
             read.keys += 1;
             read.last = Some(value);
             let field = match key.as_ref() {
@@ -179,11 +180,11 @@ impl<'a> Fields<'a> {
 }
 
 /// A string's content or a number's digits as they stand; anything else is no text.
-fn text(json: Option<&str>) -> Option<String> {
+fn text(json: Option<&str>) -> Option<CompactString> {
     let json = json?;
     match json.as_bytes().first()? {
-        b'"' => json::string(json).map(Cow::into_owned),
-        b'-' | b'0'..=b'9' => Some(json.to_owned()),
+        b'"' => json::string(json).map(CompactString::from),
+        b'-' | b'0'..=b'9' => Some(json.into()),
         _ => None,
     }
 }

@@ -17,6 +17,9 @@ const FLOAT_FROM: f64 = 9_223_372_036_854_775_808.0;
 /// (<https://learn.microsoft.com/dotnet/api/system.text.json.jsonserializeroptions.maxdepth>).
 const DEPTH_MAX: usize = 64;
 
+/// Keys for which there is room from the start: those of an asset's event and of what is in it.
+const KEYS_USUAL: usize = 16;
+
 /// Characters of a key that a finding quotes.
 const QUOTED_CHARS_MAX: usize = 40;
 
@@ -109,7 +112,7 @@ fn first(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
 /// Walks through the first JSON value of a text and tells where it ends. What it finds it adds, once of each kind.
 fn walk(text: &str, findings: &mut Vec<Finding>) -> Result<usize, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let mut walk = Walk::default();
+    let mut walk = Walk { keys: Vec::with_capacity(KEYS_USUAL), ..Walk::default() };
     (&mut walk).deserialize(&mut reader)?;
     let end = match reader.end() {
         Ok(()) => text.len(),
@@ -133,7 +136,9 @@ fn walk(text: &str, findings: &mut Vec<Finding>) -> Result<usize, serde_json::Er
 
 /// What a walk has come across: the first of each kind.
 #[derive(Default)]
-struct Walk {
+struct Walk<'de> {
+    /// The keys so far of each object that it is inside of, the innermost last.
+    keys: Vec<Cow<'de, str>>,
     /// How many objects and lists it is inside of.
     depth: usize,
     is_too_deep: bool,
@@ -141,7 +146,7 @@ struct Walk {
     inexact: Option<String>,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Walk {
+impl<'de> DeserializeSeed<'de> for &mut Walk<'de> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -149,7 +154,7 @@ impl<'de> DeserializeSeed<'de> for &mut Walk {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Walk {
+impl<'de> Visitor<'de> for &mut Walk<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -207,12 +212,13 @@ impl<'de> Visitor<'de> for &mut Walk {
             return IgnoredAny.visit_map(map).map(drop);
         }
         self.depth += 1;
-        let mut keys: Vec<Cow<'de, str>> = Vec::new();
+        let first = self.keys.len();
         while let Some(key) = map.next_key_seed(Key)? {
+            self.keys.push(key);
             map.next_value_seed(&mut *self)?;
-            keys.push(key);
         }
         self.depth -= 1;
+        let keys = self.keys.get_mut(first..).unwrap_or_default();
         // Sorted once and not searched for each key: an object may have a hundred thousand.
         keys.sort_unstable();
         if let Some([key, ..]) = keys.windows(2).find(|pair| pair[0] == pair[1])
@@ -220,6 +226,7 @@ impl<'de> Visitor<'de> for &mut Walk {
         {
             self.duplicate = Some(key.chars().take(QUOTED_CHARS_MAX).collect());
         }
+        self.keys.truncate(first);
         Ok(())
     }
 }

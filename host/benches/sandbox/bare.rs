@@ -167,8 +167,7 @@ pub(crate) fn told<'a>(
 /// The sender's own example of an event.
 pub(crate) fn sample() -> Event {
     let body = std::fs::read(root().join("tests/samples/asset-update.json")).expect("the sample");
-    let reference =
-        |id: &str, name: &str| Some(Reference { id: Some(id.to_owned()), name: Some(name.to_owned()) });
+    let reference = |id: &str, name: &str| Some(Reference { id: Some(id.into()), name: Some(name.into()) });
     Event {
         receipt: Receipt::new(1_668_143_107_500, 675),
         source: SourceName::new("amj").expect("a source"),
@@ -181,13 +180,13 @@ pub(crate) fn sample() -> Event {
         sha256: Digest::of(&body),
         body,
         asset: Some(Asset {
-            id: Some("675".to_owned()),
-            name: Some("Spare-02".to_owned()),
+            id: Some("675".into()),
+            name: Some("Spare-02".into()),
             asset_type: reference("86", "2 in 3 Laptop"),
             location: reference("50", "My IT Office"),
             loanee: reference("142", "John Do"),
-            created_at: Some("2022-09-14 03:03:44.456537".to_owned()),
-            updated_at: Some("2022-11-11 05:05:07.302773".to_owned()),
+            created_at: Some("2022-09-14 03:03:44.456537".into()),
+            updated_at: Some("2022-11-11 05:05:07.302773".into()),
             field_values: Some(r#"[{"id":9,"name":"Purchase cost","value":"1200"}]"#.to_owned()),
         }),
         findings: Vec::new(),

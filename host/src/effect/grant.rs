@@ -52,27 +52,24 @@ impl HostGrant {
             },
         };
         let host = Host::parse(host).map_err(|_| error("it is not the name or the address of a host"))?;
-        let host = bare(host).ok_or_else(|| error("it is not the name or the address of a host"))?;
+        let host = bare(&host).ok_or_else(|| error("it is not the name or the address of a host"))?;
         // Looked for only now: in a name an asterisk of another width is one, too.
         if matches!(&host, Host::Domain(name) if name.contains('*')) {
             return Err(error("there are no wildcards, each host is named"));
         }
-        Ok(Self { host, port })
+        Ok(Self { host: host.to_owned(), port })
     }
 
     /// The host of a URL, with its port when that is not the scheme's own.
     pub(super) fn of(url: &Url) -> Option<Self> {
-        Some(Self { host: bare(url.host()?.to_owned())?, port: url.port() })
+        Some(Self { host: bare(&url.host()?)?.to_owned(), port: url.port() })
     }
 
     /// Whether this grant lets a request go to the URL.
     #[must_use]
     pub fn covers(&self, url: &Url) -> bool {
-        let Some(asked) = Self::of(url) else {
-            return false;
-        };
         let port_covered = self.port.is_none() || self.port == url.port_or_known_default();
-        asked.host == self.host && port_covered
+        port_covered && url.host().is_some_and(|host| bare(&host).is_some_and(|host| host == self.host))
     }
 }
 
@@ -107,13 +104,15 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// `example.com.` and `example.com` are one host; a name made of dots is none.
-fn bare(host: Host<String>) -> Option<Host<String>> {
+fn bare<S: AsRef<str>>(host: &Host<S>) -> Option<Host<&str>> {
     match host {
         Host::Domain(name) => {
-            let name = name.strip_suffix('.').unwrap_or(&name);
+            let name = name.as_ref();
+            let name = name.strip_suffix('.').unwrap_or(name);
             let is_name = !name.is_empty() && name.split('.').all(|label| !label.is_empty());
-            is_name.then(|| Host::Domain(name.to_owned()))
+            is_name.then_some(Host::Domain(name))
         }
-        address => Some(address),
+        Host::Ipv4(address) => Some(Host::Ipv4(*address)),
+        Host::Ipv6(address) => Some(Host::Ipv6(*address)),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::plugin::PluginName;
 use http::HeaderValue;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use tidegate_envelope::Receipt;
 
@@ -20,7 +20,9 @@ impl EffectKey {
     /// The key of the decision at this place, from 0, among what the plugin returned.
     #[must_use]
     pub fn new(receipt: Receipt, plugin: &PluginName, position: usize) -> Self {
-        Self(format!("{receipt}/{plugin}/{position}"))
+        let mut text = String::with_capacity("01BX5ZZKBKACTAV9WEVGEMMVRZ//00".len() + plugin.as_str().len());
+        write!(text, "{receipt}/{plugin}/{position}").expect("a text takes all that is written to it");
+        Self(text)
     }
 
     /// The key as it stands in the header and the store.

@@ -8,16 +8,60 @@ use crate::event::{Arrival, Event, Snapshot};
 use crate::fault::{Fault, Trouble};
 use crate::log::Level;
 use crate::plan::{self, Asked, Decided, Plan, Verdict};
+use crate::plugin::PluginName;
 use crate::recent::Seen;
 use crate::registry::{Active, Registry};
 use crate::sandbox::{Call, Question};
 use crate::store::{Batch, Recorded, Store, Stray, SubjectChange};
 use crate::subject::{SubjectRef, SubjectState};
 use crate::subjects::Taken;
-use std::collections::{HashMap, HashSet};
+use hashbrown::DefaultHashBuilder;
+use indexmap::{Equivalent, IndexMap};
+use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
+use tidegate_envelope::SourceName;
 use tokio::time::Instant;
+
+/// How long plugins were asked in a batch, and which of them are slow. A copy of what all batches share is looked at without a
+/// lock for each event.
+struct Spent {
+    in_all: Duration,
+    on_each: IndexMap<Group, Duration, DefaultHashBuilder>,
+    slow: HashSet<Group>,
+}
+
+/// A [`Group`] to look it up by.
+#[derive(Clone, Copy, Hash)]
+struct GroupRef<'a>(&'a PluginName, &'a SourceName);
+
+impl GroupRef<'_> {
+    fn to_group(self) -> Group {
+        (self.0.clone(), self.1.clone())
+    }
+}
+
+impl Equivalent<Group> for GroupRef<'_> {
+    fn equivalent(&self, (plugin, source): &Group) -> bool {
+        self.0 == plugin && self.1 == source
+    }
+}
+
+impl Spent {
+    /// Whether it was at least so long for this one.
+    fn on(&self, group: GroupRef<'_>, at_least: Duration) -> bool {
+        // Not for all together, mostly: then none need be looked up.
+        self.in_all >= at_least && self.on_each.get(&group).copied().unwrap_or_default() >= at_least
+    }
+
+    fn add(&mut self, group: GroupRef<'_>, took: Duration) {
+        self.in_all += took;
+        match self.on_each.get_mut(&group) {
+            Some(spent) => *spent += took,
+            None => drop(self.on_each.insert(group.to_group(), took)),
+        }
+    }
+}
 
 impl<S: Store> Pipeline<S> {
     pub(super) fn decide(
@@ -29,7 +73,8 @@ impl<S: Store> Pipeline<S> {
         let registry = self.switchboard.current();
         let mut batch = Batch { strays, ..Batch::default() };
         batch.events.reserve(incoming.len());
-        let mut spent = HashMap::new();
+        let slow = self.slow().clone();
+        let mut spent = Spent { in_all: Duration::ZERO, on_each: IndexMap::default(), slow };
         for incoming in incoming {
             let Event { source, subject, .. } = &incoming.event;
             // What is about nothing has no subject among these.
@@ -46,7 +91,7 @@ impl<S: Store> Pipeline<S> {
         registry: &Registry,
         incoming: Incoming,
         state: &mut SubjectState,
-        spent: &mut HashMap<Group, Duration>,
+        spent: &mut Spent,
     ) -> Option<Recorded> {
         let Incoming { mut event, queued_at_ms, pulled_at_ms, origin } = incoming;
         let came = match origin {
@@ -99,35 +144,34 @@ impl<S: Store> Pipeline<S> {
         active: &Active,
         event: &Event,
         (state, change): (&mut SubjectState, &mut SubjectChange),
-        spent: &mut HashMap<Group, Duration>,
+        spent: &mut Spent,
     ) -> Plan {
         let unasked =
             |verdict| Plan::unasked(active.manifest.name.clone(), active.version.clone(), 0, verdict);
         if state.lanes.contains_key(&active.manifest.name) {
             return unasked(Verdict::Held);
         }
-        let group = (active.manifest.name.clone(), event.source.clone());
-        let so_far = spent.entry(group.clone()).or_default();
-        let has_had_its_share = *so_far >= Duration::from_millis(self.bounds.share_ms_max);
-        if self.is_slow(group, has_had_its_share) {
+        let group = GroupRef(&active.manifest.name, &event.source);
+        if self.is_slow(group, spent) {
             let why = "the plugin takes long over this source's events: it is asked in turn".to_owned();
             return unasked(Verdict::Waiting { due_at_ms: (self.now_ms)(), why });
         }
         let memory = state.memories.get(&active.manifest.name).and_then(|memory| memory.body.clone());
         let (mut plan, took) = self.ask(active, event, 1, memory);
-        *so_far += took;
+        spent.add(group, took);
         self.apply(active, event, &mut plan, (state, change));
         plan
     }
 
     /// Whether this plugin is asked about this source's events in turn; from now on, when it has had its share.
-    fn is_slow(&self, group: Group, has_had_its_share: bool) -> bool {
-        let mut slow = self.slow();
-        if has_had_its_share {
-            slow.insert(group);
+    fn is_slow(&self, group: GroupRef<'_>, spent: &mut Spent) -> bool {
+        if spent.on(group, Duration::from_millis(self.bounds.share_ms_max)) {
+            let group = group.to_group();
+            self.slow().insert(group.clone());
+            spent.slow.insert(group);
             return true;
         }
-        slow.contains(&group)
+        !spent.slow.is_empty() && spent.slow.contains(&group.to_group())
     }
 
     /// Asks a plugin, and makes a plan of its answer.

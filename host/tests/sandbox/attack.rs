@@ -48,7 +48,7 @@ impl Arena {
 
     fn neighbour_is_well(&self) {
         let mut told = event("asset.update");
-        let loanee = Reference { id: None, name: Some("John Do".to_owned()) };
+        let loanee = Reference { id: None, name: Some("John Do".into()) };
         told.asset = Some(Asset { loanee: Some(loanee), ..Asset::default() });
         let expected = notice(
             r#"{"text":"An asset is on loan to John Do","asset":"675","receipt":"01ARZ3NDEKTSV4RRFFQ69G5FAV"}"#,

@@ -13,7 +13,7 @@ fn metered(fuel: u64) -> Limits {
 }
 
 fn loan() -> Event {
-    let loanee = Reference { id: None, name: Some("John Do".to_owned()) };
+    let loanee = Reference { id: None, name: Some("John Do".into()) };
     Event { asset: Some(Asset { loanee: Some(loanee), ..Asset::default() }), ..event("asset.update") }
 }
 

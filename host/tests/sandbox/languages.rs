@@ -174,8 +174,8 @@ fn a_large_event_is_decided_on_two_threads(language: &str, bench: &Bench, plugin
     let mut event = told(b"{}");
     event.kind = "asset.update".to_owned();
     event.asset = Some(Asset {
-        name: Some("n".repeat(50_000)),
-        loanee: Some(Reference { id: None, name: Some("世".repeat(10_000)) }),
+        name: Some("n".repeat(50_000).into()),
+        loanee: Some(Reference { id: None, name: Some("世".repeat(10_000).into()) }),
         field_values: Some("[]".repeat(100_000)),
         ..Asset::default()
     });

@@ -32,6 +32,8 @@ mod refusal;
 
 #[cfg(target_arch = "wasm32")]
 mod export;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod memory;
 
 pub use contract::{
     Arrival, Asset, Decision, Emit, Event, Http, NameValue, OtherDecision, Reference, Refusal, Wake,
