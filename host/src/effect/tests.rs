@@ -360,3 +360,22 @@ fn a_debug_line_keeps_secrets_to_itself() {
     let shown = format!("{:?}", check(&secret, &["a.example"]).expect("granted"));
     assert!(shown.contains("a.example") && !shown.contains("hush"), "{shown}");
 }
+
+/// The last one is kept, and what is kept is never another's.
+#[test]
+fn a_url_is_read_as_if_none_had_been_read_before() {
+    for url in [
+        "https://a.example/x",
+        "https://a.example/x",
+        "https://a.example/y",
+        "https://",
+        "https://a.example/y",
+        "ftp://a.example/y",
+        "https://A.example./y#z",
+        "https://A.example./y#z",
+        "https://a.example/y",
+    ] {
+        let alone = std::thread::spawn(move || parse_url(url)).join().expect("no panic");
+        assert_eq!(parse_url(url), alone, "{url}");
+    }
+}
