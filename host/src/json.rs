@@ -12,11 +12,7 @@ pub type Field<'a> = (Cow<'a, str>, &'a str);
 /// what is no JSON.
 #[must_use]
 pub fn fields(json: &str) -> Option<Vec<Field<'_>>> {
-    let mut fields = Vec::with_capacity(16);
-    for field in each(json)? {
-        fields.push(field?);
-    }
-    Some(fields)
+    each(json)?.collect()
 }
 
 /// As [`fields`], each cut off when its turn has come; `None` is where what follows is none.

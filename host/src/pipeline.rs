@@ -80,7 +80,7 @@ pub struct Pipeline<S> {
     recent: Mutex<Recent>,
     subjects: Arc<Subjects>,
     /// Plugins that take long over a source's events: these are recorded first, and asked about in turn.
-    slow: Mutex<HashSet<Group>>,
+    slow: Mutex<hashbrown::HashSet<Group>>,
     /// For batches.
     asking: Semaphore,
     /// For what is asked about in turn: fewer, so that batches never wait for it.

@@ -15,9 +15,7 @@ use crate::sandbox::{Call, Question};
 use crate::store::{Batch, Recorded, Store, Stray, SubjectChange};
 use crate::subject::{SubjectRef, SubjectState};
 use crate::subjects::Taken;
-use hashbrown::DefaultHashBuilder;
-use indexmap::{Equivalent, IndexMap};
-use std::collections::HashSet;
+use hashbrown::{Equivalent, HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 use tidegate_envelope::SourceName;
@@ -25,9 +23,10 @@ use tokio::time::Instant;
 
 /// How long plugins were asked in a batch, and which of them are slow. A copy of what all batches share is looked at without a
 /// lock for each event.
+#[derive(Default)]
 struct Spent {
     in_all: Duration,
-    on_each: IndexMap<Group, Duration, DefaultHashBuilder>,
+    on_each: HashMap<Group, Duration>,
     slow: HashSet<Group>,
 }
 
@@ -58,7 +57,9 @@ impl Spent {
         self.in_all += took;
         match self.on_each.get_mut(&group) {
             Some(spent) => *spent += took,
-            None => drop(self.on_each.insert(group.to_group(), took)),
+            None => {
+                self.on_each.insert(group.to_group(), took);
+            }
         }
     }
 }
@@ -73,8 +74,7 @@ impl<S: Store> Pipeline<S> {
         let registry = self.switchboard.current();
         let mut batch = Batch { strays, ..Batch::default() };
         batch.events.reserve(incoming.len());
-        let slow = self.slow().clone();
-        let mut spent = Spent { in_all: Duration::ZERO, on_each: IndexMap::default(), slow };
+        let mut spent = Spent { slow: self.slow().clone(), ..Spent::default() };
         for incoming in incoming {
             let Event { source, subject, .. } = &incoming.event;
             // What is about nothing has no subject among these.
@@ -171,7 +171,7 @@ impl<S: Store> Pipeline<S> {
             spent.slow.insert(group);
             return true;
         }
-        !spent.slow.is_empty() && spent.slow.contains(&group.to_group())
+        spent.slow.contains(&group)
     }
 
     /// Asks a plugin, and makes a plan of its answer.
