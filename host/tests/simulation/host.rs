@@ -68,8 +68,9 @@ pub(crate) async fn plugins(asks: Asks) -> Vec<Active> {
     if let Some(known) = PLUGINS.lock().unwrap_or_else(PoisonError::into_inner).get(&asks) {
         return known.clone();
     }
-    let (store, mut disk) =
-        SqlStore::in_memory(&format!("plugins-{asks:?}"), || Duration::ZERO).expect("a store");
+    // Two tests of one process may be here at once: each makes its own.
+    let name = format!("plugins-{asks:?}-{:?}", std::thread::current().id());
+    let (store, mut disk) = SqlStore::in_memory(&name, || Duration::ZERO).expect("a store");
     let switchboard = Arc::new(Switchboard::default());
     let deployer = Deployer::new(Arc::new(versions(store)), Arc::clone(&switchboard), now_ms);
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests/actor/guest.wasm");
