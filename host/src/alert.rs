@@ -14,7 +14,6 @@ use crate::plugin::{PluginName, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use tidegate_envelope::{Digest, SourceName};
 use tidegate_source::profile;
 
@@ -200,11 +199,7 @@ impl Alert {
             _ => self.source().map_or("", SourceName::as_str).to_owned(),
         };
         let digest = Digest::of(format!("{} {about} {}", self.kind(), self.at_ms()).as_bytes());
-        let hex = digest.as_bytes().iter().take(16).fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        format!("alert_{hex}")
+        format!("alert_{digest:.32}")
     }
 
     /// What happened, in one sentence.

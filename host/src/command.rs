@@ -67,7 +67,7 @@ pub(crate) fn random_token() -> anyhow::Result<String> {
 pub(crate) fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("draw a random token: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 /// A variable of the environment that is set to something.

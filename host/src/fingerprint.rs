@@ -196,8 +196,6 @@ mod tests {
     #[test]
     fn it_is_the_same_in_every_later_tidegate() {
         let answer = Ok(vec![http(|_| {}), Decision::Note("a line".into())]);
-        let hex: String =
-            Fingerprint::of(&answer).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "20b8e3c42ed10fcf1dbf434751231a9c");
+        assert_eq!(hex::encode(Fingerprint::of(&answer).as_bytes()), "20b8e3c42ed10fcf1dbf434751231a9c");
     }
 }

@@ -3,7 +3,6 @@
 use crate::build::Made;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -59,9 +58,10 @@ impl Ingredients {
         note: &Path,
         make: impl FnOnce() -> Result<()>,
     ) -> Result<Made> {
-        let of = hex(&self.0.finalize());
-        let line =
-            |out: &Path| Ok::<_, anyhow::Error>(format!("{of} {}\n", hex(&Sha256::digest(read(out)?))));
+        let of = hex::encode(self.0.finalize());
+        let line = |out: &Path| {
+            Ok::<_, anyhow::Error>(format!("{of} {}\n", hex::encode(Sha256::digest(read(out)?))))
+        };
         if fs::read_to_string(note).is_ok_and(|noted| line(out).is_ok_and(|line| noted == line)) {
             return Ok(Made::Before);
         }
@@ -116,11 +116,4 @@ pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("read {}", path.display()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

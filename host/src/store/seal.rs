@@ -36,7 +36,7 @@ struct Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({})", hex(&self.fingerprint))
+        write!(f, "Key({})", hex::encode(self.fingerprint))
     }
 }
 
@@ -161,7 +161,7 @@ impl StoreKeys {
             Some(missing) => bail!(
                 "it is encrypted with the key {} and that was not given: set TIDEGATE_STORE_KEY to it, or \
                  TIDEGATE_STORE_KEY_OLD when another has taken its place",
-                hex(missing)
+                hex::encode(missing)
             ),
         }
     }
@@ -197,10 +197,6 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("draw random bytes: {error}"))?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

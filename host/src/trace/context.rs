@@ -83,7 +83,7 @@ impl Context {
     /// The header that makes this span the parent of what the receiver does.
     #[must_use]
     pub fn traceparent(&self, span_id: [u8; 8]) -> String {
-        format!("00-{}-{}-01", hex(&self.trace_id), hex(&span_id))
+        format!("00-{}-{}-01", hex::encode(self.trace_id), hex::encode(span_id))
     }
 }
 
@@ -101,24 +101,9 @@ impl Sampling {
     }
 }
 
-/// So many bytes as lower-case hexadecimal digits.
+/// So many bytes as hexadecimal digits; the standard knows only those in lower case.
 fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let mut read = [0; N];
-    for (byte, [high, low]) in read.iter_mut().zip(pairs) {
-        *byte = value(*high)? << 4 | value(*low)?;
-    }
-    Some(read)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut bytes = [0; N];
+    let is_lower = !digits.bytes().any(|digit| digit.is_ascii_uppercase());
+    (is_lower && hex::decode_to_slice(digits, &mut bytes).is_ok()).then_some(bytes)
 }

@@ -54,14 +54,14 @@ fn dump(event: &Event) -> String {
     dump.line("arrival", &arrival(&event.arrival));
     dump.line("attempt", &event.attempt.to_string());
     dump.optional("content-type", event.content_type.as_deref());
-    dump.line("body", &hex(&event.body));
+    dump.line("body", &hex::encode(&event.body));
     match &event.asset {
         None => dump.line("asset", "-"),
         Some(asset) => dump.asset(asset),
     }
     dump.optional("previous", event.previous.as_deref());
     event.changed.iter().for_each(|pointer| dump.line("changed", pointer));
-    dump.optional("memory", event.memory.as_deref().map(hex));
+    dump.optional("memory", event.memory.as_deref().map(hex::encode));
     dump.pairs("setting", &event.settings);
     dump.pairs("attribute", &event.attributes);
     dump.0
@@ -112,13 +112,6 @@ impl Dump {
     fn pairs(&mut self, name: &str, pairs: &[NameValue]) {
         pairs.iter().for_each(|pair| self.line(name, &format!("{}={}", pair.name, pair.value)));
     }
-}
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Where two answers part, short enough to be read.

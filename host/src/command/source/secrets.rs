@@ -1,7 +1,7 @@
 //! `tidegate source rotate` and `check`: the file that `wrangler secret put SOURCES` is given.
 
 use crate::command::nearby::Place;
-use crate::command::{client, print, time};
+use crate::command::{client, print, random_token, time};
 use anyhow::{Context as _, bail, ensure};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,9 +9,6 @@ use std::path::{Path, PathBuf};
 use tidegate::vigil::report::SourcesReport;
 use tidegate_envelope::SourceName;
 use tidegate_source::file::SourcesFile;
-
-/// Bytes of a new token: 192 bits, out of reach of guessing.
-const TOKEN_BYTES: usize = 24;
 
 #[derive(clap::Args)]
 pub(crate) struct RotateArgs {
@@ -35,7 +32,7 @@ pub(super) async fn rotate(args: &RotateArgs, host: &Place) -> anyhow::Result<()
 }
 
 fn begin(args: &RotateArgs, mut sources: SourcesFile) -> anyhow::Result<()> {
-    let (name, token) = (&args.name, new_token()?);
+    let (name, token) = (&args.name, random_token()?);
     let number = sources.add_token(name, &token)?;
     write(&args.file, &sources)?;
     let (file, path) = (args.file.display(), format!("/in/{name}/{token}"));
@@ -123,12 +120,6 @@ fn write(path: &Path, sources: &SourcesFile) -> anyhow::Result<()> {
     file.write_all(text.as_bytes()).with_context(wrote)?;
     file.sync_all().with_context(wrote)?;
     std::fs::rename(&beside, path).with_context(wrote)
-}
-
-fn new_token() -> anyhow::Result<String> {
-    let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("draw a random token: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

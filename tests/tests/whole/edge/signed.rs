@@ -5,7 +5,6 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::Response;
 use serde_json::json;
 use sha2::Sha256;
-use std::fmt::Write as _;
 use tidegate_envelope::{Body, Digest};
 use tidegate_tests::edge::TOKEN;
 
@@ -25,10 +24,7 @@ async fn stage() -> Stage {
 fn hex_mac(text: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
     mac.update(text);
-    mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("text takes all");
-        hex
-    })
+    hex::encode(mac.finalize().into_bytes())
 }
 
 async fn github(stage: &Stage, body: &[u8], signature: &str) -> Response {

@@ -34,10 +34,6 @@ fn is_beneath(span: &Span, parent: &Span) -> bool {
     span.parent_span_id == parent.span_id && span.trace_id == parent.trace_id
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 async fn start(dir: &std::path::Path, url: &str) -> anyhow::Result<Dev> {
     let telemetry = [("TIDEGATE_TELEMETRY_OTLP_URL", url), ("TIDEGATE_TELEMETRY_METRICS_MS", "1000")];
     Dev::start_with(dir, &[&SOON[..], &telemetry].concat()).await
@@ -91,7 +87,7 @@ async fn one_event_is_one_trace_from_the_edge_to_its_effect() -> anyhow::Result<
     for (notice, span) in notices.iter().zip(effects) {
         let header = notice.headers.get("traceparent").context("the target is told its place")?.to_str()?;
         ensure!(
-            header == format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id)),
+            header == format!("00-{}-{}-01", hex::encode(&span.trace_id), hex::encode(&span.span_id)),
             "{header}: {span:?}"
         );
     }
@@ -131,7 +127,7 @@ async fn a_senders_trace_goes_on_after_the_host_was_killed() -> anyhow::Result<(
     let dev = start(dir.path(), &collector.url).await?;
     let spans = collector.until_spans(trace_id, before + 1).await?;
     let (edge, decide) = (one(&spans, "edge")?, one(&spans, "decide")?);
-    ensure!(hex(&edge.parent_span_id) == "00f067aa0ba902b7", "beneath the sender's: {edge:?}");
+    ensure!(hex::encode(&edge.parent_span_id) == "00f067aa0ba902b7", "beneath the sender's: {edge:?}");
     let effects: Vec<_> = spans.iter().filter(|span| span.name == "effect").collect();
     ensure!(effects.len() > 1 && effects.iter().all(|span| is_beneath(span, decide)), "{effects:?}");
     let untold = 0x5bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes();
