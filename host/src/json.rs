@@ -23,11 +23,20 @@ pub fn each(json: &str) -> Option<impl Iterator<Item = Option<Field<'_>>>> {
 }
 
 fn each_spelled(json: &str) -> Option<Fields<'_>> {
-    let rest = json.trim_ascii().strip_prefix('{')?.trim_ascii_start();
-    match rest {
-        "" => None,
-        "}" => Some(Fields { rest: "" }),
-        rest => Some(Fields { rest }),
+    opened(json, '{', "}").map(|rest| Fields { rest })
+}
+
+/// What stands behind the opening one, with the closing one; empty when there is nothing between them.
+fn opened<'a>(json: &'a str, opening: char, closing: &str) -> Option<&'a str> {
+    let rest = json.trim_ascii().strip_prefix(opening)?.trim_ascii_start();
+    (!rest.is_empty()).then(|| if rest == closing { "" } else { rest })
+}
+
+/// What follows behind a value and a comma; empty when the value was the last.
+fn following<'a>(after: &'a str, closing: &str) -> Option<&'a str> {
+    match after.strip_prefix(',') {
+        Some(after) => Some(after.trim_ascii_start()).filter(|rest| !rest.is_empty()),
+        None => (after == closing).then_some(""),
     }
 }
 
@@ -43,19 +52,13 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = std::mem::take(&mut self.rest);
-        let mut cut = || {
+        let cut = || {
             let (key, after) = first_value(rest)?;
             let (value, after) = first_value(after.strip_prefix(':')?.trim_ascii_start())?;
-            let is_right = match after.strip_prefix(',') {
-                Some(after) => {
-                    self.rest = after.trim_ascii_start();
-                    !self.rest.is_empty()
-                }
-                None => after == "}",
-            };
-            is_right.then_some((key, value))
+            self.rest = following(after, "}")?;
+            Some((key, value))
         };
-        (!rest.is_empty()).then(&mut cut)
+        (!rest.is_empty()).then(cut)
     }
 }
 
@@ -111,12 +114,7 @@ impl<'a> Iterator for Pairs<'a> {
 /// The values of a list in their order. `None` for JSON that is no list, and mostly for what is no JSON.
 #[must_use]
 pub fn items(json: &str) -> Option<Items<'_>> {
-    let rest = json.trim_ascii().strip_prefix('[')?.trim_ascii_start();
-    match rest {
-        "" => None,
-        "]" => Some(Items { rest: "" }),
-        rest => Some(Items { rest }),
-    }
+    opened(json, '[', "]").map(|rest| Items { rest })
 }
 
 /// The values of a list, each cut off when its turn has come; `None` is where what follows is none.
@@ -130,18 +128,12 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = std::mem::take(&mut self.rest);
-        if rest.is_empty() {
-            return None;
-        }
-        let item = first_value(rest).filter(|(item, _)| !item.is_empty());
-        let item = item.and_then(|(item, after)| match after.strip_prefix(',') {
-            Some(after) => {
-                self.rest = after.trim_ascii_start();
-                (!self.rest.is_empty()).then_some(item)
-            }
-            None => (after == "]").then_some(item),
-        });
-        Some(item)
+        let cut = || {
+            let (item, after) = first_value(rest).filter(|(item, _)| !item.is_empty())?;
+            self.rest = following(after, "]")?;
+            Some(item)
+        };
+        (!rest.is_empty()).then(cut)
     }
 }
 
