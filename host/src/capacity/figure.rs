@@ -166,7 +166,7 @@ pub static FIGURES: [Figure; 37] = [
         "us of a processor that a host takes for an event, without plugins and effects",
         [34.0, 31.0],
         Origin::Measured(
-            "bench pipeline: pipeline-cpu 26.2 to 32.8 with the queue and a plugin of 7 in it, pipeline-postgres-cpu 29 to 31 with one of 9; pulling over REST 6 to 12 more",
+            "bench pipeline: pipeline-cpu 26.2 to 32.8 with the queue and a plugin of 7 in it, pipeline-postgres-cpu 24 to 31; pulling over REST 6 to 14 more",
         ),
         |case| &mut case.host_us,
     ),
@@ -182,16 +182,16 @@ pub static FIGURES: [Figure; 37] = [
         "events that one database takes in a second, each with a plan and an effect to come",
         [53_300.0, 22_800.0],
         Origin::Measured(
-            "bench pipeline: pipeline 53,300 to 68,400, pipeline-postgres 22,800 to 36,400, the lower one; all on the same two cores: a database on a machine of its own takes more",
+            "bench pipeline: pipeline 53,300 to 68,400, pipeline-postgres 22,800 to 37,500, the lower one; all on the same two cores: a database on a machine of its own takes more",
         ),
         |case| &mut case.database_per_second,
     ),
     two(
         "outcomes-per-second",
         "outcomes of effects that one database takes in a second, while nothing else is written",
-        [87_000.0, 3_600.0],
+        [84_500.0, 3_600.0],
         Origin::Measured(
-            "bench pipeline: pipeline-outcomes 87,000 to 103,600, pipeline-postgres-outcomes 3,600 to 7,600, the lower one",
+            "bench pipeline: pipeline-outcomes 84,500 to 103,600, pipeline-postgres-outcomes 3,600 to 7,600, the lower one",
         ),
         |case| &mut case.outcomes_per_second,
     ),
@@ -200,7 +200,7 @@ pub static FIGURES: [Figure; 37] = [
         "us of a processor that the database's server takes for an event, outcomes not included",
         [0.0, 23.0],
         Origin::Measured(
-            "bench pipeline --store postgres: pipeline-postgres-server 21.5 to 23.2; SQLite's are the host's",
+            "bench pipeline --store postgres: pipeline-postgres-server 19.8 to 23.2; SQLite's are the host's",
         ),
         |case| &mut case.server_us,
     ),

@@ -244,10 +244,10 @@ fn figures_are_what_their_sources_in_this_repository_say() {
     for (bench, reached) in [
         ("`pipeline`: queued", "| 53,300 to 68,400 events/s"),
         ("`pipeline-cpu`", "| 26.2 to 32.8 us |"),
-        ("`pipeline-outcomes`", "| 87,000 to 103,600 effects/s"),
+        ("`pipeline-outcomes`", "| 84,500 to 103,600 effects/s"),
         ("`pipeline-written`", "| 5,235 and 1,217 bytes |"),
-        ("`pipeline-postgres` (", "| 22,800 to 36,400 events/s"),
-        ("`pipeline-postgres-cpu`", "| 29 to 31 us, and 21.5 to 23.2 us |"),
+        ("`pipeline-postgres` (", "| 22,800 to 37,500 events/s"),
+        ("`pipeline-postgres-cpu`", "| 24 to 31 us, and 19.8 to 23.2 us |"),
         ("`pipeline-postgres-outcomes`", "| 3,600 to 7,600 effects/s"),
         ("`pipeline-postgres-written`", "| 2,288 and 1,642 bytes |"),
         ("`effects-cpu`", "| 189 to 217 us |"),
