@@ -287,8 +287,8 @@ fn parse_other_url(text: &str) -> Result<Url, Denied> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Denied::UserInformation);
     }
-    let bare = url.domain().and_then(|name| name.strip_suffix('.')).map(str::to_owned);
-    if let Some(bare) = bare {
+    if let Some(name) = url.domain().filter(|name| name.ends_with('.')) {
+        let bare = name.trim_end_matches('.').to_owned();
         url.set_host(Some(&bare)).map_err(|error| Denied::Url(error.to_string()))?;
     }
     url.set_fragment(None);

@@ -73,6 +73,10 @@ fn a_name_is_dialled_as_it_was_compared() {
     assert_eq!(effect.request().url().as_str(), "https://a.example:8443/p?q=1");
     let effect = check(&wish("http://0x7f.1/"), &["127.0.0.1"]).expect("granted");
     assert_eq!(effect.request().url().as_str(), "http://127.0.0.1/");
+    let effect = check(&wish("https://a.example../"), &["a.example"]).expect("granted");
+    assert_eq!(effect.request().url().as_str(), "https://a.example/");
+    assert_eq!(Effect::from_record(&effect.to_record()).expect("an effect"), effect);
+    check(&wish("https:../x"), &["a.example"]).expect_err("a name of dots alone");
 }
 
 #[test]
