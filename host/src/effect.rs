@@ -287,9 +287,12 @@ fn parse_other_url(text: &str) -> Result<Url, Denied> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Denied::UserInformation);
     }
-    if let Some(name) = url.domain().filter(|name| name.ends_with('.')) {
-        let bare = name.trim_end_matches('.').to_owned();
-        url.set_host(Some(&bare)).map_err(|error| Denied::Url(error.to_string()))?;
+    // The name that a grant is compared with.
+    let Some(host) = url.host().and_then(|host| grant::bare(&host).map(|host| host.to_owned())) else {
+        return Err(Denied::Url("a part of its host's name is empty".to_owned()));
+    };
+    if url.host().is_none_or(|spelled| spelled != host) {
+        url.set_host(Some(&host.to_string())).map_err(|error| Denied::Url(error.to_string()))?;
     }
     url.set_fragment(None);
     Ok(url)

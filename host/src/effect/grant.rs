@@ -104,7 +104,7 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// `example.com.` and `example.com` are one host; a name made of dots is none.
-fn bare<S: AsRef<str>>(host: &Host<S>) -> Option<Host<&str>> {
+pub(super) fn bare<S: AsRef<str>>(host: &Host<S>) -> Option<Host<&str>> {
     match host {
         Host::Domain(name) => {
             let name = name.as_ref();

@@ -42,6 +42,9 @@ fn a_host_is_granted_exactly_however_it_is_spelled() {
         ("a.example", "http://a.example/x", true),
         ("A.Example.", "https://a.example/", true),
         ("a.example", "https://A.EXAMPLE./", true),
+        ("a.example", "https://a.example../", false),
+        ("a.example", "https://a.example.../", false),
+        ("a.example", "https:../a.example", false),
         ("a.example", "https://a.example:443/", true),
         ("a.example:443", "https://a.example/", true),
         ("a.example:443", "http://a.example/", false),
@@ -73,10 +76,6 @@ fn a_name_is_dialled_as_it_was_compared() {
     assert_eq!(effect.request().url().as_str(), "https://a.example:8443/p?q=1");
     let effect = check(&wish("http://0x7f.1/"), &["127.0.0.1"]).expect("granted");
     assert_eq!(effect.request().url().as_str(), "http://127.0.0.1/");
-    let effect = check(&wish("https://a.example../"), &["a.example"]).expect("granted");
-    assert_eq!(effect.request().url().as_str(), "https://a.example/");
-    assert_eq!(Effect::from_record(&effect.to_record()).expect("an effect"), effect);
-    check(&wish("https:../x"), &["a.example"]).expect_err("a name of dots alone");
 }
 
 #[test]
